@@ -1,0 +1,238 @@
+"""GoogLeNet (Szegedy et al. 2014, arXiv:1409.4842) in its two public forms, written once.
+
+`BVLC` is Caffe's `bvlc_googlenet`, the network of the DeepDream notebook; `TORCHVISION` is
+`torchvision.models.googlenet` with its BatchNorm folded into the convolutions. The table of
+`Architecture` fields is the whole difference between them.
+
+Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`) is its value *before*
+the ReLU, as the notebook uses it; the ReLU is `inception_3b/relu_5x5_reduce`; every `*/output` is
+made of values after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From an RGB picture in 0..255 to the network's units: `(picture[order] - mean) * scale`.
+
+    `order` picks channels of the RGB picture; `mean` and `scale` are per channel, after reordering.
+    """
+
+    order: tuple[int, int, int]
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What distinguishes one GoogLeNet from the other."""
+
+    name: str
+    preprocessing: Preprocessing
+    local_response_norm: bool
+    third_branch_kernel: int
+    pool4_kernel: int  # its stride is 2 in both
+    layer_aliases: dict[str, str]  # the library's own names -> Caffe's
+
+
+def _torchvision_aliases() -> dict[str, str]:
+    aliases = {"conv1": "conv1/7x7_s2", "conv2": "conv2/3x3_reduce", "conv3": "conv2/3x3"}
+    branches = {
+        "branch1": "1x1",
+        "branch2.0": "3x3_reduce",
+        "branch2.1": "3x3",
+        "branch3.0": "5x5_reduce",
+        "branch3.1": "5x5",
+        "branch4.1": "pool_proj",
+    }
+    for block in INCEPTION_WIDTHS:
+        aliases[f"inception{block}"] = f"inception_{block}/output"
+        for theirs, caffe in branches.items():
+            aliases[f"inception{block}.{theirs}"] = f"inception_{block}/{caffe}"
+    return aliases
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Output channels of one inception block's convolutions, in the original paper's order."""
+
+    one: int
+    three_reduce: int
+    three: int
+    five_reduce: int
+    five: int
+    pool: int
+
+
+INCEPTION_WIDTHS = {
+    "3a": Widths(64, 96, 128, 16, 32, 32),
+    "3b": Widths(128, 128, 192, 32, 96, 64),
+    "4a": Widths(192, 96, 208, 16, 48, 64),
+    "4b": Widths(160, 112, 224, 24, 64, 64),
+    "4c": Widths(128, 128, 256, 24, 64, 64),
+    "4d": Widths(112, 144, 288, 32, 64, 64),
+    "4e": Widths(256, 160, 320, 32, 128, 128),
+    "5a": Widths(256, 160, 320, 32, 128, 128),
+    "5b": Widths(384, 192, 384, 48, 128, 128),
+}
+
+BVLC = Architecture(
+    name="bvlc",
+    # BGR minus the notebook's mean; Caffe's training used 104/117/123.
+    preprocessing=Preprocessing((2, 1, 0), (104.0, 116.0, 122.0), (1.0, 1.0, 1.0)),
+    local_response_norm=True,
+    third_branch_kernel=5,
+    pool4_kernel=3,
+    layer_aliases={},
+)
+
+TORCHVISION = Architecture(
+    name="torchvision",
+    # ImageNet's mean and deviation followed by `transform_input` cancel to a map onto [-1, 1].
+    preprocessing=Preprocessing((0, 1, 2), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5)),
+    local_response_norm=False,
+    third_branch_kernel=3,  # a known deviation from the paper (pytorch/vision#906)
+    pool4_kernel=2,
+    layer_aliases=_torchvision_aliases(),
+)
+
+ARCHITECTURES = {a.name: a for a in (BVLC, TORCHVISION)}
+
+Layers = Iterator[tuple[str, Tensor]]
+Step = Generator[tuple[str, Tensor], None, Tensor]
+ConvolutionUnit = Callable[..., nn.Module]
+
+
+class LocalResponseNorm(nn.Module):
+    """Caffe's LRN across channels: `x * (k + alpha/size * sum of size neighbours' squares)^-beta`.
+
+    The same as `F.local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=1)`, whose reshape would
+    fix the picture's size in a trace. The sum over neighbours is a 1x1 convolution with a banded
+    matrix. x: [N, C, H, W].
+    """
+
+    size, alpha, beta, k = 5, 1e-4, 0.75, 1.0
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        reach = self.size // 2
+        band = torch.ones(channels, channels).triu(-reach).tril(reach) * (self.alpha / self.size)
+        self.register_buffer("band", band[:, :, None, None], persistent=False)
+        self.register_buffer("offset", torch.full((channels,), self.k), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * F.conv2d(x * x, self.band, self.offset).pow(-self.beta)
+
+
+class GoogLeNet(nn.Module):
+    """The network up to `inception_5b/output`, its classifier left out.
+
+    `unit(in_channels, out_channels, kernel_size, stride=, padding=)` makes each convolution;
+    training passes one with BatchNorm. The convolutions are in `convolutions`, keyed by Caffe's
+    name with `/` kept, in the order of `layers`.
+    """
+
+    def __init__(self, architecture: Architecture, unit: ConvolutionUnit = nn.Conv2d) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self._unit = unit
+        self.convolutions = nn.ModuleDict()
+        self.norms = nn.ModuleDict()
+        if architecture.local_response_norm:
+            self.norms["pool1/norm1"] = LocalResponseNorm(64)
+            self.norms["conv2/norm2"] = LocalResponseNorm(192)
+        self._add("conv1/7x7_s2", 3, 64, kernel=7, stride=2)
+        self._add("conv2/3x3_reduce", 64, 64, kernel=1)
+        self._add("conv2/3x3", 64, 192, kernel=3)
+        channels = 192
+        for block, width in INCEPTION_WIDTHS.items():
+            name = f"inception_{block}"
+            self._add(f"{name}/1x1", channels, width.one, kernel=1)
+            self._add(f"{name}/3x3_reduce", channels, width.three_reduce, kernel=1)
+            self._add(f"{name}/3x3", width.three_reduce, width.three, kernel=3)
+            self._add(f"{name}/5x5_reduce", channels, width.five_reduce, kernel=1)
+            third = architecture.third_branch_kernel
+            self._add(f"{name}/5x5", width.five_reduce, width.five, kernel=third)
+            self._add(f"{name}/pool_proj", channels, width.pool, kernel=1)
+            channels = width.one + width.three + width.five + width.pool
+
+    def _add(self, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        unit = self._unit(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
+        self.convolutions[name] = unit
+
+    def layers(self, image: Tensor) -> Layers:
+        """Yield (name, activation [N, C, h, w]) in the network's order; stop asking to stop early.
+
+        `image` is [N, 3, H, W] in the network's units (after `architecture.preprocessing`).
+        """
+        x = yield from self._convolve("conv1/7x7_s2", image)
+        x = yield from self._pool("pool1/3x3_s2", x)
+        if self.architecture.local_response_norm:
+            x = yield from self._normalise("pool1/norm1", x)
+        x = yield from self._convolve("conv2/3x3_reduce", x)
+        x = yield from self._convolve("conv2/3x3", x)
+        if self.architecture.local_response_norm:
+            x = yield from self._normalise("conv2/norm2", x)
+        x = yield from self._pool("pool2/3x3_s2", x)
+        x = yield from self._inception("inception_3a", x)
+        x = yield from self._inception("inception_3b", x)
+        x = yield from self._pool("pool3/3x3_s2", x)
+        x = yield from self._inception("inception_4a", x)
+        x = yield from self._inception("inception_4b", x)
+        x = yield from self._inception("inception_4c", x)
+        x = yield from self._inception("inception_4d", x)
+        x = yield from self._inception("inception_4e", x)
+        x = yield from self._pool("pool4/3x3_s2", x, kernel=self.architecture.pool4_kernel)
+        x = yield from self._inception("inception_5a", x)
+        yield from self._inception("inception_5b", x)
+
+    def _convolve(self, name: str, x: Tensor) -> Step:
+        x = self.convolutions[name](x)
+        yield name, x
+        x = F.relu(x)
+        yield relu_name(name), x
+        return x
+
+    def _pool(self, name: str, x: Tensor, kernel: int = 3) -> Step:
+        x = F.max_pool2d(x, kernel, stride=2, ceil_mode=True)
+        yield name, x
+        return x
+
+    def _normalise(self, name: str, x: Tensor) -> Step:
+        x = self.norms[name](x)
+        yield name, x
+        return x
+
+    def _inception(self, name: str, x: Tensor) -> Step:
+        one = yield from self._convolve(f"{name}/1x1", x)
+        three = yield from self._convolve(f"{name}/3x3_reduce", x)
+        three = yield from self._convolve(f"{name}/3x3", three)
+        five = yield from self._convolve(f"{name}/5x5_reduce", x)
+        five = yield from self._convolve(f"{name}/5x5", five)
+        pool = F.max_pool2d(x, 3, stride=1, padding=1)
+        yield f"{name}/pool", pool
+        pool = yield from self._convolve(f"{name}/pool_proj", pool)
+        x = torch.cat([one, three, five, pool], dim=1)
+        yield f"{name}/output", x
+        return x
+
+
+def relu_name(convolution: str) -> str:
+    """Caffe's name of the ReLU after a convolution: `conv1/7x7_s2` -> `conv1/relu_7x7`."""
+    block, _, kind = convolution.partition("/")
+    return f"{block}/relu_{kind.removesuffix('_s2')}"
+
+
+def layer_names(architecture: Architecture) -> list[str]:
+    """Every layer's name in the network's order."""
+    with torch.device("meta"):
+        network = GoogLeNet(architecture)
+        return [name for name, _ in network.layers(torch.empty(1, 3, 224, 224))]
