@@ -11,8 +11,9 @@ made of values after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ class Architecture:
     local_response_norm: bool
     third_branch_kernel: int
     pool4_kernel: int  # its stride is 2 in both
-    layer_aliases: dict[str, str]  # the library's own names -> Caffe's
+    layer_aliases: Mapping[str, str] = field(hash=False)  # the library's own names -> Caffe's
 
 
 def _torchvision_aliases() -> dict[str, str]:
@@ -231,8 +232,19 @@ def relu_name(convolution: str) -> str:
     return f"{block}/relu_{kind.removesuffix('_s2')}"
 
 
-def layer_names(architecture: Architecture) -> list[str]:
-    """Every layer's name in the network's order."""
+@dataclass(frozen=True)
+class LayerShape:
+    """`stride` is in pixels of the picture for one step in the layer."""
+
+    channels: int
+    stride: int
+
+
+@functools.cache
+def layer_shapes(architecture: Architecture) -> dict[str, LayerShape]:
+    """Every layer's shape by its name, in the network's order."""
+    side = 512  # divisible by every stride, so that the division below is exact
     with torch.device("meta"):
         network = GoogLeNet(architecture)
-        return [name for name, _ in network.layers(torch.empty(1, 3, 224, 224))]
+        layers = network.layers(torch.empty(1, 3, side, side))
+        return {name: LayerShape(x.shape[1], side // x.shape[2]) for name, x in layers}
