@@ -1,0 +1,135 @@
+"""Lower a traced graph of ATen operators to ONNX, one rule for each operator overload.
+
+A rule is a function `(emit, *args, **kwargs)` with the operator's own arguments, tensors being
+`ir.Value`s; it emits nodes and returns the operator's value (a tuple for several). Rules live in
+`export/rules/`, one module for each family.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from torch import Tensor, fx
+from torch._ops import OpOverload
+
+from export.emit import OPSET, Emitter
+from export.errors import ExportError
+from export.trace import PICTURE_SIZE, Trace
+
+Rule = Callable[..., Any]
+
+_RULES: dict[tuple[OpOverload, str | None], Rule] = {}
+
+
+def lowers(*overloads: OpOverload, target: str | None = None) -> Callable[[Rule], Rule]:
+    """Register the decorated function as the rule for `overloads`.
+
+    With `target`, for that graph target only, in place of the general rule. Raises ValueError when
+    there is a rule already.
+    """
+
+    def register(rule: Rule) -> Rule:
+        for overload in overloads:
+            key = (overload, target)
+            if key in _RULES:
+                raise ValueError(f"{overload} has two rules: {_RULES[key].__name__}, {rule.__name__}")
+            _RULES[key] = rule
+        return rule
+
+    return register
+
+
+def rule_for(overload: OpOverload, target: str) -> Rule:
+    """The rule for `overload`: the target's own, else the general one. Raises ExportError."""
+    rule = _RULES.get((overload, target)) or _RULES.get((overload, None))
+    if rule is None:
+        raise ExportError(
+            f"no lowering rule for {overload}; add one to the family it belongs to in "
+            f"export/rules/ (CONTRIBUTING.md, 'Add a lowering rule')"
+        )
+    return rule
+
+
+def rules() -> Mapping[tuple[OpOverload, str | None], Rule]:
+    """Every rule, by overload and target (None: the general rule)."""
+    return _RULES
+
+
+def lower(trace: Trace, target: str, names: Mapping[str, str]) -> ir.Model:
+    """The ONNX model of `trace`: image -> (objective, gradient), sizes symbolic.
+
+    `names` maps the traced tensors' names to those of the initializers.
+    """
+    emit = Emitter()
+    image = ir.Value(
+        name="image", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([1, 3, "height", "width"])
+    )
+    values: dict[fx.Node, Any] = {}
+    sources = iter(trace.tensors.items())
+    for node in trace.graph.nodes:
+        if node.op == "placeholder":
+            name, tensor = next(sources, (None, None))
+            if tensor is None:
+                values[node] = image
+            elif node.users:
+                values[node] = emit.initializer(_tensor(tensor), names[str(name)])
+        elif node.op == "call_function":
+            values[node] = _lower_node(emit, node, values, target)
+        elif node.op == "output":
+            objective, gradient = (values[result] for result in node.args[0])
+    outputs = [_named(emit, objective, "objective", []), _named(emit, gradient, "gradient", image.shape)]
+    graph = ir.Graph(
+        [image],
+        outputs,
+        nodes=emit.nodes,
+        initializers=emit.initializers,
+        opset_imports={"": OPSET},
+        name="deepdream_gradient",
+    )
+    return ir.Model(graph, ir_version=10)
+
+
+def _lower_node(emit: Emitter, node: fx.Node, values: dict[fx.Node, Any], target: str) -> Any:
+    args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n])
+    if node.target is operator.getitem:
+        return args[0][args[1]]
+    assert isinstance(node.target, OpOverload), node.target
+    before = len(emit.nodes)
+    try:
+        value = rule_for(node.target, target)(emit, *args, **kwargs)
+    except NotImplementedError as error:
+        raise ExportError(f"the rule for {node.target} does not cover {node}: {error}") from error
+    for number, made in enumerate(emit.nodes[before:]):
+        made.name = f"{node.name}/{number}_{made.op_type}"
+    _record_shape(value, node)
+    return value
+
+
+def _record_shape(value: Any, node: fx.Node) -> None:
+    shape = node.meta.get("shape")
+    if isinstance(value, ir.Value) and shape is not None and value.shape is None:
+        value.shape = ir.Shape(shape)
+        value.type = ir.TensorType(ir.DataType.FLOAT)
+
+
+def _tensor(tensor: Tensor) -> ir.TensorProtocol:
+    return ir.tensor(np.ascontiguousarray(tensor.detach().numpy(), np.float32))
+
+
+def _named(emit: Emitter, value: ir.Value, name: str, shape: Any) -> ir.Value:
+    """`value` under an output's name, by a node of its own: a value may be two outputs at once."""
+    output = emit.Identity(value)
+    output.name = name
+    output.shape = ir.Shape(shape)
+    output.type = ir.TensorType(ir.DataType.FLOAT)
+    return output
+
+
+def refuse_picture_size(*sizes: Any) -> None:
+    """For a rule that cannot do with a size unknown. Raises NotImplementedError."""
+    if PICTURE_SIZE in sizes:
+        raise NotImplementedError("it needs a number that depends on the picture's size")

@@ -1,0 +1,65 @@
+"""Moving, joining and reducing: no arithmetic but sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx_ir as ir
+import torch
+
+from export.emit import Emitter
+from export.lower import lowers, refuse_picture_size
+
+aten = torch.ops.aten
+TO_THE_END = 2**31 - 1  # both PyTorch and ONNX take any large number for it
+
+
+@lowers(aten.cat.default)
+def cat(emit: Emitter, tensors: Sequence[ir.Value], dim: int = 0) -> ir.Value:
+    return emit.Concat(*tensors, axis=dim)
+
+
+@lowers(aten.slice.Tensor)
+def slice_(
+    emit: Emitter, x: ir.Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> ir.Value:
+    """x[..., start:end:step, ...] on axis dim"""
+    refuse_picture_size(start, end)
+    first, last = start or 0, TO_THE_END if end is None else min(end, TO_THE_END)
+    return emit.Slice(x, emit.ints(first), emit.ints(last), emit.ints(dim), emit.ints(step))
+
+
+@lowers(aten.slice_backward.default)
+def slice_backward(
+    emit: Emitter, grad: ir.Value, sizes: Sequence[Any], dim: int, start: Any, end: Any, step: int
+) -> ir.Value:
+    """Zeros of shape `sizes` with grad at [start:end] of axis dim"""
+    refuse_picture_size(sizes[dim], start, end)
+    if step != 1:
+        raise NotImplementedError(f"a step of {step}")
+    size = sizes[dim]
+    pads = [0] * (2 * len(sizes))
+    pads[dim], pads[len(sizes) + dim] = start, size - min(end, size)
+    return emit.Pad(grad, emit.ints(pads), emit.floats(0.0))
+
+
+@lowers(aten.sum.default)
+def sum_(emit: Emitter, x: ir.Value) -> ir.Value:
+    return emit.ReduceSum(x, keepdims=0)
+
+
+@lowers(aten.ones_like.default)
+def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
+    """Autograd's seed: ones in the shape of the objective, a scalar."""
+    if x.shape is None or len(x.shape) != 0:
+        raise NotImplementedError("ones in any shape but a scalar's")
+    return emit.floats(1.0)
+
+
+@lowers(aten.expand.default)
+def expand(emit: Emitter, x: ir.Value, size: Sequence[Any]) -> ir.Value:
+    """A scalar in a larger shape stays a scalar: ONNX's arithmetic broadcasts it."""
+    if x.shape is None or len(x.shape) != 0:
+        raise NotImplementedError("anything but a scalar")
+    return x
