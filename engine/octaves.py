@@ -1,0 +1,86 @@
+"""Octave sizes, and the linear resizing between them.
+
+Both follow `scipy.ndimage.zoom(order=1)`, which the reference algorithm uses:
+the first and last samples of an axis stay where they are (corner to corner),
+and sizes are rounded as scipy rounds them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+def octave_sizes(
+    height: int, width: int, octaves: int, scale: float, minimum: int
+) -> list[tuple[int, int]]:
+    """Sizes (height, width) of the octaves of a picture, the smallest first.
+
+    Each octave is `1 / scale` of the one above it, rounded. The list ends with
+    the picture's own size and has at most `octaves` entries: those whose shorter
+    side would fall below `minimum` pixels are left out, so a shorter list tells
+    how many were dropped, and an empty one that the picture itself is too small.
+    """
+    sizes: list[tuple[int, int]] = []
+    size = (height, width)
+    while len(sizes) < octaves and min(size) >= minimum:
+        sizes.insert(0, size)
+        size = (_shrunk(size[0], scale), _shrunk(size[1], scale))
+    return sizes
+
+
+def _shrunk(length: int, scale: float) -> int:
+    """The length of one octave below, with scipy's arithmetic.
+
+    scipy takes the factor 1 / scale and rounds half to even; length / scale
+    would round differently now and then.
+    """
+    return round(length * (1 / scale))
+
+
+def resize(image: Array, height: int, width: int) -> Array:
+    """Resize float32 [..., H, W] to [..., height, width] linearly, corner to corner.
+
+    Returns a new array. At some lengths `scipy.ndimage.zoom` lets its last
+    coordinate overshoot by one rounding error and makes the last row or column
+    zero; here it is the last row or column of the image.
+    """
+    image = np.asarray(image, dtype=np.float32)
+    old_height, old_width = image.shape[-2:]
+    # The passes commute. Each costs about what it writes: the first one writes
+    # either height x old_width or old_height x width.
+    if height * old_width <= old_height * width:
+        return _resize_columns(_resize_rows(image, height), width)
+    return _resize_rows(_resize_columns(image, width), height)
+
+
+def _resize_rows(image: Array, height: int) -> Array:
+    """Resize the axis before the last."""
+    lower, upper, weight = _neighbours(image.shape[-2], height)
+    return _blend(image[..., lower, :], image[..., upper, :], weight[:, None])
+
+
+def _resize_columns(image: Array, width: int) -> Array:
+    """Resize the last axis."""
+    lower, upper, weight = _neighbours(image.shape[-1], width)
+    # take is several times faster than indexing along the contiguous axis.
+    return _blend(image.take(lower, axis=-1), image.take(upper, axis=-1), weight)
+
+
+def _neighbours(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """For each of `new` samples: the two of `old` samples around it, and the second's weight."""
+    # linspace ends exactly at the last old sample; a single new one is the first old one.
+    position = np.linspace(0, old - 1, new)
+    lower = position.astype(np.intp)
+    upper = np.minimum(lower + 1, old - 1)
+    return lower, upper, (position - lower).astype(np.float32)
+
+
+def _blend(lower: Array, upper: Array, weight: Array) -> Array:
+    """lower + (upper - lower) * weight, overwriting both (they are fresh copies)."""
+    upper -= lower
+    upper *= weight
+    lower += upper
+    return lower
