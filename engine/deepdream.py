@@ -1,0 +1,205 @@
+"""The DeepDream loop of Google's 2015 notebook: octaves, jitter, normalised gradient ascent."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.errors import DreamError
+from engine.model import Array, Model
+from engine.octaves import octave_sizes, resize
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The notebook's parameters, with its defaults. Raises DreamError for one out of range."""
+
+    iterations: int = 10  # of gradient ascent, in each octave
+    octaves: int = 4
+    octave_scale: float = 1.4  # one octave's side over the next smaller one's
+    step: float = 1.5  # mean change of a value by one iteration, in levels of 0..255
+    jitter: int = 32  # largest shift before each iteration, in pixels
+    seed: int = field(default_factory=lambda: secrets.randbits(32))
+
+    def __post_init__(self) -> None:
+        _require(self.iterations >= 1, "iterations", self.iterations, "1 or more")
+        _require(self.octaves >= 1, "octaves", self.octaves, "1 or more")
+        in_range = math.isfinite(self.octave_scale) and self.octave_scale > 1
+        _require(in_range, "octave-scale", self.octave_scale, "more than 1")
+        _require(math.isfinite(self.step), "step", self.step, "a finite number")
+        _require(self.jitter >= 0, "jitter", self.jitter, "0 or more")
+        _require(self.seed >= 0, "seed", self.seed, "0 or more")
+
+
+def _require(condition: bool, name: str, value: float, wanted: str) -> None:
+    if not condition:
+        raise DreamError(f"{name} must be {wanted}, not {value}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a dream is, after an iteration. Octaves and iterations count from 1."""
+
+    octave: int
+    octaves: int
+    iteration: int
+    iterations: int
+    height: int
+    width: int
+    objective: float
+    fraction: float  # of all the work, by pixels
+
+
+@dataclass(frozen=True)
+class Dream:
+    """A finished dream."""
+
+    rgb: Array  # [H, W, 3], 0..255
+    settings: Settings
+    objectives: tuple[tuple[float, ...], ...]  # of each iteration, by octave, smallest first
+    sizes: tuple[tuple[int, int], ...]  # (height, width) of each octave, smallest first
+    octaves: tuple[Array, ...]  # each octave's picture, if asked for
+    idle_steps: int  # iterations whose gradient was zero or not finite: they change nothing
+    stopped: bool  # by `on_step`
+
+
+OnStep = Callable[[Progress], bool | None]
+
+
+def dream(
+    model: Model,
+    rgb: Array,
+    settings: Settings | None = None,
+    on_step: OnStep | None = None,
+    keep_octaves: bool = False,
+) -> Dream:
+    """Dream on an RGB picture [H, W, 3] in 0..255.
+
+    `on_step` hears of each iteration; when it returns False the dream stops there and is returned
+    as it is. Octaves whose shorter side would be below the layer's stride are left out; a picture
+    that is itself too small raises DreamError.
+    """
+    settings = settings or Settings()
+    base = model.preprocess(rgb)
+    height, width = base.shape[2:]
+    if min(height, width) < model.info.stride:
+        raise DreamError(
+            f"the picture is {width}x{height} pixels, too small for {', '.join(model.info.layers)}: "
+            f"both sides must be {model.info.stride} or more; choose an earlier layer or a larger "
+            f"picture"
+        )
+    sizes = octave_sizes(
+        height, width, settings.octaves, settings.octave_scale, model.info.stride
+    )
+    ascent = _Ascent(model, settings, on_step, sizes)
+    bases = _cascade(base, sizes)
+    detail = np.zeros_like(bases[0])
+    finished: list[Array] = []
+    for octave in bases:
+        detail = resize(detail, *octave.shape[2:])
+        image = octave + detail
+        ascent.climb(image)
+        if keep_octaves or ascent.stopped:
+            finished.append(model.deprocess(image))
+        if ascent.stopped:
+            # What was dreamt so far belongs on the whole picture, not on a small octave of it.
+            image = base + resize(image - octave, height, width)
+            break
+        detail = image - octave
+    low, high = model.limits()
+    return Dream(
+        rgb=model.deprocess(np.clip(image, low, high)),
+        settings=settings,
+        objectives=tuple(tuple(values) for values in ascent.objectives),
+        sizes=tuple(sizes),
+        octaves=tuple(finished) if keep_octaves else (),
+        idle_steps=ascent.idle_steps,
+        stopped=ascent.stopped,
+    )
+
+
+def _cascade(image: Array, sizes: list[tuple[int, int]]) -> list[Array]:
+    """The picture at each size, smallest first, each made from the next larger."""
+    octaves = [image]
+    for size in reversed(sizes[:-1]):
+        octaves.append(resize(octaves[-1], *size))
+    return octaves[::-1]
+
+
+class _Ascent:
+    """Gradient ascent, one octave after the other."""
+
+    def __init__(
+        self, model: Model, settings: Settings, on_step: OnStep | None, sizes: list[tuple[int, int]]
+    ) -> None:
+        self.model = model
+        self.settings = settings
+        self.on_step = on_step
+        self.random = np.random.default_rng(settings.seed)
+        self.low, self.high = model.limits()
+        # `step` is in levels of the picture; the network's units may be others.
+        self.step = settings.step * float(model.info.scale.mean())
+        self.octaves = len(sizes)
+        self.total_work = settings.iterations * sum(h * w for h, w in sizes)
+        self.work = 0
+        self.objectives: list[list[float]] = []
+        self.idle_steps = 0
+        self.stopped = False
+
+    def climb(self, image: Array) -> None:
+        """Change `image` [1, 3, H, W] by every iteration of one octave."""
+        self.objectives.append([])
+        shifted = np.empty_like(image)
+        for iteration in range(1, self.settings.iterations + 1):
+            objective = self.ascend(image, shifted)
+            self.objectives[-1].append(objective)
+            if self.tell(iteration, image.shape[2], image.shape[3], objective) is False:
+                self.stopped = True
+                return
+
+    def ascend(self, image: Array, shifted: Array) -> float:
+        """One iteration, in place; `shifted` is a buffer of the same shape."""
+        jitter = self.settings.jitter
+        across, down = (int(shift) for shift in self.random.integers(-jitter, jitter + 1, 2))
+        roll_into(shifted, image, down, across)
+        objective, gradient = self.model.gradient(shifted)
+        mean = float(np.abs(gradient).mean())
+        if mean > 0 and math.isfinite(mean):
+            gradient *= np.float32(self.step / mean)
+            shifted += gradient
+            np.clip(shifted, self.low, self.high, out=shifted)
+        else:
+            self.idle_steps += 1
+        roll_into(image, shifted, -down, -across)
+        return objective
+
+    def tell(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
+        self.work += height * width
+        if self.on_step is None:
+            return None
+        return self.on_step(
+            Progress(
+                octave=len(self.objectives),
+                octaves=self.octaves,
+                iteration=iteration,
+                iterations=self.settings.iterations,
+                height=height,
+                width=width,
+                objective=objective,
+                fraction=self.work / self.total_work,
+            )
+        )
+
+
+def roll_into(target: Array, source: Array, down: int, across: int) -> None:
+    """`target[...] = np.roll(source, (down, across), axis=(-2, -1))`, without new memory."""
+    height, width = source.shape[-2:]
+    down, across = down % height, across % width
+    target[..., down:, across:] = source[..., : height - down, : width - across]
+    target[..., down:, :across] = source[..., : height - down, width - across :]
+    target[..., :down, across:] = source[..., height - down :, : width - across]
+    target[..., :down, :across] = source[..., height - down :, width - across :]

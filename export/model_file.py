@@ -1,0 +1,133 @@
+"""The gradient file: from weights and layers to an ONNX file that carries its own description.
+
+The file's contract is in docs/model-file.md; the engine reads it without this package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import torch
+
+import export.rules  # noqa: F401  registers the rules
+from export.errors import ExportError
+from export.googlenet import layer_shapes
+from export.lower import lower
+from export.objective import Term, objective, parse_term
+from export.targets import TARGETS, Target
+from export.trace import trace_gradient
+from export.weights import Weights, build_network
+
+FORMAT = "1"
+PREFIX = "deepdream."
+CHECK_SIZE = (45, 38)  # one side odd, both small: the file is run once at this size
+
+OnStage = Callable[[str], None]
+
+
+def export_gradient(
+    weights: Weights,
+    layers: Sequence[str],
+    target: Target = TARGETS["cpu"],
+    on_stage: OnStage = lambda stage: None,
+) -> ir.Model:
+    """The model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
+
+    `on_stage` is told what begins. Raises ExportError for a layer that is not there.
+    """
+    architecture = weights.architecture
+    terms = [parse_term(layer, architecture) for layer in layers]
+    network = build_network(weights)
+    on_stage("tracing PyTorch's autograd")
+    trace = trace_gradient(network, objective(network, terms))
+    on_stage("lowering to ONNX")
+    names = {name: initializer_name(name) for name in trace.tensors}
+    model = lower(trace, target.name, names)
+    on_stage(f"simplifying for the {target.name} target")
+    target.simplify(model)
+    model.producer_name = "ort-deepdream"
+    model.producer_version = version("ort-deepdream")
+    model.metadata_props.update(_metadata(weights, terms, target))
+    return model
+
+
+def initializer_name(tensor: str) -> str:
+    """`convolutions.conv1/7x7_s2.weight` -> `conv1/7x7_s2.weight`, as in a weights file."""
+    return tensor.removeprefix("convolutions.").removeprefix("norms.")
+
+
+def _metadata(weights: Weights, terms: Sequence[Term], target: Target) -> dict[str, str]:
+    architecture = weights.architecture
+    preprocessing = architecture.preprocessing
+    shapes = layer_shapes(architecture)
+    values = {
+        "format": FORMAT,
+        "architecture": architecture.name,
+        "layers": [{"layer": t.layer, "channel": t.channel, "weight": t.weight} for t in terms],
+        "objective": "half_square_sum",
+        "stride": max(shapes[term.layer].stride for term in terms),
+        "preprocessing": {
+            "order": preprocessing.order,
+            "mean": preprocessing.mean,
+            "scale": preprocessing.scale,
+        },
+        "weights": {
+            "identity": weights.identity,
+            "kind": weights.kind,
+            "sha256": weights.sha256,
+        },
+        "target": target.name,
+        "exporter": f"ort-deepdream {version('ort-deepdream')}",
+        "torch": str(torch.__version__),
+    }
+    return {
+        PREFIX + key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in values.items()
+    }
+
+
+def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) -> None:
+    """Write `model` to `path`, checked by onnx's checker and by running it; whole or not at all.
+
+    Raises ExportError when the folder cannot be written or the file fails a check.
+    """
+    on_stage("writing and checking the file")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".onnx", delete=False) as file:
+            beside = Path(file.name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ExportError(f"cannot write {path}: {reason}; choose another with -o") from error
+    try:
+        ir.save(model, beside)
+        _check(beside)
+        beside.chmod(0o644)
+        os.replace(beside, path)
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _check(path: Path) -> None:
+    """onnx's own checker, and one run: finite numbers of the right shapes. Raises ExportError."""
+    try:
+        onnx.checker.check_model(path, full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise ExportError(f"the exported graph is not valid ONNX: {error}") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    image = np.random.default_rng(0).uniform(-100, 100, (1, 3, *CHECK_SIZE)).astype(np.float32)
+    value, gradient = session.run(["objective", "gradient"], {"image": image})
+    if gradient.shape != image.shape or not np.isfinite([value, abs(gradient).max()]).all():
+        raise ExportError("the exported graph runs, but its gradient is not finite")

@@ -1,0 +1,147 @@
+"""Compare a gradient file with PyTorch's autograd in float64, the judge.
+
+The network is rebuilt in PyTorch from the weights in the file itself; PyTorch's own float32 error
+stands beside ours, for a float32 gradient cannot be closer to the truth than rounding lets it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+
+from export.errors import ExportError
+from export.googlenet import ARCHITECTURES, GoogLeNet
+from export.model_file import PREFIX, initializer_name
+from export.objective import Term, objective
+
+Array = NDArray[np.float32]
+Runner = Callable[[Array], tuple[float, Array]]  # image [1, 3, H, W] -> (objective, gradient)
+
+# Ours may be this many times PyTorch's float32 error, or this much in all, whichever is more: where
+# two activations are equal but for rounding, each of the two picks its own winner.
+TIMES_TORCH = 8.0
+ALWAYS_ALLOWED = 1e-4
+
+SIZES = ((158, 182), (97, 211), (63, 41), (32, 32))  # (height, width)
+PICTURES = ("noise", "flat", "ramp")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. Errors are relative: |ours - float64| / |float64|, in the 2-norm."""
+
+    height: int
+    width: int
+    picture: str
+    objective_error: float
+    gradient_error: float
+    torch_objective_error: float
+    torch_gradient_error: float
+
+    @property
+    def limit(self) -> float:
+        return max(TIMES_TORCH * self.torch_gradient_error, ALWAYS_ALLOWED)
+
+    @property
+    def objective_limit(self) -> float:
+        return max(TIMES_TORCH * self.torch_objective_error, ALWAYS_ALLOWED)
+
+    @property
+    def passed(self) -> bool:
+        # Written so that NaN fails.
+        good_gradient = self.gradient_error <= self.limit
+        return good_gradient and self.objective_error <= self.objective_limit
+
+
+def verify(
+    path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES
+) -> Iterator[Row]:
+    """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
+
+    Raises ExportError when `path` is not a gradient file.
+    """
+    network, terms, low, high = _rebuild(path)
+    double = GoogLeNet(network.architecture).double()
+    double.load_state_dict(network.state_dict())
+    smallest = int(_properties(path)[PREFIX + "stride"])
+    for height, width in (*sizes, (smallest, smallest + 1)):
+        for picture in PICTURES:
+            image = _picture(picture, height, width, low, high)
+            truth = _autograd(double, terms, torch.from_numpy(image).double())
+            single = _autograd(network, terms, torch.from_numpy(image))
+            ours = run(image)
+            yield Row(
+                height,
+                width,
+                picture,
+                *_errors(ours, truth),
+                *_errors(single, truth),
+            )
+
+
+def _errors(
+    found: tuple[float, NDArray[np.floating]], truth: tuple[float, NDArray[np.floating]]
+) -> tuple[float, float]:
+    tiny = float(np.finfo(np.float32).tiny)  # for a gradient that is zero throughout
+    value = abs(found[0] - truth[0]) / max(abs(truth[0]), tiny)
+    distance = np.linalg.norm(found[1].astype(np.float64) - truth[1])
+    return value, float(distance / max(float(np.linalg.norm(truth[1])), tiny))
+
+
+def _autograd(
+    network: GoogLeNet, terms: Sequence[Term], image: torch.Tensor
+) -> tuple[float, NDArray[np.floating]]:
+    image.requires_grad_(True)
+    value = objective(network, terms)(image)
+    (gradient,) = torch.autograd.grad(value, image)
+    return value.item(), gradient.numpy()
+
+
+def _picture(kind: str, height: int, width: int, low: Array, high: Array) -> Array:
+    """[1, 3, H, W] in the network's units: noise, one flat colour, or a smooth ramp."""
+    if kind == "noise":
+        unit = np.random.default_rng(height * width).uniform(size=(3, height, width))
+    elif kind == "flat":
+        unit = np.full((3, height, width), 0.6)
+    else:
+        down, along = np.linspace(0, 1, height)[:, None], np.linspace(0, 1, width)
+        unit = np.stack([down + 0 * along, along + 0 * down, (down + along) / 2])
+    return (low + (high - low) * unit)[None].astype(np.float32)
+
+
+def _properties(path: Path) -> dict[str, str]:
+    try:
+        properties = ir.load(path).metadata_props
+    except Exception as error:  # protobuf's decoding error has no public base
+        raise ExportError(f"{path}: not a readable ONNX file ({error})") from error
+    if PREFIX + "format" not in properties:
+        raise ExportError(f"{path} is not a file that `dream export` made")
+    return properties
+
+
+def _rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
+    """The network and objective of the file, and black and white in the network's units."""
+    properties = _properties(path)
+    network = GoogLeNet(ARCHITECTURES[properties[PREFIX + "architecture"]])
+    initializers = ir.load(path).graph.initializers
+    weights = {
+        name: torch.from_numpy(initializers[initializer_name(name)].const_value.numpy().copy())
+        for name, _ in network.named_parameters()
+        if initializer_name(name) in initializers
+    }
+    network.load_state_dict(weights, strict=False)  # the file stops at its layer
+    network.requires_grad_(False)
+    terms = [Term(**layer) for layer in json.loads(properties[PREFIX + "layers"])]
+    preprocessing = network.architecture.preprocessing
+    mean, scale = (
+        np.array(values, np.float32).reshape(3, 1, 1)
+        for values in (preprocessing.mean, preprocessing.scale)
+    )
+    return network, terms, (0 - mean) * scale, (255 - mean) * scale

@@ -1,0 +1,89 @@
+"""GoogLeNet of the ONNX model zoo: "Caffe BVLC GoogLeNet => Caffe2 => ONNX".
+
+https://github.com/onnx/models, validated/vision/classification/inception_and_googlenet/googlenet.
+A convolution's weight is `conv1/7x7_s2_w_0`, its bias `conv1/7x7_s2_b_0`. They are initializers
+in the zoo's files, and `ConstantOfShape` nodes in the small copy that onnx's own tests use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import numpy_helper
+
+from export.errors import ExportError
+from export.googlenet import BVLC, Architecture
+from export.weights.protobuf import LENGTH, VARINT
+
+SUFFIXES = {"_w_0": ".weight", "_b_0": ".bias"}
+LARGEST_CONSTANT = 1 << 24  # elements; GoogLeNet's largest tensor, its classifier, has a million
+
+
+def looks_like(wire_types: Mapping[int, int]) -> bool:
+    """ModelProto: 1 is `ir_version`, an integer; 7 is `graph`, a message."""
+    return wire_types.get(1) == VARINT and wire_types.get(7, LENGTH) == LENGTH
+
+
+def read(content: bytes) -> tuple[dict[str, torch.Tensor], Architecture]:
+    """The tensors whose names end like the zoo's weights and biases."""
+    try:
+        model = onnx.load_model_from_string(content)
+    except DecodeError:
+        raise ExportError("a truncated or damaged ONNX model") from None
+    if not model.graph.node or not model.opset_import:
+        # The opset follows the graph in a file: without it the end is missing.
+        raise ExportError("a truncated ONNX model")
+    graph = _Constants(model.graph)
+    tensors = {}
+    for name in graph.names:
+        suffix = name[-4:]
+        if suffix in SUFFIXES:
+            array = graph.value(name)
+            tensors[name[:-4] + SUFFIXES[suffix]] = torch.from_numpy(np.array(array))
+        elif name.endswith("_w_0_quantized"):
+            raise ExportError("a quantised model: take googlenet-12.onnx, which is float32")
+    return tensors, BVLC
+
+
+class _Constants:
+    """The values of a graph that depend on no input."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self._initializers = {tensor.name: tensor for tensor in graph.initializer}
+        self._nodes = {
+            node.output[0]: node
+            for node in graph.node
+            if node.op_type in ("Constant", "ConstantOfShape")
+        }
+        self.names = [*self._initializers, *self._nodes]
+
+    def value(self, name: str) -> np.ndarray:
+        if name in self._initializers:
+            return _to_array(self._initializers[name])
+        node = self._nodes.get(name)
+        if node is None:
+            raise ExportError(f"{name} is not a constant")
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        constant = _to_array(attributes["value"].t) if "value" in attributes else None
+        if node.op_type == "ConstantOfShape":
+            shape = [int(size) for size in self.value(node.input[0]).ravel()]
+            if min(shape, default=1) < 0 or np.prod(shape, dtype=object) > LARGEST_CONSTANT:
+                raise ExportError(f"{name} has the impossible shape {shape}")
+            fill = np.zeros(1, np.float32) if constant is None else constant
+            return np.full(shape, fill.ravel()[0])
+        if constant is None:
+            raise ExportError(f"{name} is a Constant without a tensor")
+        return constant
+
+
+def _to_array(tensor: onnx.TensorProto) -> np.ndarray:
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise ExportError(f"{tensor.name} is kept in another file, which is not supported")
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ExportError(f"{tensor.name} cannot be read: {str(error).splitlines()[0]}") from None
