@@ -12,6 +12,7 @@ beta - s mean. It is folded in float64 and rounded once.
 from __future__ import annotations
 
 import io
+import pickle
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -22,11 +23,12 @@ from export.errors import ExportError
 from export.googlenet import TORCHVISION, Architecture
 
 EPS = 1e-3  # torchvision gives its BatchNorm this, not PyTorch's default of 1e-5
+PICKLES = {bytes([0x80, protocol]) for protocol in range(2, 6)}
 
 
 def looks_like(content: bytes) -> bool:
     """A zip archive (torch.save since 1.6), or a pickle of protocol 2 or later (before it)."""
-    return content.startswith(b"PK\x03\x04") or (content[0] == 0x80 and 2 <= content[1] <= 5)
+    return content.startswith(b"PK\x03\x04") or content[:2] in PICKLES
 
 
 def read(content: bytes) -> tuple[dict[str, torch.Tensor], Architecture]:
@@ -87,6 +89,6 @@ def _tensor(state: Mapping[str, Any], name: str, dimensions: int) -> torch.Tenso
 
 
 def _reason(error: Exception) -> str:
-    if "Weights only load failed" in str(error) and "Unsupported" in str(error):
+    if isinstance(error, pickle.UnpicklingError) and "GLOBAL " in str(error):  # a pickle's opcode
         return "holds Python objects other than tensors; refused, and none of them was run"
     return "a truncated or damaged file in PyTorch's format"
