@@ -41,7 +41,7 @@ ByteArray = NDArray[np.uint8]
 
 # Only these decoders are tried: Pillow has others that start programs (EPS) or
 # that nobody takes photographs in.
-READABLE = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 WRITABLE = {
     ".jpeg": "JPEG",
     ".jpg": "JPEG",
@@ -194,14 +194,14 @@ def _turn_upright(image: Image.Image) -> None:
 def _transparent_level(image: Image.Image) -> int | None:
     """The grey level that a PNG or GIF declares transparent, in the image's own levels.
 
-    To be called before the image is loaded: Pillow scales 1, 2 and 4 bits to
+    To be called before the image is loaded: Pillow scales 2 and 4 bits to
     0..255 but not the transparent level, and forgets the bits on loading.
     """
     level = image.info.get("transparency")
     if image.mode not in GREY_MODES or not isinstance(level, int):
         return None
     bits = image.tile[0].args if isinstance(image, ImageFile.ImageFile) else None
-    scale = {"1": 255, "L;2": 85, "L;4": 17}
+    scale = {"L;2": 85, "L;4": 17}
     return level * scale[bits] if isinstance(bits, str) and bits in scale else level
 
 
