@@ -141,7 +141,7 @@ def old_caffemodel(tensors: Tensors) -> bytes:
         layer += integer(5, 4) + message(6, old_blob(weight)) + message(6, old_blob(bias))
         layers.append(message(2, layer))
     # What training leaves beside the network: ignored, whatever it holds.
-    layers.append(message(2, message(4, b"loss1/conv") + message(6, integer(1, 9))))
+    layers.append(message(2, message(4, b"loss1/conv") + message(6, message(5, b"odd"))))
     return message(1, b"GoogleNet") + b"".join(layers)
 
 
@@ -151,7 +151,7 @@ def new_caffemodel(tensors: Tensors, blob: Callable[[torch.Tensor], bytes] = new
     for name, weight, bias in layers_of(tensors):
         layer = message(1, name.encode()) + message(2, b"Convolution")
         content += message(100, layer + message(7, blob(weight)) + message(7, blob(bias)))
-    return content + message(100, message(1, b"loss3/classifier") + message(7, integer(1, 9)))
+    return content + message(100, message(1, b"loss3/classifier") + message(7, message(5, b"odd")))
 
 
 def torchvision_state(seed: int = 0) -> Tensors:
