@@ -1,0 +1,257 @@
+"""Fetch an entry's file into the cache: checked before use, resumable, safe for two at once.
+
+The file grows as `NAME.part` beside its final place and is renamed into it only after its size and
+sha256 fit, so whatever lies under its final name is whole. A part left by an interrupted download
+is continued, from the same mirror or another: all of them serve the same bytes. That is why no
+`If-Range` is sent: the sha256 of the whole is a stronger check than one server's ETag, and a
+continued file that fails it is fetched once more from its beginning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from email.message import Message
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from models.catalogue import Entry, location, size_fits
+from models.errors import ModelsError
+
+Progress = Callable[[int, int | None], None]  # bytes so far, and in all if known
+
+TIMEOUT = 20.0  # seconds to connect, and to wait for each next bytes
+LOCK_TIMEOUT = 3600.0  # seconds to wait for another process that downloads the same file
+TRIES = 4  # on one mirror, as long as each brings the file further
+CHUNK = 1 << 17
+
+
+class _MirrorError(Exception):
+    """Why one mirror could not give the file."""
+
+
+class _BrokenOffError(_MirrorError):
+    """The transfer ended early; what came is kept."""
+
+
+def fetch(
+    entry: Entry,
+    progress: Progress = lambda done, total: None,
+    timeout: float = TIMEOUT,
+    lock_timeout: float = LOCK_TIMEOUT,
+) -> Path:
+    """The path of the entry's file, downloaded if need be, its sha256 checked in any case.
+
+    Raises ModelsError: one line with each mirror's reason and where to put the file by hand.
+    """
+    path = location(entry)
+    if entry.shipped:
+        if not path.is_file():
+            raise ModelsError(f"the weights '{entry.name}' are not in this installation")
+        return path
+    try:
+        if path.is_file():
+            return _checked(entry, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock", timeout=lock_timeout):
+            if path.is_file():  # another process was quicker
+                return _checked(entry, path)
+            _download(entry, path, progress, timeout)
+    except Timeout:
+        raise ModelsError(
+            f"another process has been downloading {path} for too long; if there is none, "
+            f"delete {path.name}.lock there"
+        ) from None
+    except OSError as error:
+        raise ModelsError(f"the cache {path.parent} cannot be used: {_reason(error)}") from None
+    return path
+
+
+def _checked(entry: Entry, path: Path) -> Path:
+    """A file that somebody may have put there by hand."""
+    problem = _mismatch(entry, path)
+    if problem:
+        raise ModelsError(f"{path} is not the file of '{entry.name}' ({problem}): delete it")
+    return path
+
+
+def _mismatch(entry: Entry, path: Path) -> str | None:
+    """What is wrong with the file, or None."""
+    size = path.stat().st_size
+    if not size_fits(entry, size):
+        return f"it has {size:,} bytes, expected {_expected_size(entry)}"
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(entry.sha256):
+        return f"its sha256 is {digest}, expected {_expected_sum(entry)}"
+    return None
+
+
+def _expected_size(entry: Entry) -> str:
+    return f"{'about ' if entry.size_tolerance else ''}{entry.size:,}"
+
+
+def _expected_sum(entry: Entry) -> str:
+    return entry.sha256 if len(entry.sha256) == 64 else f"{entry.sha256}..."
+
+
+# --- Mirrors ----------------------------------------------------------------------------------
+
+
+def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> None:
+    part = path.with_name(f"{path.name}.part")
+    failures = []
+    for url in entry.urls:
+        try:
+            _download_from(url, entry, part, progress, timeout)
+        except _MirrorError as error:
+            failures.append(f"{url}: {error}")
+            continue
+        part.replace(path)
+        return
+    raise ModelsError(
+        f"the weights '{entry.name}' could not be downloaded ({'; '.join(failures)}); put the file "
+        f"({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at {path}"
+    )
+
+
+def _download_from(url: str, entry: Entry, part: Path, progress: Progress, timeout: float) -> None:
+    """Complete and check `part`. Raises _MirrorError when this mirror cannot."""
+    problem: str | None = None
+    for attempt in range(1, TRIES + 1):
+        start = _size(part)
+        try:
+            _transfer(url, entry, part, progress, timeout)
+        except _BrokenOffError:
+            if attempt == TRIES or _size(part) <= start:
+                raise
+            continue
+        problem = _mismatch(entry, part)
+        if problem is None:
+            return
+        part.unlink()
+        if start == 0:
+            break
+        # Its beginning came from an earlier run or another mirror and may be what is wrong.
+    raise _MirrorError(problem)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+# --- One transfer -----------------------------------------------------------------------------
+
+
+def _transfer(url: str, entry: Entry, part: Path, progress: Progress, timeout: float) -> None:
+    """Append to `part` what the server has beyond it; it is not checked here."""
+    start = _size(part)
+    if start >= entry.size + entry.size_tolerance:
+        return  # an earlier run was stopped between the last byte and the check
+    headers = {"User-Agent": "ort-deepdream", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        response = _OPENER.open(urllib.request.Request(url, headers=headers), timeout=timeout)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if start and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # there is nothing beyond it
+        raise _MirrorError(_http_reason(error)) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _MirrorError(_reason(error)) from None
+    with response:
+        if response.status != HTTPStatus.PARTIAL_CONTENT:
+            start = 0  # the server ignored the range and sends everything
+        elif _range_start(response.headers) != start:
+            raise _MirrorError("the server sent another range than was asked for")
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else None
+        if total is not None and not size_fits(entry, total):
+            raise _MirrorError(f"it has {total:,} bytes, expected {_expected_size(entry)}")
+        with part.open("r+b" if start else "wb") as stream:
+            stream.seek(start)
+            _copy(response, stream, start, total, entry, progress)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _copy(
+    response: http.client.HTTPResponse,
+    stream: IO[bytes],
+    done: int,
+    total: int | None,
+    entry: Entry,
+    progress: Progress,
+) -> None:
+    """Raises _BrokenOffError when the server sends less than it announced, or nothing in time."""
+    progress(done, total)
+    while True:
+        try:
+            chunk = response.read1(CHUNK)
+        except (OSError, http.client.HTTPException) as error:
+            raise _BrokenOffError(f"broke off after {done:,} bytes: {_reason(error)}") from None
+        if not chunk:
+            break
+        stream.write(chunk)
+        done += len(chunk)
+        progress(done, total)
+        if done > entry.size + entry.size_tolerance:
+            raise _MirrorError(f"it has more than the expected {_expected_size(entry)} bytes")
+    if done < (total if total is not None else entry.size - entry.size_tolerance):
+        raise _BrokenOffError(f"broke off after {done:,} bytes")
+
+
+def _range_start(headers: Message) -> int | None:
+    """The first byte's position by `Content-Range: bytes 5-9/10`."""
+    match = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow a few redirects, never from https to a scheme that anyone on the way can forge."""
+
+    max_redirections = 5
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        scheme = newurl.partition(":")[0].lower()
+        if scheme != "https" and (scheme != "http" or req.type == "https"):
+            raise urllib.error.URLError(f"redirected from {req.type} to {scheme}, refused")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_OPENER = urllib.request.build_opener(_Redirects)
+
+
+def _http_reason(error: urllib.error.HTTPError) -> str:
+    if "infinite loop" in str(error.msg):  # urllib's words for too many redirects, too
+        return "it redirects without end"
+    return f"{error.code} {str(error.reason).splitlines()[0] if error.reason else ''}".strip()
+
+
+def _reason(error: Exception) -> str:
+    """An error in a few words of one line."""
+    if isinstance(error, urllib.error.URLError):
+        if isinstance(error.reason, Exception):
+            return _reason(error.reason)
+        return str(error.reason)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return words.splitlines()[0] if words else type(error).__name__
