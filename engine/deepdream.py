@@ -13,6 +13,9 @@ from engine.errors import DreamError
 from engine.model import Array, Model
 from engine.octaves import octave_sizes, resize
 
+NO_GRADIENT = 1e-30  # a smaller mean is rounding, and dividing by it overflows
+MOST_JITTER = 100_000  # pixels: more than any picture is wide, and not too much for numpy
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,8 +33,9 @@ class Settings:
         _require(self.octaves >= 1, "octaves", self.octaves, "1 or more")
         in_range = math.isfinite(self.octave_scale) and self.octave_scale > 1
         _require(in_range, "octave-scale", self.octave_scale, "more than 1")
-        _require(math.isfinite(self.step), "step", self.step, "a finite number")
-        _require(self.jitter >= 0, "jitter", self.jitter, "0 or more")
+        # A step beyond white turns the picture black and white at once, and far beyond overflows.
+        _require(abs(self.step) <= 255, "step", self.step, "from -255 to 255")
+        _require(0 <= self.jitter <= MOST_JITTER, "jitter", self.jitter, f"0 to {MOST_JITTER}")
         _require(self.seed >= 0, "seed", self.seed, "0 or more")
 
 
@@ -168,7 +172,7 @@ class _Ascent:
         roll_into(shifted, image, down, across)
         objective, gradient = self.model.gradient(shifted)
         mean = float(np.abs(gradient).mean())
-        if mean > 0 and math.isfinite(mean):
+        if mean > NO_GRADIENT and math.isfinite(mean):
             gradient *= np.float32(self.step / mean)
             shifted += gradient
             np.clip(shifted, self.low, self.high, out=shifted)

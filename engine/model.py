@@ -21,6 +21,7 @@ Array = NDArray[np.float32]
 
 FORMAT = "1"
 PREFIX = "deepdream."
+MOST_THREADS = 1024  # ONNX Runtime would start a million, and hang
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def load_model(path: str | Path, backend: str = "auto", threads: int | None = No
 
     Raises DreamError when the file is not one, or the backend cannot be used.
     """
-    if threads is not None and threads < 1:
-        raise DreamError(f"threads must be 1 or more, not {threads}")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise DreamError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
     if not Path(path).is_file():
         raise DreamError(f"{path}: there is no such model file; `dream export` makes one")
     chosen = find_backend(backend)
