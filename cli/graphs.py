@@ -1,0 +1,107 @@
+"""`dream export`, `dream verify` and `dream layers`: what needs PyTorch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.errors import CommandError, nearest
+from cli.exporting import export_to, require_export_extra
+from cli.messages import say, shown, stages, table
+from cli.options import DEFAULT_WEIGHTS
+from cli.sources import find_named, find_weights
+
+if TYPE_CHECKING:
+    from export.googlenet import Architecture
+    from export.verify import Row
+
+
+def export(output: Path, weights: str, layers: Sequence[str], target: str) -> None:
+    """Write the gradient file for `layers` to `output`."""
+    started = time.perf_counter()
+    loaded = export_to(output, find_weights(weights), layers, target)
+    seconds = time.perf_counter() - started
+    size = output.stat().st_size / 1e6
+    say(
+        f"{output}: {size:.1f} MB, {', '.join(layers)}, {loaded.identity} "
+        f"(sha256 {loaded.sha256[:12]}), {seconds:.1f} s"
+    )
+
+
+def verify(path: Path, backend: str) -> None:
+    """Compare the file at `path` with PyTorch, row by row; leaves with 1 when one fails."""
+    require_export_extra()
+    from engine import load_model
+
+    with stages() as tell:
+        tell("loading the model and PyTorch")
+        model = load_model(path, backend)
+        from export import verify as judge
+
+        rows = judge.verify(path, model.gradient)
+    failed = 0
+    made = table("size", "picture", "objective", "torch", "gradient", "torch", "limit", "")
+    with shown(made):
+        for row in rows:
+            failed += not row.passed
+            made.add_row(*_cells(row))
+    if failed:
+        say(f"{path}: {failed} of {made.row_count} comparisons FAIL on {model.backend.name}")
+        raise typer.Exit(1)
+    say(f"{path}: all {made.row_count} comparisons pass on {model.backend.name}")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        f"{row.width}x{row.height}",
+        row.picture,
+        f"{row.objective_error:.1e}",
+        f"{row.torch_objective_error:.1e}",
+        f"{row.gradient_error:.1e}",
+        f"{row.torch_gradient_error:.1e}",
+        f"{row.limit:.1e}",
+        "[green]pass[/]" if row.passed else "[bold red]FAIL[/]",
+    )
+
+
+def layers(weights: str | None, architecture: str | None, text: str) -> None:
+    """List the layers that a dream can amplify, those with `text` in a name."""
+    require_export_extra()
+    with stages() as tell:
+        tell("loading PyTorch")
+        from export.googlenet import layer_shapes
+
+        chosen = _architecture(weights, architecture)
+        shapes = layer_shapes(chosen)
+    aliases = {caffe: theirs for theirs, caffe in chosen.layer_aliases.items()}
+    names = {name: aliases.get(name, "") for name in shapes}
+    found = [name for name in names if text in name or text in names[name]]
+    if not found:
+        raise CommandError(f"no layer of {chosen.name} has '{text}' in its name")
+    headings = ["layer", "channels", "stride", *([f"{chosen.name}'s name"] if aliases else [])]
+    made = table(*headings, numbers=("channels", "stride"))
+    with shown(made):
+        for name in found:
+            cells = [name, str(shapes[name].channels), str(shapes[name].stride)]
+            made.add_row(*cells, *([names[name]] if aliases else []))
+
+
+def _architecture(weights: str | None, name: str | None) -> Architecture:
+    from export.googlenet import ARCHITECTURES
+    from export.weights import load_weights
+
+    if weights is not None and name is not None:
+        raise CommandError("--weights and --architecture exclude each other: leave one out")
+    if name is None:
+        source = weights or DEFAULT_WEIGHTS
+        named = find_named(source)
+        if named is None:
+            return load_weights(find_weights(source)).architecture
+        name = named.architecture
+    if name not in ARCHITECTURES:
+        raise CommandError(f"there is no architecture '{name}': {nearest(name, ARCHITECTURES)}")
+    return ARCHITECTURES[name]

@@ -1,0 +1,35 @@
+"""`dream weights` and `dream backends`: what there is to choose from, here."""
+
+from __future__ import annotations
+
+from cli.messages import say, shown, table
+
+
+def weights() -> None:
+    """List the named weights."""
+    from models.catalogue import cache_folder, catalogue_rows
+
+    made = table("name", "trained by", "licence", "MB", "top-1", "here", numbers=("MB", "top-1"))
+    with shown(made):
+        for row in catalogue_rows():
+            made.add_row(
+                row.name,
+                row.source,
+                row.licence,
+                "" if row.size is None else f"{row.size / 1e6:.1f}",
+                "" if row.top1 is None else f"{row.top1:.1f}%",
+                "yes" if row.present else "no",
+            )
+    say(f"Downloaded files are kept in {cache_folder()}")
+
+
+def backends() -> None:
+    """List the backends, and for each whether it can be used or the reason why not."""
+    from engine import BACKENDS
+
+    made = table("name", "provider", "usable")
+    with shown(made):
+        for backend in BACKENDS.values():
+            reason = backend.why_not()
+            usable = "yes" if reason is None else f"no: {reason}"
+            made.add_row(backend.name, backend.provider, usable)

@@ -1,0 +1,226 @@
+"""The command `dream`: what can be asked for. What is done then is in the module each one imports.
+
+Nothing heavy is imported up here, so that help and mistyped options answer at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli import options
+from cli.errors import is_users_to_mend
+from cli.messages import NAME, complain, say
+
+USERS_MISTAKE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class OneLineErrors(TyperGroup):
+    """Shows an error that the user can mend as one line; bugs keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo(f"{NAME}: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            if not is_users_to_mend(error):
+                raise
+            complain(str(error))
+            raise typer.Exit(USERS_MISTAKE) from None
+
+
+app = typer.Typer(
+    name=NAME,
+    cls=OneLineErrors,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def examples(*lines: str) -> str:
+    """The end of a help page."""
+    return "\n".join(["Examples:", *(f"$ {line}" for line in lines)])
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"ort-deepdream {version('ort-deepdream')}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=examples(
+        "dream run photo.jpg",
+        "dream run photo.jpg --layer inception_4e/output --octaves 6 -o eyes.png",
+        "dream layers --filter 4c",
+        "dream run --help",
+    )
+)
+def main(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """DeepDream on photographs: amplify what a neural network sees in them."""
+
+
+@app.command(
+    "run",
+    epilog=examples(
+        "dream run photo.jpg",
+        "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output -o mix.png",
+        "dream run photo.jpg -l inception_4d/output:139 --weights bvlc --seed 7",
+    ),
+)
+def run_command(
+    photo: options.Photo,
+    layer: options.Layers = None,
+    weights: options.Weights = None,
+    model: options.Model = None,
+    iterations: options.Iterations = 10,
+    octaves: options.Octaves = 4,
+    octave_scale: options.OctaveScale = 1.4,
+    step: options.Step = 1.5,
+    jitter: options.Jitter = 32,
+    seed: options.Seed = None,
+    backend: options.BackendName = "auto",
+    threads: options.Threads = None,
+    output: options.PictureOutput = None,
+    save_octaves: options.SaveOctaves = False,
+) -> None:
+    """Dream on a photograph.
+
+    The picture is changed so that a layer of the network answers more strongly,
+    first at a small size, then at larger ones. Early layers draw lines and
+    textures; late ones draw eyes, animals and buildings.
+
+    The dream stores all its settings, and under 'deepdream.command' the line
+    that makes it again.
+    """
+    from cli import photo as photos
+    from cli.sources import request
+    from engine import Settings
+
+    photos.run(
+        photo,
+        output,
+        request(model, weights, layer),
+        Settings(
+            iterations=iterations,
+            octaves=octaves,
+            octave_scale=octave_scale,
+            step=step,
+            jitter=jitter,
+            **({} if seed is None else {"seed": seed}),
+        ),
+        backend,
+        threads,
+        save_octaves,
+    )
+
+
+@app.command(
+    epilog=examples(
+        "dream export -o 4c.onnx",
+        "dream export --weights bvlc -l inception_4c/output:12 -o channel.onnx",
+        "dream export --weights seeded:0 --target portable -o random.onnx",
+    )
+)
+def export(
+    output: options.ModelOutput,
+    layer: options.Layers = None,
+    weights: options.Weights = None,
+    target: options.TargetName = "cpu",
+) -> None:
+    """Write a gradient file for some layers.
+
+    It is one ONNX graph, from a picture of any size to its objective and the
+    gradient, for 'dream run --model FILE' or any program with ONNX Runtime.
+
+    Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
+    """
+    from cli.graphs import export as export_file
+    from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+
+    export_file(output, weights or DEFAULT_WEIGHTS, layer or [DEFAULT_LAYER], target)
+
+
+@app.command(
+    epilog=examples("dream verify 4c.onnx", "dream verify 4c.onnx --backend cuda && echo good")
+)
+def verify(file: options.ModelFile, backend: options.BackendName = "cpu") -> None:
+    """Compare a gradient file with PyTorch.
+
+    The judge is PyTorch's autograd in float64, at several sizes. Errors are
+    relative; beside ours stands PyTorch's own in float32, and the limit is a
+    multiple of that. The exit code is 1 when a comparison fails.
+
+    Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
+    """
+    from cli.graphs import verify as verify_file
+
+    verify_file(file, backend)
+
+
+@app.command(
+    epilog=examples(
+        "dream layers",
+        "dream layers --filter 5x5",
+        "dream layers --architecture torchvision --filter inception4c",
+    )
+)
+def layers(
+    weights: options.Weights = None,
+    architecture: options.ArchitectureName = None,
+    text: options.NameFilter = "",
+) -> None:
+    """List the layers that a dream can amplify.
+
+    Each channel of a layer can be amplified alone, as LAYER:CHANNEL from 0 up.
+    One value of a layer stands for a square of the picture, STRIDE pixels wide;
+    a smaller picture is refused.
+
+    Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
+    """
+    from cli.graphs import layers as list_layers
+
+    list_layers(weights, architecture, text)
+
+
+@app.command(epilog=examples("dream weights", "dream run photo.jpg --weights torchvision"))
+def weights() -> None:
+    """List the weights that have a name.
+
+    Those that are not here yet are downloaded when they are first asked for.
+    """
+    from cli import listings
+
+    listings.weights()
+
+
+@app.command(epilog=examples("dream backends", "dream run photo.jpg --backend cuda"))
+def backends() -> None:
+    """List what a dream can run on, or why it cannot.
+
+    'dream run' takes the first that is usable, unless --backend says otherwise.
+    """
+    from cli import listings
+
+    listings.backends()
+
+
+def run() -> None:
+    """The console script."""
+    app()

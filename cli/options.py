@@ -1,0 +1,188 @@
+"""The options of all commands, each written once.
+
+Defaults that the engine has too are repeated here, for importing the engine takes longer than
+printing a help page; a test holds the two to be equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_LAYER = "inception_4c/output"
+DEFAULT_WEIGHTS = "builtin"
+
+# The headings that `--help` groups options under.
+MODEL = "What to dream"
+LOOP = "How to dream"
+MACHINE = "Where to run"
+OUTPUT = "What to write"
+
+Photo = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PHOTO",
+        help="The picture to dream on: JPEG, PNG, WebP, TIFF, BMP or GIF.",
+        show_default=False,
+    ),
+]
+ModelFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A gradient file made by `dream export`.", show_default=False
+    ),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        "-l",
+        metavar="LAYER",
+        help="What to amplify: LAYER, LAYER:CHANNEL or either with =WEIGHT. May be repeated. "
+        "`dream layers` lists them.",
+        show_default=DEFAULT_LAYER,
+        rich_help_panel=MODEL,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        "-w",
+        metavar="WEIGHTS",
+        help="What the network learnt: builtin, bvlc, torchvision, a file, or seeded:N for random "
+        "ones. `dream weights` lists the named ones.",
+        show_default=DEFAULT_WEIGHTS,
+        rich_help_panel=MODEL,
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="FILE",
+        help="A gradient file made by `dream export`, instead of layers and weights.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+Iterations = Annotated[
+    int,
+    typer.Option(metavar="N", help="Steps in each octave.", rich_help_panel=LOOP),
+]
+Octaves = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Sizes to dream at, the smallest first: more make larger figures.",
+        rich_help_panel=LOOP,
+    ),
+]
+OctaveScale = Annotated[
+    float,
+    typer.Option(metavar="X", help="From one size to the next, above 1.", rich_help_panel=LOOP),
+]
+Step = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        help="How far one step changes a pixel on average, in levels of 255.",
+        rich_help_panel=LOOP,
+    ),
+]
+Jitter = Annotated[
+    int,
+    typer.Option(
+        metavar="PIXELS", help="Largest random shift before each step.", rich_help_panel=LOOP
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Of the shifts. The same seed, model, backend and machine give the same picture.",
+        show_default="drawn, and stored in the picture",
+        rich_help_panel=LOOP,
+    ),
+]
+BackendName = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        "-b",
+        metavar="NAME",
+        help="auto, cpu or cuda. `dream backends` tells which can be used here.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="CPU threads.",
+        show_default="one for each core",
+        rich_help_panel=MACHINE,
+    ),
+]
+PictureOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The dream: .png, .jpg, .webp or .tif. A file of that name is replaced.",
+        show_default="PHOTO-dream.png",
+        rich_help_panel=OUTPUT,
+    ),
+]
+SaveOctaves = Annotated[
+    bool,
+    typer.Option(
+        "--save-octaves",
+        help="Also write the picture after each octave, as FILE-octave1.png and so on.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ModelOutput = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The gradient file, usually *.onnx. A file of that name is replaced.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+TargetName = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="Whom to shape the graph for: cpu, or portable for every other backend.",
+        rich_help_panel=MACHINE,
+    ),
+]
+ArchitectureName = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture",
+        metavar="NAME",
+        help="bvlc or torchvision, instead of weights.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+NameFilter = Annotated[
+    str,
+    typer.Option(
+        "--filter",
+        "-f",
+        metavar="TEXT",
+        help="Only the layers with TEXT in one of their names.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,132 @@
+"""`dream run`: a photograph in, a dream out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.errors import CommandError
+from cli.messages import bar, note, say, stages
+from cli.record import record
+from cli.sources import Request, find_model
+from engine import (
+    BACKENDS,
+    Backend,
+    Dream,
+    Model,
+    Picture,
+    Progress,
+    Settings,
+    dream,
+    find_backend,
+    load_model,
+    read_picture,
+    write_picture,
+)
+from engine.image import check_writable
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the dream goes, and its octaves if they are wanted."""
+
+    dream: Path
+    octaves: tuple[Path, ...]
+
+
+def run(
+    photo: Path,
+    output: Path | None,
+    wanted: Request,
+    settings: Settings,
+    backend: str,
+    threads: int | None,
+    save_octaves: bool,
+) -> None:
+    """Dream on the picture at `photo` and write what was dreamt, its settings stored in it."""
+    outputs = _outputs(photo, output, settings.octaves if save_octaves else 0)
+    picture = read_picture(photo)
+    _check(outputs, photo, picture)
+    model = _load(wanted, backend, threads)
+    started = time.perf_counter()
+    result = _watched(model, picture, settings, save_octaves)
+    seconds = time.perf_counter() - started
+    _tell_oddities(result, model)
+    _write(outputs, picture, result, record(photo, wanted, model, settings, threads))
+    height, width = picture.rgb.shape[:2]
+    say(
+        f"{outputs.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
+        f"{model.backend.name}, seed {settings.seed}, {seconds:.1f} s"
+    )
+
+
+def _outputs(photo: Path, output: Path | None, octaves: int) -> Outputs:
+    chosen = output or photo.with_name(f"{photo.stem}-dream.png")
+    numbers = range(1, octaves + 1)
+    return Outputs(
+        chosen, tuple(chosen.with_name(f"{chosen.stem}-octave{number}.png") for number in numbers)
+    )
+
+
+def _check(outputs: Outputs, photo: Path, picture: Picture) -> None:
+    """Raise now what would otherwise be raised after minutes of dreaming."""
+    check_writable(outputs.dream, alpha=picture.alpha)
+    for path in (outputs.dream, *outputs.octaves):
+        if path.exists() and path.samefile(photo):
+            raise CommandError(f"{path}: the dream would replace its photograph; name another file")
+
+
+def _load(wanted: Request, backend: str, threads: int | None) -> Model:
+    chosen = find_backend(backend)
+    path = find_model(wanted, chosen.target)
+    with stages() as tell:
+        tell("loading the model")
+        model = load_model(path, chosen.name, threads)
+    if backend == "auto":
+        note(_what_auto_took(chosen))
+    return model
+
+
+def _what_auto_took(chosen: Backend) -> str:
+    better = list(BACKENDS)[: list(BACKENDS).index(chosen.name)]
+    reason = f"; `dream backends` tells why not on {' or '.join(better)}" if better else ""
+    return f"running on {chosen.name}{reason}"
+
+
+def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: bool) -> Dream:
+    """The dream, with a progress bar."""
+    with bar("dreaming") as update:
+
+        def tell(at: Progress) -> None:
+            place = f"octave {at.octave}/{at.octaves}, {at.width}x{at.height}"
+            update(at.fraction, f"{place}, step {at.iteration}/{at.iterations}")
+
+        return dream(model, picture.rgb, settings, on_step=tell, keep_octaves=keep_octaves)
+
+
+def _tell_oddities(result: Dream, model: Model) -> None:
+    """What made this dream less than was asked for."""
+    settings = result.settings
+    dropped = settings.octaves - len(result.sizes)
+    if dropped:
+        note(
+            f"{dropped} of {settings.octaves} octaves left out: below {model.info.stride} pixels, "
+            f"the stride of {', '.join(model.info.layers)}, there is nothing to see"
+        )
+    if result.idle_steps:
+        steps = settings.iterations * len(result.sizes)
+        note(f"{result.idle_steps} of {steps} steps had no gradient and changed nothing")
+
+
+def _write(outputs: Outputs, picture: Picture, result: Dream, metadata: dict[str, str]) -> None:
+    write_picture(
+        outputs.dream,
+        result.rgb,
+        alpha=picture.alpha,
+        icc_profile=picture.icc_profile,
+        metadata=metadata,
+    )
+    # Dropped octaves leave the last names unused.
+    for path, rgb in zip(outputs.octaves, result.octaves, strict=False):
+        write_picture(path, rgb, icc_profile=picture.icc_profile, metadata=metadata)

@@ -1,0 +1,57 @@
+"""What is stored in a dream, so that it can be made again: every setting, and what ran it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import onnxruntime
+
+from cli.sources import Request
+from engine import Model, Settings
+
+PREFIX = "deepdream."
+
+
+def record(
+    photo: Path, wanted: Request, model: Model, settings: Settings, threads: int | None
+) -> dict[str, str]:
+    """Text for the picture's metadata; `deepdream.command` makes the picture again.
+
+    Files are named without their folders: a picture is passed on, its maker's folders are not.
+    """
+    info = model.info
+    software = f"ort-deepdream {version('ort-deepdream')}"
+    values = {
+        "command": _command(photo, wanted, model, settings, threads),
+        "source": photo.name,
+        "architecture": info.architecture,
+        "layers": json.dumps(info.layers),
+        "weights": info.weights,
+        "weights_sha256": info.weights_sha256,
+        "target": info.target,
+        "backend": model.backend.name,
+        "threads": "all" if threads is None else str(threads),
+        **{name: str(value) for name, value in asdict(settings).items()},
+        "onnxruntime": onnxruntime.__version__,
+        "numpy": version("numpy"),
+    }
+    return {"Software": software} | {PREFIX + key: value for key, value in values.items()}
+
+
+def _command(
+    photo: Path, wanted: Request, model: Model, settings: Settings, threads: int | None
+) -> str:
+    if wanted.file is not None:
+        source = ["--model", wanted.file.name]
+    else:
+        weights = Path(wanted.weights).name
+        source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
+    words = ["dream", "run", photo.name, *source, "--backend", model.backend.name]
+    if threads is not None:
+        words += ["--threads", str(threads)]
+    words += [f"--{name.replace('_', '-')}={value}" for name, value in asdict(settings).items()]
+    return shlex.join(words)

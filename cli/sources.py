@@ -1,0 +1,134 @@
+"""From what was asked for to a gradient file: a given one, a shipped one, or one exported here.
+
+A file exported for `dream run` is kept in the user's cache folder, under a name made of all that it
+depends on: the second dream with it needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from cli.errors import CommandError
+from cli.exporting import export_to
+from cli.messages import bar, note
+from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+from models.builtin import shipped_model
+from models.catalogue import CATALOGUE, Entry, cache_folder
+from models.download import fetch
+
+
+@dataclass(frozen=True)
+class Request:
+    """The model that a command was asked for: a file, or layers of a network with weights."""
+
+    file: Path | None
+    weights: str
+    layers: tuple[str, ...]
+
+
+def request(file: Path | None, weights: str | None, layers: Sequence[str] | None) -> Request:
+    """Raises CommandError when both a file and what it would be made of are named."""
+    if file is not None and (weights or layers):
+        other = "--layer" if layers else "--weights"
+        raise CommandError(
+            f"--model and {other} exclude each other: a gradient file has its layers and weights "
+            f"in it; leave one out, or make another file with `dream export`"
+        )
+    return Request(file, weights or DEFAULT_WEIGHTS, tuple(layers or [DEFAULT_LAYER]))
+
+
+def find_model(wanted: Request, target: str) -> Path:
+    """The gradient file for a request; downloads and exports what is missing.
+
+    Raises CommandError, ModelsError or ExportError when there is none to be had.
+    """
+    if wanted.file is not None:
+        return wanted.file
+    return _shipped(wanted, target) or _exported(wanted, target)
+
+
+def find_weights(source: str) -> str:
+    """What `load_weights` takes for `source`: a file, once it is here, or `seeded:N`."""
+    entry = find_named(source)
+    if entry is not None:
+        return str(_downloaded(entry))
+    if not source.startswith("seeded:") and not Path(source).exists():
+        near = difflib.get_close_matches(source, [entry.name for entry in CATALOGUE], n=1)
+        hint = f"did you mean {near[0]}?" if near else "`dream weights` lists the named ones"
+        raise CommandError(f"there is no weights file {source}: {hint}")
+    return source
+
+
+def find_named(source: str) -> Entry | None:
+    """The named weights that `source` asks for, if it is a name."""
+    return next((entry for entry in CATALOGUE if entry.name == source), None)
+
+
+def _downloaded(entry: Entry) -> Path:
+    with bar(f"downloading {entry.name}") as update:
+
+        def tell(done: int, total: int | None) -> None:
+            size = total or entry.size
+            update(done / size, f"downloading {entry.file_name}, {size / 1e6:.0f} MB")
+
+        return fetch(entry, tell)
+
+
+def _shipped(wanted: Request, target: str) -> Path | None:
+    if wanted.weights != DEFAULT_WEIGHTS or len(wanted.layers) != 1:
+        return None
+    return shipped_model(wanted.layers[0], target)
+
+
+def _exported(wanted: Request, target: str) -> Path:
+    """The file in the cache, exported first if it is not there."""
+    weights = find_weights(wanted.weights)
+    path = cache_folder() / "graphs" / f"{_key(weights, wanted.layers, target)}.onnx"
+    if not path.is_file():
+        _make_folder(path.parent)
+        note(f"exporting {', '.join(wanted.layers)} for the first time, into {path.parent}")
+        export_to(path, weights, wanted.layers, target)
+    return path
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"the cache folder {path} cannot be made ({error.strerror}); "
+            f"set ORT_DEEPDREAM_CACHE to another one"
+        ) from error
+
+
+def _key(weights: str, layers: Sequence[str], target: str) -> str:
+    """A name for the file that these make; whatever changes the file changes the name."""
+    content = weights if weights.startswith("seeded:") else _digest([Path(weights)])
+    # The version alone is not enough: a rule changed in a checkout must not meet older files.
+    parts = [content, list(layers), target, version("ort-deepdream"), _digest(_exporter())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def _exporter() -> list[Path]:
+    """The source of `export`, found without importing it: that would need PyTorch."""
+    spec = importlib.util.find_spec("export")
+    folders = spec.submodule_search_locations if spec else None
+    return sorted(path for folder in folders or () for path in Path(folder).rglob("*.py"))
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """sha256 of the files' contents, one after the other."""
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            digest.update(file.read_bytes())
+        except OSError as error:
+            raise CommandError(f"{file}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
