@@ -63,7 +63,8 @@ def load_weights(source: str, architecture: Architecture | None = None) -> Weigh
             return _load_seeded(source, architecture)
         return _load_file(Path(source), architecture)
     except ExportError as error:
-        raise ExportError(f"{source}: {error}") from None
+        line = " ".join(str(error).split())  # a damaged file's names may have line breaks
+        raise ExportError(f"{source}: {line}") from None
 
 
 def build_network(weights: Weights) -> GoogLeNet:

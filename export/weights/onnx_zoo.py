@@ -7,6 +7,7 @@ in the zoo's files, and `ConstantOfShape` nodes in the small copy that onnx's ow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,7 @@ from export.googlenet import BVLC, Architecture
 from export.weights.protobuf import LENGTH, VARINT
 
 SUFFIXES = {"_w_0": ".weight", "_b_0": ".bias"}
+FLOATS = (np.float16, np.float32, np.float64)
 LARGEST_CONSTANT = 1 << 24  # elements; GoogLeNet's largest tensor, its classifier, has a million
 
 
@@ -43,6 +45,8 @@ def read(content: bytes) -> tuple[dict[str, torch.Tensor], Architecture]:
         suffix = name[-4:]
         if suffix in SUFFIXES:
             array = graph.value(name)
+            if array.dtype not in FLOATS:
+                raise ExportError(f"{name} holds {array.dtype}, not floating-point numbers")
             tensors[name[:-4] + SUFFIXES[suffix]] = torch.from_numpy(np.array(array))
         elif name.endswith("_w_0_quantized"):
             raise ExportError("a quantised model: take googlenet-12.onnx, which is float32")
@@ -53,31 +57,29 @@ class _Constants:
     """The values of a graph that depend on no input."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
-        self._initializers = {tensor.name: tensor for tensor in graph.initializer}
-        self._nodes = {
-            node.output[0]: node
-            for node in graph.node
-            if node.op_type in ("Constant", "ConstantOfShape")
-        }
-        self.names = [*self._initializers, *self._nodes]
+        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self._filled: dict[str, onnx.NodeProto] = {}
+        for node in graph.node:
+            if node.op_type == "Constant" and node.output and node.attribute:
+                self._tensors[node.output[0]] = node.attribute[0].t
+            elif node.op_type == "ConstantOfShape" and node.output and node.input:
+                self._filled[node.output[0]] = node
+        # A name in a damaged file may be bytes that are no text.
+        self.names = [name for name in (*self._tensors, *self._filled) if isinstance(name, str)]
 
     def value(self, name: str) -> np.ndarray:
-        if name in self._initializers:
-            return _to_array(self._initializers[name])
-        node = self._nodes.get(name)
-        if node is None:
-            raise ExportError(f"{name} is not a constant")
-        attributes = {attribute.name: attribute for attribute in node.attribute}
-        constant = _to_array(attributes["value"].t) if "value" in attributes else None
-        if node.op_type == "ConstantOfShape":
-            shape = [int(size) for size in self.value(node.input[0]).ravel()]
-            if min(shape, default=1) < 0 or np.prod(shape, dtype=object) > LARGEST_CONSTANT:
-                raise ExportError(f"{name} has the impossible shape {shape}")
-            fill = np.zeros(1, np.float32) if constant is None else constant
-            return np.full(shape, fill.ravel()[0])
-        if constant is None:
-            raise ExportError(f"{name} is a Constant without a tensor")
-        return constant
+        if name in self._tensors:
+            return _to_array(self._tensors[name])
+        node = self._filled[name]
+        if node.input[0] not in self._tensors:
+            raise ExportError(f"the shape of {name} is not a constant")
+        shape = [int(size) for size in _to_array(self._tensors[node.input[0]]).ravel()]
+        if min(shape, default=1) < 0 or math.prod(shape) > LARGEST_CONSTANT:
+            raise ExportError(f"{name} has an impossible shape")
+        fill = _to_array(node.attribute[0].t) if node.attribute else np.zeros(1, np.float32)
+        if fill.size != 1:
+            raise ExportError(f"{name} is filled with {fill.size} values")
+        return np.full(shape, fill.item(), fill.dtype)
 
 
 def _to_array(tensor: onnx.TensorProto) -> np.ndarray:

@@ -83,8 +83,11 @@ def _tensor(state: Mapping[str, Any], name: str, dimensions: int) -> torch.Tenso
     value = state.get(name)
     if not isinstance(value, torch.Tensor):
         raise ExportError(f"not torchvision's GoogLeNet: {name} is missing")
-    if value.dim() != dimensions or value.layout != torch.strided or value.is_quantized:
-        raise ExportError(f"not torchvision's GoogLeNet: {name} is not a {dimensions}-d tensor")
+    plain = value.layout == torch.strided and value.device.type == "cpu"  # not sparse, not meta
+    if not plain or not value.is_floating_point() or value.dim() != dimensions:
+        raise ExportError(
+            f"not torchvision's GoogLeNet: {name} is not a {dimensions}-d floating-point tensor"
+        )
     return value.detach().to(torch.float64)
 
 

@@ -391,6 +391,61 @@ def test_integers_are_not_weights(tmp_path: Path) -> None:
     )
 
 
+def onnx_with(*nodes: onnx.NodeProto, initializer: onnx.TensorProto | None = None) -> bytes:
+    """A model of these nodes and one initializer, unchecked."""
+    model = onnx.load_model_from_string(onnx_file({}))
+    model.graph.node.extend(nodes)
+    if initializer is not None:
+        model.graph.initializer.append(initializer)
+    return bytes(model.SerializeToString())
+
+
+def test_onnx_constants_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    name = "conv1/7x7_s2_w_0"
+    half = helper.make_tensor(name, onnx.TensorProto.BFLOAT16, [1], [1.0])
+    assert "not floating-point" in refusal(path, onnx_with(initializer=half))
+    text = onnx.TensorProto(
+        name=name, data_type=onnx.TensorProto.STRING, dims=[1], string_data=[b"x"]
+    )
+    assert "not floating-point" in refusal(path, onnx_with(initializer=text))
+    short = onnx.TensorProto(
+        name=name, data_type=onnx.TensorProto.FLOAT, dims=[64, 3, 7, 7], raw_data=b"1234"
+    )
+    assert f"{name} cannot be read" in refusal(path, onnx_with(initializer=short))
+
+    itself = helper.make_node("ConstantOfShape", [name], [name])
+    assert f"the shape of {name} is not a constant" in refusal(path, onnx_with(itself))
+    shape = helper.make_tensor("s", onnx.TensorProto.INT64, [2], [1 << 40, 1 << 40])
+    filled = helper.make_node("ConstantOfShape", ["s"], [name])
+    assert "impossible shape" in refusal(path, onnx_with(filled, initializer=shape))
+    for damaged in (onnx.NodeProto(op_type="ConstantOfShape"), onnx.NodeProto(op_type="Constant")):
+        assert "conv1/7x7_s2.weight is missing" in refusal(path, onnx_with(damaged))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.zeros(64, 3, 7, 7).to_sparse(),
+        torch.zeros(64, 3, 7, 7, device="meta"),
+        torch.zeros(64, 3, 7, 7, dtype=torch.complex64),
+        torch.zeros(64, 3, 7, 7, dtype=torch.int8),
+        torch.zeros(()),
+    ],
+    ids=["sparse", "meta", "complex", "integer", "scalar"],
+)
+def test_tensors_that_are_not_plain_floats(odd: torch.Tensor, tmp_path: Path) -> None:
+    said = refusal(tmp_path / "w", saved({"conv1.conv.weight": odd}))
+    assert "conv1.conv.weight is not a 4-d floating-point tensor" in said
+
+
+def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
+    model = onnx.load_model_from_string(onnx_file(random_tensors()))
+    onnx.save(model, tmp_path / "a.onnx", save_as_external_data=True, size_threshold=0)
+    content = (tmp_path / "a.onnx").read_bytes()
+    assert "kept in another file" in refusal(tmp_path / "w", content)
+
+
 def test_the_zoos_quantised_model(tmp_path: Path) -> None:
     model = onnx.load_model_from_string(onnx_file(random_tensors()))
     for initializer in model.graph.initializer:
