@@ -14,6 +14,7 @@ from engine.model import Array, Model
 from engine.octaves import octave_sizes, resize
 
 NO_GRADIENT = 1e-30  # a smaller mean is rounding, and dividing by it overflows
+MOST_OCTAVES = 1000  # each is a little smaller than the last, so there cannot be more
 MOST_JITTER = 100_000  # pixels: more than any picture is wide, and not too much for numpy
 
 
@@ -30,7 +31,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         _require(self.iterations >= 1, "iterations", self.iterations, "1 or more")
-        _require(self.octaves >= 1, "octaves", self.octaves, "1 or more")
+        _require(1 <= self.octaves <= MOST_OCTAVES, "octaves", self.octaves, f"1 to {MOST_OCTAVES}")
         in_range = math.isfinite(self.octave_scale) and self.octave_scale > 1
         _require(in_range, "octave-scale", self.octave_scale, "more than 1")
         # A step beyond white turns the picture black and white at once, and far beyond overflows.
