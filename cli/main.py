@@ -80,7 +80,7 @@ def main(
     "run",
     epilog=examples(
         "dream run photo.jpg",
-        "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output -o mix.png",
+        "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output",
         "dream run photo.jpg -l inception_4d/output:139 --weights bvlc --seed 7",
     ),
 )

@@ -45,9 +45,8 @@ def run(
     save_octaves: bool,
 ) -> None:
     """Dream on the picture at `photo` and write what was dreamt, its settings stored in it."""
-    outputs = _outputs(photo, output, settings.octaves if save_octaves else 0)
     picture = read_picture(photo)
-    _check(outputs, photo, picture)
+    outputs = _outputs(photo, output, picture, settings.octaves if save_octaves else 0)
     model = _load(wanted, backend, threads)
     started = time.perf_counter()
     result = _watched(model, picture, settings, save_octaves)
@@ -61,20 +60,18 @@ def run(
     )
 
 
-def _outputs(photo: Path, output: Path | None, octaves: int) -> Outputs:
+def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -> Outputs:
+    """Raises now what would otherwise be raised after minutes of dreaming."""
     chosen = output or photo.with_name(f"{photo.stem}-dream.png")
-    numbers = range(1, octaves + 1)
-    return Outputs(
-        chosen, tuple(chosen.with_name(f"{chosen.stem}-octave{number}.png") for number in numbers)
+    check_writable(chosen, alpha=picture.alpha)
+    outputs = Outputs(
+        chosen,
+        tuple(chosen.with_name(f"{chosen.stem}-octave{n}.png") for n in range(1, octaves + 1)),
     )
-
-
-def _check(outputs: Outputs, photo: Path, picture: Picture) -> None:
-    """Raise now what would otherwise be raised after minutes of dreaming."""
-    check_writable(outputs.dream, alpha=picture.alpha)
     for path in (outputs.dream, *outputs.octaves):
         if path.exists() and path.samefile(photo):
             raise CommandError(f"{path}: the dream would replace its photograph; name another file")
+    return outputs
 
 
 def _load(wanted: Request, backend: str, threads: int | None) -> Model:

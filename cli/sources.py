@@ -93,8 +93,8 @@ def _exported(wanted: Request, target: str) -> Path:
     path = cache_folder() / "graphs" / f"{_key(weights, wanted.layers, target)}.onnx"
     if not path.is_file():
         _make_folder(path.parent)
-        note(f"exporting {', '.join(wanted.layers)} for the first time, into {path.parent}")
         export_to(path, weights, wanted.layers, target)
+        note(f"exported {', '.join(wanted.layers)}; kept for the next time in {path.parent}")
     return path
 
 

@@ -1,0 +1,81 @@
+"""`dream verify`, `layers`, `weights` and `backends`. (`dream export` makes the tests' model.)"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import pytest
+
+import export.verify
+
+
+@pytest.fixture
+def quick_verify(monkeypatch):
+    """Only the smallest size."""
+    quick = functools.partial(export.verify.verify, sizes=())
+    monkeypatch.setattr(export.verify, "verify", quick)
+
+
+def test_a_good_file_passes(dream, model, quick_verify):
+    outcome = dream("verify", model)
+    assert outcome.exit_code == 0
+    assert outcome.stderr == ""
+    assert "9x8" in outcome.stdout
+    assert outcome.stdout.count(" pass") == 4  # and the summary
+    assert outcome.stdout.splitlines()[-1] == f"{model}: all 3 comparisons pass on cpu"
+
+
+def test_a_wrong_gradient_fails_with_exit_code_1(dream, model, quick_verify, monkeypatch):
+    real = export.verify.verify
+
+    def spoilt(path, run):
+        for row in real(path, run):
+            yield dataclasses.replace(row, gradient_error=0.5) if row.picture == "ramp" else row
+
+    monkeypatch.setattr(export.verify, "verify", spoilt)
+    outcome = dream("verify", model)
+    assert outcome.exit_code == 1
+    assert outcome.stdout.splitlines()[-1] == f"{model}: 1 of 3 comparisons FAIL on cpu"
+
+
+def test_layers_of_an_architecture(dream):
+    outcome = dream("layers", "--architecture", "torchvision", "--filter", "4c")
+    assert outcome.exit_code == 0
+    rows = [line.split() for line in outcome.stdout.splitlines()]
+    assert ["inception_4c/output", "512", "16", "inception4c"] in rows
+    assert ["inception_4c/5x5", "64", "16", "inception4c.branch3.1"] in rows
+    assert not any("inception_4b" in line for line in outcome.stdout.splitlines())
+
+
+def test_layers_are_found_by_the_librarys_name_too(dream):
+    outcome = dream("layers", "--architecture", "torchvision", "--filter", "inception4c.branch1")
+    assert "inception_4c/1x1" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("weights", "norm"),
+    [("bvlc", True), ("torchvision", False), ("builtin", True), ("seeded:0:torchvision", False)],
+)
+def test_layers_of_weights_need_no_download(dream, weights, norm):
+    outcome = dream("layers", "--weights", weights)
+    assert outcome.exit_code == 0
+    assert ("pool1/norm1" in outcome.stdout) == norm
+
+
+def test_weights(dream, cache):
+    outcome = dream("weights")
+    assert outcome.exit_code == 0
+    for name in ("builtin", "bvlc", "torchvision"):
+        assert any(line.split()[:1] == [name] for line in outcome.stdout.splitlines())
+    assert outcome.stdout.splitlines()[-1].endswith(str(cache))
+    assert max(len(line) for line in outcome.stdout.splitlines()[:-1]) <= 80
+
+
+def test_backends(dream):
+    outcome = dream("backends")
+    assert outcome.exit_code == 0
+    assert ["cpu", "CPUExecutionProvider", "yes"] in [
+        line.split() for line in outcome.stdout.splitlines()
+    ]
+    assert "CUDAExecutionProvider" in outcome.stdout

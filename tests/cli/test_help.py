@@ -1,0 +1,78 @@
+"""Help teaches: every command and option has words, every command has examples that are true."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import shlex
+
+import pytest
+import typer
+
+from cli.main import app, run_command
+from engine import Settings
+
+GROUP = typer.main.get_command(app)
+COMMANDS = GROUP.commands
+PAGES = {"": GROUP, **COMMANDS}
+
+
+def test_the_commands():
+    assert list(COMMANDS) == ["run", "export", "verify", "layers", "weights", "backends"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_help_examples_and_fits_80_columns(dream, name):
+    outcome = dream(*name.split(), "--help")
+    assert outcome.exit_code == 0
+    assert outcome.stderr == ""
+    assert PAGES[name].help.splitlines()[0] in outcome.stdout
+    assert f"$ dream {name}" in outcome.stdout
+    assert outcome.stdout.count("$ dream") >= 2
+    assert max(len(line) for line in outcome.stdout.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_line_of_a_page_is_broken_by_hand_too_late(name):
+    lines = f"{PAGES[name].help}\n{PAGES[name].epilog}".splitlines()
+    assert max(len(line) for line in lines) <= 78  # a column of air on either side
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_option_has_help(name):
+    for parameter in PAGES[name].params:
+        assert parameter.help, f"dream {name}: {parameter.name}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_examples_can_be_typed(name):
+    for line in PAGES[name].epilog.splitlines()[1:]:
+        _, _, command, *words = shlex.split(line.partition("&&")[0])
+        if "--help" not in words:
+            COMMANDS[command].make_context(command, words)  # raises for an unknown option
+
+
+def test_alone_it_prints_its_help(dream):
+    outcome = dream()
+    assert "Usage: dream" in outcome.stdout + outcome.stderr
+    assert "Examples:" in outcome.stdout + outcome.stderr
+
+
+def test_version(dream):
+    outcome = dream("--version")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("ort-deepdream ")
+
+
+def test_the_defaults_are_the_engines():
+    options = inspect.signature(run_command).parameters
+    for field in dataclasses.fields(Settings):
+        if field.name != "seed":  # drawn
+            assert options[field.name].default == field.default
+
+
+def test_unknown_commands_and_options_suggest_the_nearest(dream):
+    assert "No such command 'rnu'. Did you mean 'run'?" in dream("rnu").usage_error
+    assert "--iterations" in dream("run", "a.jpg", "--iteratons", "3").usage_error
+    assert "Missing argument 'PHOTO'" in dream("run").usage_error
+    assert "'--iterations'" in dream("run", "a.jpg", "--iterations", "many").usage_error

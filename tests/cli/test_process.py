@@ -1,0 +1,141 @@
+"""The command as a process of its own: what it imports, interrupts, pipes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "onnx", "onnx_ir", "safetensors")
+START = "import sys; from cli.main import run; sys.argv[0] = 'dream'; run()"
+
+
+def python(code: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules that are loaded once `code` has run."""
+    listing = "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    outcome = python(code + listing)
+    assert outcome.returncode == 0, outcome.stderr
+    return set(outcome.stdout.splitlines()[-1].split())
+
+
+def test_import_engine_loads_neither_torch_nor_onnx_nor_typer():
+    assert not loaded_by("import engine") & {*HEAVY, "typer", "export", "cli"}
+
+
+def test_the_command_starts_light():
+    loaded = loaded_by("import cli.main")
+    assert not loaded & {*HEAVY, "onnxruntime", "numpy", "PIL", "engine", "export", "models"}
+
+
+def test_no_module_of_the_command_loads_pytorch_before_it_is_needed():
+    modules = ", ".join(f"cli.{path.stem}" for path in (ROOT / "cli").glob("[!_]*.py"))
+    assert not loaded_by(f"import {modules}") & {*HEAVY, "export"}
+
+
+def test_a_dream_with_a_gradient_file_needs_no_torch(photo, model):
+    hide = f"import sys; sys.modules.update(dict.fromkeys({HEAVY})); "
+    outcome = python(hide + START, "run", photo, "--model", model, "--iterations", 1, "-b", "cpu")
+    assert outcome.returncode == 0, outcome.stderr
+    assert photo.with_name("photo-dream.png").exists()
+    assert outcome.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals and terminals are others on Windows")
+def test_ctrl_c_leaves_no_file_and_exit_code_130(photo, model):
+    import pty
+
+    ours, theirs = pty.openpty()
+    # A background job of a shell inherits an ignored SIGINT, and a test run may be one.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + START
+    words = ["run", photo, "--model", model, "--iterations", 100000, "--octaves", 1, "-b", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    )
+    os.close(theirs)
+    shown = read_until(ours, b"step")
+    assert b"octave 1/1, 64x48" in shown  # on a terminal there is a progress bar
+    process.send_signal(signal.SIGINT)
+    last = read_until(ours, b"interrupted\r\n")
+    stdout, _ = process.communicate(timeout=20)
+    os.close(ours)
+    assert process.returncode == 130
+    assert last.endswith(b"dream: interrupted\r\n")
+    assert b"Traceback" not in last
+    assert stdout == b""
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def read_until(terminal: int, words: bytes, seconds: float = 30) -> bytes:
+    """What a terminal shows, up to where it shows `words`."""
+    text = b""
+    end = time.monotonic() + seconds
+    while words not in text:
+        assert time.monotonic() < end, text
+        text += os.read(terminal, 4096)
+    return text
+
+
+def test_a_closed_pipe_is_no_error():
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, "backends"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    process.wait(timeout=20)
+
+
+def test_a_mistake_in_a_process_is_one_line_and_2(photo):
+    outcome = python(START, "run", photo.with_name("nothere.jpg"))
+    assert outcome.returncode == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("dream: error: ")
+    assert outcome.stderr.count("\n") == 1
+
+
+# --- Which package may import which -----------------------------------------------------------
+
+MAY_IMPORT = {
+    "engine": {"numpy", "PIL", "onnxruntime"},
+    "export": {"numpy", "torch", "onnx", "onnx_ir", "onnxruntime", "safetensors", "google"},
+    "models": {"filelock", "platformdirs"},
+}
+
+
+def imported_by(source: Path) -> set[str]:
+    """The top-level packages that a file imports anywhere, itself excepted."""
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_keeps_to_its_side(package):
+    for source in (ROOT / package).rglob("*.py"):
+        foreign = imported_by(source) - sys.stdlib_module_names - {package}
+        assert foreign <= MAY_IMPORT[package], source

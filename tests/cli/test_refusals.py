@@ -1,0 +1,165 @@
+"""Every mistake of a user's is one line that says what is wrong and what to do, and exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from engine import BACKENDS
+
+
+@pytest.fixture
+def folder(photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a picture, a gradient file and what is neither."""
+    folder = photo.parent
+    monkeypatch.chdir(folder)
+    (folder / "3a.onnx").write_bytes(model.read_bytes())
+    (folder / "text.txt").write_text("no picture and no model")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "whole.png")
+    (folder / "cut.png").write_bytes((folder / "whole.png").read_bytes()[:5000])
+    Image.fromarray(noise[:7]).save(folder / "tiny.png")
+    _write_foreign(folder / "foreign.onnx")
+    _write_damaged(model, folder / "damaged.onnx", "deepdream.layers", "{")
+    _write_damaged(model, folder / "future.onnx", "deepdream.format", "9")
+    return folder
+
+
+def _write_foreign(path: Path) -> None:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "foreign", [x], [y])
+    opset = helper.make_opsetid("", 18)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), path)
+
+
+def _write_damaged(model: Path, path: Path, key: str, value: str) -> None:
+    damaged = onnx.load(model)
+    (entry,) = (entry for entry in damaged.metadata_props if entry.key == key)
+    entry.value = value
+    onnx.save(damaged, path)
+
+
+RUN = "run photo.png --model 3a.onnx --backend cpu"
+REFUSALS = {
+    # the picture
+    "run nothere.jpg": ("nothere.jpg", "no such file"),
+    "run text.txt": ("text.txt", "not a picture"),
+    "run .": ("is a folder",),
+    "run cut.png --model 3a.onnx": ("cut.png", "cut short", "download it again"),
+    "run tiny.png --model 3a.onnx -b cpu": ("64x7 pixels, too small", "must be 8 or more"),
+    # the output
+    f"{RUN} -o nowhere/x.png": ("the folder nowhere does not exist",),
+    f"{RUN} -o x.gif": ("cannot be written as .gif", "did you mean"),
+    f"{RUN} -o photo.png": ("would replace its photograph",),
+    # the model
+    "run photo.png --model nothere.onnx": ("nothere.onnx", "no such model file"),
+    "run photo.png --model text.txt": ("text.txt", "cannot load this file"),
+    "run photo.png --model foreign.onnx": ("not one that `dream export` made",),
+    "run photo.png --model damaged.onnx": ("description is damaged", "export it again"),
+    "run photo.png --model future.onnx": ("format 9", "export it again"),
+    f"{RUN} --layer conv2/3x3": ("--model and --layer exclude each other",),
+    f"{RUN} --weights bvlc": ("--model and --weights exclude each other",),
+    "run photo.png --weights bvcl": ("no weights file bvcl", "did you mean bvlc?"),
+    "run photo.png --weights x/y.pth": ("no weights file x/y.pth", "`dream weights`"),
+    "run photo.png --weights text.txt": ("text.txt", "not recognised as weights"),
+    "run photo.png --weights seeded:x": ("seeded:N",),
+    "run photo.png --weights seeded:0 --layer inception_4c/outptu": ("inception_4c/output",),
+    "run photo.png --weights seeded:0 --layer conv2/3x3:192": ("channels are 0 to 191",),
+    "run photo.png --weights seeded:0 --layer conv2/3x3=x": ("weight after '='",),
+    # the backend
+    "run photo.png --model 3a.onnx --backend cdua": ("no backend 'cdua'", "did you mean cuda?"),
+    "run photo.png --model 3a.onnx --backend toaster": ("choose one of auto, cuda, cpu",),
+    # the parameters
+    f"{RUN} --threads 0": ("threads must be 1 to 1024, not 0",),
+    f"{RUN} --iterations 0": ("iterations must be 1 or more",),
+    f"{RUN} --octaves 0": ("octaves must be 1 to 1000",),
+    f"{RUN} --octave-scale 1": ("octave-scale must be more than 1",),
+    f"{RUN} --octave-scale inf": ("octave-scale",),
+    f"{RUN} --step nan": ("step must be",),
+    f"{RUN} --step 1e38": ("step must be",),
+    f"{RUN} --jitter=-1": ("jitter must be",),
+    f"{RUN} --jitter 999999999999999999999": ("jitter must be",),
+    f"{RUN} --seed=-1": ("seed must be 0 or more",),
+    # the other commands
+    "export --weights seeded:0 -o nowhere/x.onnx": ("the folder nowhere does not exist",),
+    "export --weights seeded:0 -o .": ("is a folder",),
+    "export --weights seeded:0 -o x.onnx --target cup": ("no target 'cup'", "did you mean cpu?"),
+    "export --weights seeded:0 -o x.onnx -l conv9": ("no layer 'conv9'",),
+    "export --weights text.txt -o x.onnx": ("text.txt", "not recognised as weights"),
+    "verify nothere.onnx": ("nothere.onnx", "no such model file"),
+    "verify foreign.onnx": ("not one that `dream export` made",),
+    "verify 3a.onnx --backend cdua": ("did you mean cuda?",),
+    "layers --architecture bvlk": ("no architecture 'bvlk'", "did you mean bvlc?"),
+    "layers --architecture bvlc --weights bvlc": ("exclude each other",),
+    "layers --architecture bvlc --filter zzz": ("no layer of bvlc has 'zzz' in its name",),
+}
+
+
+@pytest.mark.parametrize("command", REFUSALS)
+def test_refusal(dream, folder, command):
+    before = set(folder.iterdir())
+    error = dream(*command.split()).error
+    for words in REFUSALS[command]:
+        assert words in error
+    assert set(folder.iterdir()) == before  # nothing was left behind
+
+
+def test_a_decompression_bomb(dream, folder, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert "3072 pixels are more than the limit of 1000" in dream(*RUN.split()).error
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here")
+def test_a_folder_that_cannot_be_written_even_by_root(dream, folder):
+    error = dream(*RUN.split(), "-o", "/proc/x.png").error
+    assert "the folder /proc cannot be written to" in error
+
+
+def test_a_full_disk(dream, folder, monkeypatch):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    before = set(folder.iterdir())
+    words = [*RUN.split(), "--iterations", "1", "--octaves", "1"]
+    assert "the disk is full; make room" in dream(*words).error
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.skipif(BACKENDS["cuda"].why_not() is None, reason="CUDA can be used here")
+def test_cuda_where_it_cannot_be_used_says_why_at_once(dream, folder):
+    started = time.perf_counter()
+    error = dream("run", "photo.png", "--model", "3a.onnx", "--backend", "cuda").error
+    assert time.perf_counter() - started < 2
+    assert "backend cuda cannot be used here: " in error
+
+
+def test_the_output_is_tried_before_the_model_is_read(dream, folder):
+    assert "folder" in dream("run", "photo.png", "-m", "nothere.onnx", "-o", "nowhere/x.png").error
+
+
+def test_a_message_of_several_lines_becomes_one(dream, folder, monkeypatch):
+    from engine import DreamError
+
+    def fail(*arguments: object) -> None:
+        raise DreamError("first\n  second")
+
+    monkeypatch.setattr("cli.photo.load_model", fail)
+    assert dream(*RUN.split()).error == "first second"
+
+
+def test_a_bug_keeps_its_traceback(dream, folder, monkeypatch):
+    def fail(*arguments: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("cli.photo.load_model", fail)
+    with pytest.raises(KeyError, match="a bug"):
+        dream(*RUN.split())

@@ -1,0 +1,142 @@
+"""Where the model of a dream comes from: a file, the package, the cache, an export, a download."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import cli.sources
+from cli.errors import CommandError
+from cli.sources import find_model, find_weights, request
+from models.catalogue import Entry
+
+LAYER = "inception_3a/output"
+BVLC = cli.sources.find_named("bvlc")
+
+
+@pytest.fixture
+def exports(model: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What was exported: the model stands in for each, to save the seconds."""
+    calls: list[tuple[object, ...]] = []
+
+    def export_to(path: Path, weights: str, layers: tuple[str, ...], target: str) -> None:
+        calls.append((weights, layers, target))
+        shutil.copy(model, path)
+
+    monkeypatch.setattr(cli.sources, "export_to", export_to)
+    return calls
+
+
+@pytest.fixture
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+
+    def fetch(entry: Entry, progress) -> Path:
+        names.append(entry.name)
+        if not entry.shipped:
+            progress(0, None)
+            progress(entry.size, entry.size)
+        path = tmp_path / entry.file_name
+        path.write_text(entry.name)
+        return path
+
+    monkeypatch.setattr(cli.sources, "fetch", fetch)
+    return names
+
+
+def test_defaults():
+    wanted = request(None, None, None)
+    assert (wanted.weights, wanted.layers) == ("builtin", ("inception_4c/output",))
+
+
+def test_a_given_file_is_taken_as_it_is(exports, model):
+    assert find_model(request(model, None, None), "cpu") == model
+    assert exports == []
+
+
+def test_a_plain_builtin_layer_is_shipped(exports, tmp_path, monkeypatch):
+    monkeypatch.setattr("models.builtin.SHIPPED", tmp_path)
+    shipped = tmp_path / "inception_3a-output.onnx"
+    shipped.touch()
+    assert find_model(request(None, None, [LAYER]), "cpu") == shipped
+    assert exports == []
+
+
+@pytest.mark.parametrize("layers", [[f"{LAYER}:3"], [f"{LAYER}=2"], [LAYER, "conv2/3x3"]])
+def test_other_builtin_layers_are_exported(exports, downloads, layers, tmp_path, monkeypatch):
+    monkeypatch.setattr("models.builtin.SHIPPED", tmp_path)
+    (tmp_path / "inception_3a-output.onnx").touch()
+    find_model(request(None, None, layers), "cpu")
+    assert downloads == ["builtin"]
+    assert exports == [(str(tmp_path / "weights.safetensors"), tuple(layers), "cpu")]
+
+
+def test_a_dream_with_other_weights_exports_once(dream, photo, exports, cache):
+    words = ["run", photo, "--weights", "seeded:0", "--layer", LAYER, "--iterations", 1]
+    words += ["--octaves", 1, "--backend", "cpu"]
+    first, second = dream(*words), dream(*words)
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert exports == [("seeded:0", (LAYER,), "cpu")]
+    kept = f"kept for the next time in {cache / 'graphs'}"
+    assert first.stderr == f"dream: note: exported {LAYER}; {kept}\n"
+    assert second.stderr == ""
+
+
+def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch):
+    weights = tmp_path / "weights"
+    weights.write_text("a")
+    source = str(weights)
+
+    def find(layer: str = LAYER, target: str = "cpu", version: str = "1") -> Path:
+        monkeypatch.setattr(cli.sources, "version", lambda name: version)
+        return find_model(request(None, source, [layer]), target)
+
+    found = {find(), find(layer="conv2/3x3"), find(target="portable"), find(version="2")}
+    weights.write_text("b")
+    found.add(find())
+    monkeypatch.setattr(cli.sources, "_exporter", list)
+    found.add(find())
+    assert len(found) == len(exports) == 6
+
+
+def test_named_weights_are_downloaded(downloads, tmp_path):
+    assert find_weights("bvlc") == str(tmp_path / BVLC.file_name)
+    assert downloads == ["bvlc"]
+
+
+def test_a_download_that_fails_says_where_to_put_the_file(dream, photo, cache, monkeypatch):
+    unreachable = Entry("bvlc", "bvlc", "x.onnx", "", "", urls=("http://127.0.0.1:9/x",), size=5)
+    monkeypatch.setattr(cli.sources, "CATALOGUE", (unreachable,))
+    error = dream("run", photo, "--weights", "bvlc").error
+    assert "could not be downloaded" in error
+    assert f"by hand at {cache / 'x.onnx'}" in error
+
+
+def test_a_cache_that_cannot_be_made(dream, photo, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ORT_DEEPDREAM_CACHE", str(tmp_path / "file"))
+    assert "set ORT_DEEPDREAM_CACHE" in dream("run", photo, "--weights", "seeded:0").error
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnx", "onnx_ir", "safetensors"])
+def test_without_the_export_extra_one_line_says_what_to_install(
+    dream, photo, model, monkeypatch, missing
+):
+    monkeypatch.setitem(sys.modules, missing, None)
+    for words in (
+        ["run", photo, "--weights", "seeded:0"],
+        ["export", "--weights", "seeded:0", "-o", photo.with_name("x.onnx")],
+        ["verify", model],
+        ["layers", "--architecture", "bvlc"],
+    ):
+        error = dream(*words).error
+        assert f"there is no {missing} here" in error
+        assert "pip install 'ort-deepdream[export]'" in error
+
+
+def test_a_file_of_weights_that_is_a_name_of_none():
+    with pytest.raises(CommandError, match="did you mean torchvision"):
+        find_weights("torchvison")
