@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,9 +18,10 @@ LOWEST = float(np.finfo(np.float32).min)
 class Emitter(ir.tape.Tape):
     """`emit.Relu(x)` appends a node and returns its value; constants are made once each."""
 
-    def __init__(self) -> None:
+    def __init__(self, graph: ir.Graph | None = None) -> None:
+        """Constants that `graph` already has are used again."""
         super().__init__()
-        self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
+        self._known: dict[str, ir.Value] = dict(graph.initializers) if graph is not None else {}
 
     def __getattr__(self, op_type: str) -> Callable[..., ir.Value]:
         if not op_type[:1].isupper():  # every ONNX operator starts with a capital
@@ -35,8 +37,8 @@ class Emitter(ir.tape.Tape):
         return self._constant(np.atleast_1d(np.asarray(value, np.int64)))
 
     def _constant(self, array: np.ndarray[Any, Any]) -> ir.Value:
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._constants:
-            name = f"constant_{len(self._constants)}"
-            self._constants[key] = self.initializer(ir.tensor(array, name=name))
-        return self._constants[key]
+        content = f"{array.dtype}{array.shape}".encode() + array.tobytes()
+        name = f"constant_{hashlib.sha256(content).hexdigest()[:12]}"
+        if name not in self._known:
+            self._known[name] = self.initializer(ir.tensor(array, name=name))
+        return self._known[name]

@@ -2,7 +2,8 @@
 
 A rule is a function `(emit, *args, **kwargs)` with the operator's own arguments, tensors being
 `ir.Value`s; it emits nodes and returns the operator's value (a tuple for several). Rules live in
-`export/rules/`, one module for each family.
+`export/rules/`, one module for each family. What ONNX has no operator for, a rule may leave to the
+graph's target as one of the composites of `export/composites.py`.
 """
 
 from __future__ import annotations
@@ -22,44 +23,39 @@ from export.trace import PICTURE_SIZE, Trace
 
 Rule = Callable[..., Any]
 
-_RULES: dict[tuple[OpOverload, str | None], Rule] = {}
+_RULES: dict[OpOverload, Rule] = {}
 
 
-def lowers(*overloads: OpOverload, target: str | None = None) -> Callable[[Rule], Rule]:
-    """Register the decorated function as the rule for `overloads`.
-
-    With `target`, for that graph target only, in place of the general rule. Raises ValueError when
-    there is a rule already.
-    """
+def lowers(*overloads: OpOverload) -> Callable[[Rule], Rule]:
+    """Register the decorated function as the rule for `overloads`. Raises ValueError for a second."""
 
     def register(rule: Rule) -> Rule:
         for overload in overloads:
-            key = (overload, target)
-            if key in _RULES:
-                raise ValueError(f"{overload} has two rules: {_RULES[key].__name__}, {rule.__name__}")
-            _RULES[key] = rule
+            if overload in _RULES:
+                first = _RULES[overload].__name__
+                raise ValueError(f"{overload} has two rules: {first} and {rule.__name__}")
+            _RULES[overload] = rule
         return rule
 
     return register
 
 
-def rule_for(overload: OpOverload, target: str) -> Rule:
-    """The rule for `overload`: the target's own, else the general one. Raises ExportError."""
-    rule = _RULES.get((overload, target)) or _RULES.get((overload, None))
-    if rule is None:
+def rule_for(overload: OpOverload) -> Rule:
+    """The rule for `overload`. Raises ExportError when there is none."""
+    if overload not in _RULES:
         raise ExportError(
             f"no lowering rule for {overload}; add one to the family it belongs to in "
             f"export/rules/ (CONTRIBUTING.md, 'Add a lowering rule')"
         )
-    return rule
+    return _RULES[overload]
 
 
-def rules() -> Mapping[tuple[OpOverload, str | None], Rule]:
-    """Every rule, by overload and target (None: the general rule)."""
+def rules() -> Mapping[OpOverload, Rule]:
+    """Every rule, by overload."""
     return _RULES
 
 
-def lower(trace: Trace, target: str, names: Mapping[str, str]) -> ir.Model:
+def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
     """The ONNX model of `trace`: image -> (objective, gradient), sizes symbolic.
 
     `names` maps the traced tensors' names to those of the initializers.
@@ -78,7 +74,7 @@ def lower(trace: Trace, target: str, names: Mapping[str, str]) -> ir.Model:
             elif node.users:
                 values[node] = emit.initializer(_tensor(tensor), names[str(name)])
         elif node.op == "call_function":
-            values[node] = _lower_node(emit, node, values, target)
+            values[node] = _lower_node(emit, node, values)
         elif node.op == "output":
             objective, gradient = (values[result] for result in node.args[0])
     outputs = [_named(emit, objective, "objective", []), _named(emit, gradient, "gradient", image.shape)]
@@ -93,14 +89,16 @@ def lower(trace: Trace, target: str, names: Mapping[str, str]) -> ir.Model:
     return ir.Model(graph, ir_version=10)
 
 
-def _lower_node(emit: Emitter, node: fx.Node, values: dict[fx.Node, Any], target: str) -> Any:
+def _lower_node(emit: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n])
     if node.target is operator.getitem:
-        return args[0][args[1]]
+        value = args[0][args[1]]
+        _record_shape(value, node)
+        return value
     assert isinstance(node.target, OpOverload), node.target
     before = len(emit.nodes)
     try:
-        value = rule_for(node.target, target)(emit, *args, **kwargs)
+        value = rule_for(node.target)(emit, *args, **kwargs)
     except NotImplementedError as error:
         raise ExportError(f"the rule for {node.target} does not cover {node}: {error}") from error
     for number, made in enumerate(emit.nodes[before:]):

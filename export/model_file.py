@@ -51,9 +51,9 @@ def export_gradient(
     trace = trace_gradient(network, objective(network, terms))
     on_stage("lowering to ONNX")
     names = {name: initializer_name(name) for name in trace.tensors}
-    model = lower(trace, target.name, names)
-    on_stage(f"simplifying for the {target.name} target")
-    target.simplify(model)
+    model = lower(trace, names)
+    on_stage(f"writing for the {target.name} target")
+    target.apply(model)
     model.producer_name = "ort-deepdream"
     model.producer_version = version("ort-deepdream")
     model.metadata_props.update(_metadata(weights, terms, target))

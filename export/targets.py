@@ -6,7 +6,7 @@ for a target and names it in its metadata.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -15,24 +15,30 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
-from export.passes import arithmetic
+from export.expansions import Expansion, cpu, expand, portable
+from export.passes import arithmetic, masks
+from export.passes.dimensions import name_dimensions
 
 Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes it made
 
 
 @dataclass(frozen=True)
 class Target:
-    """`passes` run in order after lowering; rules registered for `name` replace the general ones."""
+    """After lowering, `passes` run in order; then `expansions` write out the composites."""
 
     name: str
     purpose: str
     passes: tuple[Pass, ...]
+    expansions: Mapping[str, Expansion]
 
-    def simplify(self, model: ir.Model) -> None:
+    def apply(self, model: ir.Model) -> None:
         share_and_prune(model)
         for change in self.passes:
             if change(model):
                 share_and_prune(model)
+        expand(model, self.expansions)
+        share_and_prune(model)
+        name_dimensions(model)
 
 
 def share_and_prune(model: ir.Model) -> None:
@@ -48,11 +54,17 @@ TARGETS = {
             "portable",
             "plain operators that every execution provider has and computes right",
             (arithmetic.merge_constant_factors,),
+            portable.EXPANSIONS,
         ),
         Target(
             "cpu",
             "ONNX Runtime's CPU provider: keeps its blocked layout, avoids its slow kernels",
-            (arithmetic.merge_constant_factors,),
+            (
+                arithmetic.merge_constant_factors,
+                masks.mask_before_slice,
+                masks.mask_before_pool,
+            ),
+            cpu.EXPANSIONS,
         ),
     )
 }

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 import onnx_ir as ir
 import torch
 
+from export import composites
 from export.emit import Emitter
 from export.lower import lowers
 
 aten = torch.ops.aten
+TO_THE_START = 2**31 - 1  # as the end of a slice that runs backwards
 
 
 @lowers(aten.convolution.default)
@@ -59,7 +61,7 @@ def convolution_backward(
         pads = [k - 1 - p for k, p in zip(kernel, padding, strict=True)]
         grad_x = emit.Conv(grad, _rotated(emit, weight, kernel), pads=[*pads, *pads])
     else:
-        grad_x = _strided_gradient(emit, grad, x, weight, stride, padding)
+        grad_x = composites.conv_input_grad(emit, grad, weight, x, stride, padding)
     return grad_x, None, None
 
 
@@ -73,32 +75,6 @@ def _rotated(emit: Emitter, weight: ir.Value, kernel: Sequence[int]) -> ir.Value
         return swapped
     backwards, before_the_start = emit.ints([-1, -1]), emit.ints([-TO_THE_START] * 2)
     return emit.Slice(swapped, backwards, before_the_start, emit.ints([2, 3]), backwards)
-
-
-TO_THE_START = 2**31 - 1
-
-
-def _strided_gradient(
-    emit: Emitter,
-    grad: ir.Value,
-    x: ir.Value,
-    weight: ir.Value,
-    stride: Sequence[int],
-    padding: Sequence[int],
-) -> ir.Value:
-    """The transposed convolution, which makes stride - 1 rows too many unless x's size was exact.
-
-    Several sizes of x give one size of y; asking for the largest and cutting to x's fits them all.
-    """
-    largest = emit.ConvTranspose(
-        grad,
-        weight,
-        strides=list(stride),
-        pads=[*padding, *padding],
-        output_padding=[s - 1 for s in stride],
-    )
-    size = emit.Shape(x, start=2)
-    return emit.Slice(largest, emit.ints([0, 0]), size, emit.ints([2, 3]))
 
 
 def _refuse_exotic(dilation: Sequence[int], transposed: bool, groups: int) -> None:

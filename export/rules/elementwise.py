@@ -8,6 +8,7 @@ from fractions import Fraction
 import onnx_ir as ir
 import torch
 
+from export import composites
 from export.emit import Emitter
 from export.lower import lowers
 
@@ -63,9 +64,10 @@ def relu(emit: Emitter, x: ir.Value) -> ir.Value:
 def threshold_backward(
     emit: Emitter, grad: ir.Value, result: ir.Value, threshold: float
 ) -> ir.Value:
-    """grad where result > threshold, else 0"""
-    passes = emit.Greater(result, emit.floats(threshold))
-    return emit.Mul(grad, emit.Cast(passes, to=ir.DataType.FLOAT))
+    """grad where result > threshold, else 0. ReLU's `result` is never negative."""
+    if threshold != 0:
+        raise NotImplementedError(f"a threshold of {threshold}")
+    return emit.Mul(grad, composites.positive_mask(emit, result))
 
 
 def _value(emit: Emitter, operand: Operand) -> ir.Value:

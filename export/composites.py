@@ -1,0 +1,62 @@
+"""Composites: operations that ONNX has no operator for, until a target expands them.
+
+A lowering rule leaves them in the graph under the domain `deepdream`; passes can still recognise
+them; `export/expansions/` has, for each target, how it writes each of them in plain ONNX.
+
+| composite | inputs | value |
+| --- | --- | --- |
+| PositiveMask | y, never negative | 1 where y > 0, else 0 |
+| MaxPoolGrad | grad of the pool's output, x | grad of the pool's input x |
+| ConvInputGrad | grad of a strided convolution's output, weight, x | grad of its input x |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from export.emit import Emitter
+from export.windows import Window
+
+DOMAIN = "deepdream"
+
+
+def positive_mask(emit: Emitter, y: ir.Value) -> ir.Value:
+    return emit.op("PositiveMask", [y], domain=DOMAIN)
+
+
+def max_pool_grad(
+    emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window
+) -> ir.Value:
+    attributes = {
+        "kernel": [column.kernel, row.kernel],
+        "stride": [column.stride, row.stride],
+        "padding": [column.padding, row.padding],
+        "ceil_mode": int(row.ceil_mode),
+    }
+    return emit.op("MaxPoolGrad", [grad, x], attributes, domain=DOMAIN)
+
+
+def conv_input_grad(
+    emit: Emitter,
+    grad: ir.Value,
+    weight: ir.Value,
+    x: ir.Value,
+    stride: Sequence[int],
+    padding: Sequence[int],
+) -> ir.Value:
+    attributes = {"stride": list(stride), "padding": list(padding)}
+    return emit.op("ConvInputGrad", [grad, weight, x], attributes, domain=DOMAIN)
+
+
+def is_composite(node: ir.Node | None, op_type: str) -> bool:
+    return node is not None and node.domain == DOMAIN and node.op_type == op_type
+
+
+def pool_windows(node: ir.Node) -> tuple[Window, Window]:
+    """The row's and the column's window of a MaxPoolGrad."""
+    kernel, stride, padding = (node.attributes[k].as_ints() for k in ("kernel", "stride", "padding"))
+    ceil_mode = bool(node.attributes["ceil_mode"].as_int())
+    column, row = (Window(2 + i, kernel[i], stride[i], padding[i], ceil_mode) for i in (0, 1))
+    return row, column

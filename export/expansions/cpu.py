@@ -1,0 +1,203 @@
+"""Composites for ONNX Runtime's CPU provider.
+
+It runs convolutions in a blocked layout (NCHWc) that Conv, MaxPool, Concat, Add, Mul and HardSigmoid
+keep, and that others leave and enter again at the cost of two copies. `Conv + Add + HardSigmoid` is
+one kernel, depthwise convolutions included, so "is y above the neighbour?" costs one pass over
+memory:
+
+    above = hard_sigmoid(y - neighbour)      with so steep a slope that any difference gives 1
+
+The neighbour is a depthwise convolution of x with a single -1 in it. Outside the picture that reads
+zero, which is no maximum of a positive window; in a window of zeros the gradient may go anywhere,
+for whatever made the zero (a ReLU, at the last) stops it. So this is for rectified x; other x takes
+the portable way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from export.composites import pool_windows
+from export.emit import Emitter
+from export.expansions import portable
+from export.passes.rewrite import never_negative
+from export.windows import Window, pool
+
+STEEP = 1e38  # times the smallest difference of two float32 activations is still above 1
+
+
+def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:
+    return emit.HardSigmoid(node.inputs[0], alpha=STEEP, beta=0.0)
+
+
+def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
+    grad, x = node.inputs
+    assert grad is not None
+    assert x is not None
+    row, column = pool_windows(node)
+    if not never_negative(x):
+        return portable.max_pool_grad(emit, node)
+    if (row.kernel, row.stride, row.padding) == (3, 1, 1):
+        across = pool(emit, x, row)
+        down = route(emit, grad, across, pool(emit, across, column), column, x)
+        return route(emit, down, x, across, row, x)
+    if (row.kernel, row.stride, row.padding, row.ceil_mode) == (3, 2, 0, True):
+        return interleave(emit, phases(emit, grad, x, row, column), x)
+    return portable.max_pool_grad(emit, node)
+
+
+def tap(
+    emit: Emitter,
+    x: ir.Value,
+    weights: list[list[float]],
+    channels: int,
+    *,
+    stride: tuple[int, int] = (1, 1),
+    pads: tuple[int, int, int, int],
+) -> ir.Value:
+    """The depthwise convolution of x with one small kernel for every channel."""
+    kernel = np.tile(np.array(weights, np.float32), (channels, 1, 1, 1))
+    return emit.Conv(x, emit.floats(kernel), group=channels, strides=list(stride), pads=list(pads))
+
+
+def above(emit: Emitter, y: ir.Value, minus_neighbour: ir.Value) -> ir.Value:
+    """1 where y > neighbour, 0 where they are equal."""
+    return emit.HardSigmoid(emit.Add(minus_neighbour, y), alpha=STEEP, beta=0.0)
+
+
+def along(window: Window, weights: list[float]) -> list[list[float]]:
+    """A kernel along the window's axis."""
+    return [[w] for w in weights] if window.axis == 2 else [weights]
+
+
+def channels_of(x: ir.Value) -> int:
+    assert x.shape is not None
+    return int(x.shape[1])  # type: ignore[arg-type]
+
+
+def route(
+    emit: Emitter, grad: ir.Value, x: ir.Value, y: ir.Value, window: Window, like: ir.Value
+) -> ir.Value:
+    """The gradient of x from that of y, y being x's maximum over three neighbours, stride 1.
+
+    Window j has the elements j - 1, j, j + 1. What the first does not take (`left`) goes on.
+    """
+    channels = channels_of(like)
+    top, left, bottom, right = (*window.on_axis(1, 0), *window.on_axis(1, 0))
+
+    def shifted(value: ir.Value, weights: list[float]) -> ir.Value:
+        return tap(emit, value, along(window, weights), channels, pads=(top, left, bottom, right))
+
+    second = emit.Mul(grad, above(emit, y, shifted(x, [-1, 0, 0])))
+    third = emit.Mul(second, above(emit, y, shifted(x, [0, -1, 0])))
+    # Element i takes (grad - second) of window i + 1, (second - third) of i, third of i - 1. The
+    # first two differences are 0 or the gradient itself, so they are exact only if taken first.
+    first = emit.Add(shifted(second, [0, -1, 0]), grad)
+    middle = emit.Add(shifted(third, [0, -1, 0]), second)
+    return emit.Add(shifted(third, [1, 0, 0]), emit.Add(shifted(first, [0, 0, 1]), middle))
+
+
+def phases(
+    emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window
+) -> list[list[ir.Value]]:
+    """The gradient of x [N, C, H, W] from that of its 3x3 stride-2 pool, in four phases.
+
+    `phases[p][q]` has the elements of x at rows 2i + p and columns 2j + q. All four are one row and
+    one column longer than the pool's output, and zero where x has no such element.
+    """
+    channels = channels_of(x)
+    across = pool(emit, x, row)
+    y = pool(emit, across, column)
+    by_row = split_by_parity(emit, grad, column, channels, minus(emit, across, y, column, channels))
+    result = []
+    for parity, rows in enumerate(by_row):
+        # The same rows of `across` and of x; x's also at every second column.
+        before, after = (2, 1) if parity == 0 else (1, 2)
+        maxima = tap(
+            emit, across, [[0], [0], [1]], channels, stride=(2, 1), pads=(before, 0, after, 0)
+        )
+        masks = [
+            above(
+                emit,
+                maxima,
+                tap(
+                    emit,
+                    x,
+                    [[0, 0, 0], [0, 0, 0], [-1.0 if t == s else 0.0 for s in range(3)]],
+                    channels,
+                    stride=(2, 2),
+                    pads=(before, 0, after, 1),
+                ),
+            )
+            for t in (0, 1)
+        ]
+        result.append(split_by_parity(emit, rows, row, channels, masks))
+    return result
+
+
+def minus(
+    emit: Emitter, x: ir.Value, y: ir.Value, window: Window, channels: int
+) -> list[ir.Value]:
+    """Masks: is y above the first element of its stride-2 window of x? Above the second?"""
+    stride = (2, 1) if window.axis == 2 else (1, 2)
+    pads = (0, 0, *window.on_axis(1, 0))
+    return [
+        above(
+            emit,
+            y,
+            tap(
+                emit,
+                x,
+                along(window, [-1.0 if t == s else 0.0 for s in range(3)]),
+                channels,
+                stride=stride,
+                pads=pads,  # type: ignore[arg-type]
+            ),
+        )
+        for t in (0, 1)
+    ]
+
+
+def split_by_parity(
+    emit: Emitter, grad: ir.Value, window: Window, channels: int, masks: list[ir.Value]
+) -> list[ir.Value]:
+    """The gradient of a stride-2 window's elements: at even positions, and at odd ones.
+
+    Window j has the elements 2j, 2j + 1, 2j + 2. `masks` say whether its maximum is above the first
+    and above the second. Both results are one longer than grad.
+    """
+    top, left = window.on_axis(1, 0)
+
+    def shifted(value: ir.Value, weights: list[float]) -> ir.Value:
+        """weights[0] * value[j - 1] + weights[1] * value[j]"""
+        return tap(emit, value, along(window, weights), channels, pads=(top, left, top, left))
+
+    second = emit.Mul(grad, masks[0])
+    third = emit.Mul(second, masks[1])
+    first = emit.Add(shifted(second, [0, -1]), shifted(grad, [0, 1]))
+    even = emit.Add(shifted(third, [1, 0]), first)
+    odd = emit.Add(shifted(third, [0, -1]), shifted(second, [0, 1]))
+    return [even, odd]
+
+
+def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Value:
+    """The four phases as one tensor, cut to the size of x."""
+    rows = []
+    for even, odd in parts:
+        pairs = emit.Concat(
+            emit.Unsqueeze(even, emit.ints(4)), emit.Unsqueeze(odd, emit.ints(4)), axis=4
+        )
+        rows.append(emit.Reshape(pairs, emit.ints([0, 0, 0, 1, -1])))
+    whole = emit.Concat(*rows, axis=3)  # [N, C, h, 2, 2w]
+    size = emit.Shape(x, start=2)
+    flat = emit.Reshape(whole, emit.Concat(emit.ints([0, channels_of(x), -1]), emit.Mul(
+        emit.Shape(parts[0][0], start=3), emit.ints(2)), axis=0))
+    return emit.Slice(flat, emit.ints([0, 0]), size, emit.ints([2, 3]))
+
+
+EXPANSIONS = {
+    "PositiveMask": positive_mask,
+    "MaxPoolGrad": max_pool_grad,
+    "ConvInputGrad": portable.conv_input_grad,
+}

@@ -1,0 +1,136 @@
+"""Name the symbolic sizes of intermediate values, so that equal ones are seen to be equal.
+
+ONNX Runtime adds two tensors in its blocked layout, and fuses the sum into a convolution, only if it
+can tell that their shapes are equal; with sizes unknown it can tell by their names alone, and its
+own shape inference gives names to nothing but inputs.
+
+Every size here is a composition of steps `(n + a) // s + b` with s a power of two up to the
+network's stride of 32, so f(n + 32) = f(n) + 32 / stride: two that agree on 32 consecutive sizes
+agree on all. Each value's sizes are therefore computed for a run of them, and equal runs get one
+name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+Sizes = NDArray[np.int64]  # of one axis, for each of SAMPLES
+Extent = tuple[Sizes, Sizes]  # height and width
+
+SAMPLES = np.arange(32, 160)
+
+SAME_AS_INPUT = {"Relu", "HardSigmoid", "Sqrt", "Reciprocal", "Cast", "Identity"}
+BROADCAST = {"Add", "Sub", "Mul", "Div", "Greater", "Equal", "Pow"}
+
+
+def name_dimensions(model: ir.Model) -> int:
+    """Give `[1, C, height_i, width_j]` to every 4-D value whose sizes can be followed."""
+    graph = model.graph
+    image = graph.inputs[0]
+    extents: dict[ir.Value, Extent] = {image: (SAMPLES, SAMPLES)}
+    names: tuple[dict[bytes, str], dict[bytes, str]] = (
+        {SAMPLES.tobytes(): "height"},
+        {SAMPLES.tobytes(): "width"},
+    )
+    for node in graph:
+        extent = _extent(node, extents)
+        channels = _channels(node)
+        if extent is None:
+            continue
+        extents[node.outputs[0]] = extent
+        if channels is None:
+            continue
+        sizes = []
+        for axis, known, values in zip(("height", "width"), names, extent, strict=True):
+            sizes.append(known.setdefault(values.tobytes(), f"{axis}_{len(known)}"))
+        node.outputs[0].shape = ir.Shape([1, channels, *sizes])
+        node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+    return len(extents) - 1
+
+
+def _extent(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
+    """The sizes of a node's value, or None where they cannot be followed."""
+    known = [extents[value] for value in node.inputs if value in extents]
+    if node.op_type == "Slice":
+        return _cropped(node, extents)
+    if not known:
+        return None
+    first = known[0]
+    if node.op_type in ("Conv", "MaxPool", "AveragePool"):
+        height, width = (_window(node, axis, first[axis]) for axis in (0, 1))
+        return height, width
+    if node.op_type == "Concat":
+        return first if node.attributes["axis"].as_int() == 1 else None
+    if node.op_type in SAME_AS_INPUT or node.op_type in BROADCAST:
+        return first if all(np.array_equal(first, other) for other in known) else None
+    return None
+
+
+def _cropped(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
+    """A slice of channels keeps the sizes; a slice up to another value's shape takes that one's."""
+    data, _, ends, axes = node.inputs[:4]
+    axis_numbers = axes.const_value.numpy().tolist() if axes and axes.const_value else None
+    if axis_numbers == [1]:
+        return extents.get(data) if data is not None else None
+    shape = ends.producer() if ends is not None else None
+    if axis_numbers == [2, 3] and shape is not None and shape.op_type == "Shape":
+        like = shape.inputs[0]
+        return extents.get(like) if like is not None else None
+    return None
+
+
+def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
+    """Output sizes of a convolution or pool along one axis (0: height)."""
+    if node.op_type == "Conv":
+        weight = node.inputs[1]
+        assert weight is not None
+        kernel = _kernel_side(weight, axis)
+    else:
+        kernel = node.attributes["kernel_shape"].as_ints()[axis]
+    stride = node.attributes["strides"].as_ints()[axis] if "strides" in node.attributes else 1
+    pads = node.attributes["pads"].as_ints() if "pads" in node.attributes else [0] * 4
+    room = sizes + pads[axis] + pads[axis + 2] - kernel
+    if "ceil_mode" not in node.attributes or not node.attributes["ceil_mode"].as_int():
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    # A window that would begin in the padding after the end is left out.
+    return np.where((count - 1) * stride >= sizes + pads[axis], count - 1, count)
+
+
+def _kernel_side(weight: ir.Value, axis: int) -> int:
+    """The side of a convolution's kernel, through the nodes that derive it from another's."""
+    node = weight.producer()
+    if weight.shape is not None:
+        return int(weight.shape[2 + axis])  # type: ignore[arg-type]
+    assert node is not None
+    assert node.op_type in ("Transpose", "Slice"), node.op_type
+    assert node.inputs[0] is not None
+    return _kernel_side(node.inputs[0], axis)
+
+
+def _channels(node: ir.Node) -> int | None:
+    shape = node.outputs[0].shape
+    if shape is not None and len(shape) == 4 and isinstance(shape[1], int):
+        return shape[1]
+    if node.op_type == "Conv":
+        return _output_channels(node.inputs[1])
+    like = next((v.shape for v in node.inputs if v is not None and v.shape is not None), None)
+    same = node.op_type in SAME_AS_INPUT | BROADCAST or node.op_type in ("MaxPool", "AveragePool")
+    if same and like is not None and len(like) == 4 and isinstance(like[1], int):
+        return like[1]
+    return None
+
+
+def _output_channels(weight: ir.Value | None) -> int | None:
+    assert weight is not None
+    if weight.shape is not None:
+        return int(weight.shape[0])  # type: ignore[arg-type]
+    node = weight.producer()
+    if node is None or node.op_type not in ("Transpose", "Slice"):
+        return None
+    source = node.inputs[0]
+    if node.op_type == "Transpose" and source is not None and source.shape is not None:
+        return int(source.shape[1])  # type: ignore[arg-type]
+    return _output_channels(source)

@@ -1,0 +1,100 @@
+"""Apply ReLU's mask where it is cheapest.
+
+A block's output is a concatenation of rectified branches, so autograd slices the gradient and masks
+each slice. One mask before slicing does the same in one piece:
+
+    slice(g) * mask(branch)  ->  slice(g * mask(concat))
+
+A pool's gradient goes to elements that equal the maximum, so ReLU's mask may as well be taken of
+the maxima, of which there are four times fewer:
+
+    pool_grad(g, x) * mask(x)  ->  pool_grad(g * mask(pool(x)), x)      for x = relu(...) or a concat
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from export.composites import is_composite, max_pool_grad, pool_windows, positive_mask
+from export.passes.rewrite import constant, factors, replace
+from export.windows import pool
+
+
+def mask_before_slice(model: ir.Model) -> int:
+    return sum(_mask_before_slice(model.graph, node) for node in model.graph)
+
+
+def _mask_before_slice(graph: ir.Graph, node: ir.Node) -> bool:
+    for gradient, mask in factors(node):
+        cut, masked = gradient.producer(), mask.producer()
+        if cut is None or cut.op_type != "Slice" or not is_composite(masked, "PositiveMask"):
+            continue
+        assert masked is not None
+        concat = _concat_of(masked.inputs[0], cut)
+        if concat is None:
+            continue
+        whole, *limits = cut.inputs
+        replace(
+            graph,
+            node,
+            lambda emit, whole=whole, limits=limits, concat=concat: emit.Slice(
+                emit.Mul(whole, positive_mask(emit, concat)), *limits
+            ),
+        )
+        return True
+    return False
+
+
+def _concat_of(branch: ir.Value | None, cut: ir.Node) -> ir.Value | None:
+    """The concatenation in which `branch` lies just where `cut` slices, on the channel axis."""
+    starts, ends, axes, steps = (constant(value) for value in cut.inputs[1:])
+    if branch is None or starts is None or ends is None or axes is None or steps is None:
+        return None
+    if axes.tolist() != [1] or steps.tolist() != [1]:
+        return None
+    for consumer in branch.consumers():
+        if consumer.op_type != "Concat" or consumer.attributes["axis"].as_int() != 1:
+            continue
+        before = 0
+        for part in consumer.inputs:
+            channels = _channels(part)
+            if part is branch and [before, before + channels] == [int(starts[0]), int(ends[0])]:
+                return consumer.outputs[0]
+            before += channels
+    return None
+
+
+def _channels(value: ir.Value | None) -> int:
+    assert value is not None
+    assert value.shape is not None
+    return int(value.shape[1])  # type: ignore[arg-type]
+
+
+def mask_before_pool(model: ir.Model) -> int:
+    return sum(_mask_before_pool(model.graph, node) for node in model.graph)
+
+
+def _mask_before_pool(graph: ir.Graph, node: ir.Node) -> bool:
+    for gradient, mask in factors(node):
+        pooled, masked = gradient.producer(), mask.producer()
+        if not is_composite(pooled, "MaxPoolGrad") or not is_composite(masked, "PositiveMask"):
+            continue
+        assert pooled is not None
+        assert masked is not None
+        grad, x = pooled.inputs
+        if grad is None or x is None or x is not masked.inputs[0]:
+            continue
+        row, column = pool_windows(pooled)
+        replace(
+            graph,
+            node,
+            lambda emit, grad=grad, x=x, row=row, column=column: max_pool_grad(
+                emit,
+                emit.Mul(grad, positive_mask(emit, pool(emit, pool(emit, x, row), column))),
+                x,
+                row,
+                column,
+            ),
+        )
+        return True
+    return False

@@ -1,0 +1,35 @@
+"""Pooling windows along one axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from export.emit import Emitter
+
+
+@dataclass(frozen=True)
+class Window:
+    """`axis` is 2 for a column's window, 3 for a row's."""
+
+    axis: int
+    kernel: int
+    stride: int
+    padding: int
+    ceil_mode: bool
+
+    def on_axis(self, value: int, other: int) -> list[int]:
+        """[value, other] in the order of the axes 2 and 3."""
+        return [value, other] if self.axis == 2 else [other, value]
+
+
+def pool(emit: Emitter, x: ir.Value, window: Window) -> ir.Value:
+    """The maxima of x [N, C, H, W] over `window` alone."""
+    return emit.MaxPool(
+        x,
+        kernel_shape=window.on_axis(window.kernel, 1),
+        strides=window.on_axis(window.stride, 1),
+        pads=window.on_axis(window.padding, 0) * 2,
+        ceil_mode=int(window.ceil_mode),
+    )
