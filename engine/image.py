@@ -85,7 +85,6 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     not a picture, damaged, without pixels, or above Pillow's pixel limit.
     """
     image, key = _load(Path(path))
-    _turn_upright(image)
     if image.mode in GREY_MODES:
         return _from_grey(image, key)
     if image.mode in ("CMYK", "LAB"):
@@ -116,7 +115,7 @@ def _metadata_from_json(description: object) -> dict[str, str]:
 
 
 def _load(path: Path) -> tuple[Image.Image, int | None]:
-    """The image in a file, loaded but in its own mode, and its transparent grey level, if any."""
+    """The image in a file, upright but in its own mode, and its transparent grey level, if any."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -126,10 +125,9 @@ def _load(path: Path) -> tuple[Image.Image, int | None]:
             with path.open("rb") as file:
                 _check_beginning(path, file.peek(16))
                 image = Image.open(file, formats=READABLE)
-                if 0 in image.size:
-                    raise DreamError(f"{path}: the picture has no pixels; choose another one")
                 key = _transparent_level(image)
                 image.load()
+                _turn_upright(image)
                 return image, key
         # Decoders raise nearly anything on damaged data: SyntaxError, ValueError,
         # struct.error, EOFError, ...
@@ -176,8 +174,8 @@ def _bomb_text(error: Exception) -> str:
 
 def _one_line(error: Exception, path: Path) -> str:
     """Pillow's words for an error, without the line breaks and object addresses some have."""
-    if isinstance(error, UnidentifiedImageError):
-        return "its header cannot be read"
+    if isinstance(error, UnidentifiedImageError):  # Pillow says so of a size of 0, too
+        return "its header cannot be read, or it has no pixels"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -200,6 +198,8 @@ def _transparent_level(image: Image.Image) -> int | None:
     level = image.info.get("transparency")
     if image.mode not in GREY_MODES or not isinstance(level, int):
         return None
+    if image.mode == "1":  # Pillow 11 says 1, later ones 255
+        return 255 if level else 0
     bits = image.tile[0].args if isinstance(image, ImageFile.ImageFile) else None
     scale = {"L;2": 85, "L;4": 17}
     return level * scale[bits] if isinstance(bits, str) and bits in scale else level

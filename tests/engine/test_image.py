@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import io
 import itertools
+import logging
 import os
 import struct
+import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -62,15 +64,18 @@ def png_bytes(array, bits, transparent=()):
     )
 
 
-def tiff_bytes(array, photometric, sample_format=1, order="<", extra_samples=None):
-    """An uncompressed TIFF of [H, W] or [H, W, channels]."""
+def tiff_bytes(array, photometric, sample_format=1, order="<", extra_samples=None, bits=None):
+    """An uncompressed TIFF of [H, W] or [H, W, channels]; `bits` may be 12 instead of 16."""
     height, width = array.shape[:2]
     channels = 1 if array.ndim == 2 else array.shape[2]
     data = array.astype(array.dtype.newbyteorder(order)).tobytes()
+    if bits == 12:
+        hexadecimal = "".join(f"{value:03x}" for value in array.flat)
+        data = bytes.fromhex(hexadecimal)
     entries = {
         256: [width],
         257: [height],
-        258: [array.itemsize * 8] * channels,
+        258: [bits or array.itemsize * 8] * channels,
         259: [1],
         262: [photometric],
         273: [8],
@@ -227,6 +232,11 @@ CASES = {
     "tiff grey 16 signed": (
         tiff_bytes((GREY16 // 2).astype(np.int16), 1, 2),
         grey_rgb(GREY16 // 2 * (255 / 32767)), None, EXACT),
+    "tiff grey 12": (
+        tiff_bytes(GREY16 // 16, 1, bits=12), grey_rgb(GREY16 // 16 * (255 / 4095)), None, EXACT),
+    "tiff grey alpha premultiplied": (
+        tiff_bytes(np.dstack([GREY * (ALPHA / 255.0), ALPHA]).astype(np.uint8), 1, extra_samples=1),
+        grey_rgb(GREY), ALPHA, 6),
     "tiff grey 16 in 32": (
         saved(pillow(GREY16.astype(np.int32)), "TIFF"), grey_rgb(GREY16 / 257), None, EXACT),
     "tiff grey 8 in 32": (
@@ -399,6 +409,12 @@ def test_a_cmyk_profile_is_applied_and_dropped(kind, tmp_path):
     np.testing.assert_allclose(picture.rgb[8, 2], 255, atol=4)
 
 
+def test_a_broken_grey_profile_is_passed_over(tmp_path):
+    broken = icc_bytes(b"GRAY", b"XYZ ", {})
+    pillow(GREY).save(tmp_path / "a.png", icc_profile=broken)
+    np.testing.assert_allclose(read_picture(tmp_path / "a.png").rgb, grey_rgb(GREY), atol=EXACT)
+
+
 def test_a_broken_cmyk_profile_is_passed_over(tmp_path):
     broken = cmyk_profile()[:400]
     in_mode(INKS, "CMYK").save(tmp_path / "a.tif", icc_profile=broken)
@@ -482,7 +498,7 @@ def test_a_truncated_picture(case, share, tmp_path):
 def test_a_picture_without_pixels(data, tmp_path):
     path = tmp_path / "a"
     path.write_bytes(data)
-    assert_refused(lambda: read_picture(path), path)
+    assert_refused(lambda: read_picture(path), path, "no pixels")
 
 
 @pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns of the first, refuses the second
@@ -520,8 +536,20 @@ def test_damaged_pictures_raise_nothing_else(case, data, tmp_path_factory):
         assert np.isfinite(picture.rgb).all()
 
 
-def test_nothing_is_printed_beside_the_error(tmp_path, capfd):
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_no_warning_escapes(suffix, tmp_path, recwarn):
+    """Pillow warns of this EXIF block."""
+    path = tmp_path / f"a{suffix}"
+    pillow(RGB).save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01")
+    warnings.simplefilter("always")  # otherwise they would be errors here, which are caught
+    read_picture(path)
+    assert read_metadata(path) == {}
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_nothing_is_printed_beside_the_error(tmp_path, capfd, monkeypatch):
     """Pillow logs an error of its own about this file."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest has one, users have none
     path = tmp_path / "a.tif"
     path.write_bytes(tiff_bytes(np.zeros((4, 4, 9), np.uint8), 2))
     assert_refused(lambda: read_picture(path), path)
@@ -559,6 +587,13 @@ def test_alpha_is_written(suffix, tmp_path):
     assert (picture.alpha == ALPHA).all()
     if suffix != ".webp":
         assert (picture.rgb == RGB).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_colours_under_transparent_pixels_are_kept(suffix, tmp_path):
+    write_picture(tmp_path / f"a{suffix}", FLOATS, alpha=np.zeros_like(ALPHA))
+    rgb = read_picture(tmp_path / f"a{suffix}").rgb
+    np.testing.assert_allclose(rgb, RGB, atol=LOSSY * 2 if suffix == ".webp" else EXACT)
 
 
 def test_jpeg_takes_an_alpha_only_when_nothing_is_lost(tmp_path):
