@@ -8,6 +8,7 @@ them; `export/expansions/` has, for each target, how it writes each of them in p
 | PositiveMask | y, never negative | 1 where y > 0, else 0 |
 | MaxPoolGrad | grad of the pool's output, x | grad of the pool's input x |
 | ConvInputGrad | grad of a strided convolution's output, weight, x | grad of its input x |
+| FirstLayersGrad | grad of the pool's output, x, weight, image | MaxPoolGrad, then ConvInputGrad, of GoogLeNet's first pool and convolution |
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ def conv_input_grad(
 ) -> ir.Value:
     attributes = {"stride": list(stride), "padding": list(padding)}
     return emit.op("ConvInputGrad", [grad, weight, x], attributes, domain=DOMAIN)
+
+
+def first_layers_grad(
+    emit: Emitter, grad: ir.Value, x: ir.Value, weight: ir.Value, image: ir.Value
+) -> ir.Value:
+    return emit.op("FirstLayersGrad", [grad, x, weight, image], domain=DOMAIN)
 
 
 def is_composite(node: ir.Node | None, op_type: str) -> bool:

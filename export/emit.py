@@ -32,8 +32,8 @@ class Emitter(ir.tape.Tape):
         """A float32 constant of any shape."""
         return self._constant(np.asarray(value, np.float32))
 
-    def ints(self, value: int | Sequence[int]) -> ir.Value:
-        """An int64 constant, 1-D as ONNX's shape-like inputs want it."""
+    def ints(self, value: int | Sequence[Any]) -> ir.Value:
+        """An int64 constant; a single number is made 1-D, as ONNX's shape-like inputs want it."""
         return self._constant(np.atleast_1d(np.asarray(value, np.int64)))
 
     def _constant(self, array: np.ndarray[Any, Any]) -> ir.Value:

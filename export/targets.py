@@ -16,7 +16,7 @@ from onnx_ir.passes.common import (
 )
 
 from export.expansions import Expansion, cpu, expand, portable
-from export.passes import arithmetic, masks
+from export.passes import arithmetic, bands, first_layer, masks
 from export.passes.dimensions import name_dimensions
 
 Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes it made
@@ -63,6 +63,8 @@ TARGETS = {
                 arithmetic.merge_constant_factors,
                 masks.mask_before_slice,
                 masks.mask_before_pool,
+                first_layer.fuse_first_layers,
+                bands.split_bands,
             ),
             cpu.EXPANSIONS,
         ),

@@ -196,7 +196,58 @@ def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Va
     return emit.Slice(flat, emit.ints([0, 0]), size, emit.ints([2, 3]))
 
 
+def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
+    """The gradient through the 3x3 stride-2 pool and then the 7x7 stride-2 convolution of the image.
+
+    The pool's four phases have a quarter of the image's rows and columns. From each, one small
+    convolution makes the image's 4 x 4 phases as channels (colour, row phase, column phase); their
+    sum is spread out over the image.
+    """
+    grad, x, weight, image = node.inputs
+    assert grad is not None
+    assert x is not None
+    row, column = Window(3, 3, 2, 0, True), Window(2, 3, 2, 0, True)
+    padded = emit.Pad(weight, emit.ints([0] * 6 + [1, 1]), emit.floats(0.0))
+    total = None
+    for p, columns in enumerate(phases(emit, grad, x, row, column)):
+        for q, phase in enumerate(columns):
+            kernel, pads = _phase_kernel(emit, padded, p, q)
+            part = emit.Conv(phase, kernel, pads=pads)
+            total = part if total is None else emit.Add(part, total)
+    spread = emit.DepthToSpace(total, blocksize=4, mode="CRD")
+    size = emit.Shape(image, start=2)
+    return emit.Slice(spread, emit.ints([0, 0]), size, emit.ints([2, 3]))
+
+
+# The image's row 4i + a is read by the convolution's row 2k + p through its kernel's row
+# 4i + a - 2(2k + p) + 3 = a - 2p + 3 - 4(k - i). For each p: the offsets k - i that occur.
+_OFFSETS = {0: (0, 1), 1: (-1, 0, 1)}
+_OUTSIDE = 7  # the row and column of zeros that pad the 7x7 kernel
+
+
+def _phase_kernel(
+    emit: Emitter, padded: ir.Value, p: int, q: int
+) -> tuple[ir.Value, list[int]]:
+    """Weights [3 * 4 * 4, 64, len(offsets), len(offsets)] of phase (p, q), and the padding."""
+    rows, columns = (
+        [[_kernel_row(a, parity, offset) for offset in _OFFSETS[parity]] for a in range(4)]
+        for parity in (p, q)
+    )
+    by_row = emit.Gather(padded, emit.ints(rows), axis=2)  # [64, 3, a, offset, 8]
+    by_both = emit.Gather(by_row, emit.ints(columns), axis=4)  # [64, 3, a, offset, b, offset]
+    swapped = emit.Transpose(by_both, perm=[1, 2, 4, 0, 3, 5])  # [3, a, b, 64, offset, offset]
+    shape = [48, 64, len(_OFFSETS[p]), len(_OFFSETS[q])]
+    pads = [-_OFFSETS[p][0], -_OFFSETS[q][0], _OFFSETS[p][-1], _OFFSETS[q][-1]]
+    return emit.Reshape(swapped, emit.ints(shape)), pads
+
+
+def _kernel_row(phase: int, parity: int, offset: int) -> int:
+    row = phase - 2 * parity + 3 - 4 * offset
+    return row if 0 <= row < 7 else _OUTSIDE
+
+
 EXPANSIONS = {
+    "FirstLayersGrad": first_layers_grad,
     "PositiveMask": positive_mask,
     "MaxPoolGrad": max_pool_grad,
     "ConvInputGrad": portable.conv_input_grad,

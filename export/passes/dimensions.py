@@ -101,13 +101,7 @@ def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
 
 def _kernel_side(weight: ir.Value, axis: int) -> int:
     """The side of a convolution's kernel, through the nodes that derive it from another's."""
-    node = weight.producer()
-    if weight.shape is not None:
-        return int(weight.shape[2 + axis])  # type: ignore[arg-type]
-    assert node is not None
-    assert node.op_type in ("Transpose", "Slice"), node.op_type
-    assert node.inputs[0] is not None
-    return _kernel_side(node.inputs[0], axis)
+    return _weight_shape(weight)[2 + axis]
 
 
 def _channels(node: ir.Node) -> int | None:
@@ -115,7 +109,8 @@ def _channels(node: ir.Node) -> int | None:
     if shape is not None and len(shape) == 4 and isinstance(shape[1], int):
         return shape[1]
     if node.op_type == "Conv":
-        return _output_channels(node.inputs[1])
+        assert node.inputs[1] is not None
+        return _weight_shape(node.inputs[1])[0]
     like = next((v.shape for v in node.inputs if v is not None and v.shape is not None), None)
     same = node.op_type in SAME_AS_INPUT | BROADCAST or node.op_type in ("MaxPool", "AveragePool")
     if same and like is not None and len(like) == 4 and isinstance(like[1], int):
@@ -123,14 +118,20 @@ def _channels(node: ir.Node) -> int | None:
     return None
 
 
-def _output_channels(weight: ir.Value | None) -> int | None:
-    assert weight is not None
+def _weight_shape(weight: ir.Value) -> list[int]:
+    """The shape of a convolution's weights, through the nodes that derive it from another's."""
     if weight.shape is not None:
-        return int(weight.shape[0])  # type: ignore[arg-type]
+        return [int(size) for size in weight.shape]  # type: ignore[arg-type]
     node = weight.producer()
-    if node is None or node.op_type not in ("Transpose", "Slice"):
-        return None
+    assert node is not None
     source = node.inputs[0]
-    if node.op_type == "Transpose" and source is not None and source.shape is not None:
-        return int(source.shape[1])  # type: ignore[arg-type]
-    return _output_channels(source)
+    assert source is not None
+    if node.op_type == "Reshape":
+        assert node.inputs[1] is not None
+        assert node.inputs[1].const_value is not None
+        return [int(size) for size in node.inputs[1].const_value.numpy()]
+    shape = _weight_shape(source)
+    if node.op_type == "Transpose":
+        return [shape[axis] for axis in node.attributes["perm"].as_ints()]
+    assert node.op_type == "Slice", node.op_type  # a kernel turned round
+    return shape
