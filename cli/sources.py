@@ -16,11 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cli.errors import CommandError
-from cli.exporting import export_to
+from cli.exporting import export_to, require_export_extra
 from cli.messages import bar, note
 from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from models.builtin import shipped_model
-from models.catalogue import CATALOGUE, Entry, cache_folder
+from models.catalogue import CATALOGUE, Entry, cache_folder, location
 from models.download import fetch
 
 
@@ -72,6 +72,8 @@ def find_named(source: str) -> Entry | None:
 
 
 def _downloaded(entry: Entry) -> Path:
+    if not entry.shipped and not location(entry).exists():
+        require_export_extra()  # do not download what cannot be used then
     with bar(f"downloading {entry.name}") as update:
 
         def tell(done: int, total: int | None) -> None:

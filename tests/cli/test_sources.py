@@ -128,6 +128,7 @@ def test_without_the_export_extra_one_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, missing, None)
     for words in (
         ["run", photo, "--weights", "seeded:0"],
+        ["run", photo, "--weights", "bvlc"],  # before 28 MB are downloaded
         ["export", "--weights", "seeded:0", "-o", photo.with_name("x.onnx")],
         ["verify", model],
         ["layers", "--architecture", "bvlc"],
