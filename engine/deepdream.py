@@ -97,9 +97,7 @@ def dream(
             f"both sides must be {model.info.stride} or more; choose an earlier layer or a larger "
             f"picture"
         )
-    sizes = octave_sizes(
-        height, width, settings.octaves, settings.octave_scale, model.info.stride
-    )
+    sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.info.stride)
     ascent = _Ascent(model, settings, on_step, sizes)
     bases = _cascade(base, sizes)
     detail = np.zeros_like(bases[0])

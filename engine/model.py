@@ -126,7 +126,9 @@ def _read_info(session: onnxruntime.InferenceSession, path: str | Path) -> Model
             target=properties[PREFIX + "target"],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise DreamError(f"{path}: its description is damaged ({error!r}); export it again") from error
+        raise DreamError(
+            f"{path}: its description is damaged ({error!r}); export it again"
+        ) from error
 
 
 def _describe(layer: dict[str, Any]) -> str:

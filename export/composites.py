@@ -63,7 +63,9 @@ def is_composite(node: ir.Node | None, op_type: str) -> bool:
 
 def pool_windows(node: ir.Node) -> tuple[Window, Window]:
     """The row's and the column's window of a MaxPoolGrad."""
-    kernel, stride, padding = (node.attributes[k].as_ints() for k in ("kernel", "stride", "padding"))
+    kernel, stride, padding = (
+        node.attributes[k].as_ints() for k in ("kernel", "stride", "padding")
+    )
     ceil_mode = bool(node.attributes["ceil_mode"].as_int())
     column, row = (Window(2 + i, kernel[i], stride[i], padding[i], ceil_mode) for i in (0, 1))
     return row, column

@@ -98,7 +98,9 @@ BVLC = Architecture(
 TORCHVISION = Architecture(
     name="torchvision",
     # ImageNet's mean and deviation followed by `transform_input` cancel to a map onto [-1, 1].
-    preprocessing=Preprocessing((0, 1, 2), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5)),
+    preprocessing=Preprocessing(
+        (0, 1, 2), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5)
+    ),
     local_response_norm=False,
     third_branch_kernel=3,  # a known deviation from the paper (pytorch/vision#906)
     pool4_kernel=2,

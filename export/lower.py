@@ -62,7 +62,9 @@ def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
     """
     emit = Emitter()
     image = ir.Value(
-        name="image", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape([1, 3, "height", "width"])
+        name="image",
+        type=ir.TensorType(ir.DataType.FLOAT),
+        shape=ir.Shape([1, 3, "height", "width"]),
     )
     values: dict[fx.Node, Any] = {}
     sources = iter(trace.tensors.items())
@@ -77,7 +79,10 @@ def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
             values[node] = _lower_node(emit, node, values)
         elif node.op == "output":
             objective, gradient = (values[result] for result in node.args[0])
-    outputs = [_named(emit, objective, "objective", []), _named(emit, gradient, "gradient", image.shape)]
+    outputs = [
+        _named(emit, objective, "objective", []),
+        _named(emit, gradient, "gradient", image.shape),
+    ]
     graph = ir.Graph(
         [image],
         outputs,
