@@ -93,9 +93,9 @@ def dream(
     height, width = base.shape[2:]
     if min(height, width) < model.info.stride:
         raise DreamError(
-            f"the picture is {width}x{height} pixels, too small for {', '.join(model.info.layers)}: "
-            f"both sides must be {model.info.stride} or more; choose an earlier layer or a larger "
-            f"picture"
+            f"the picture is {width}x{height} pixels, too small for "
+            f"{', '.join(model.info.layers)}: both sides must be {model.info.stride} or more; "
+            f"choose an earlier layer or a larger picture"
         )
     sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.info.stride)
     ascent = _Ascent(model, settings, on_step, sizes)

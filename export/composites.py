@@ -8,7 +8,9 @@ them; `export/expansions/` has, for each target, how it writes each of them in p
 | PositiveMask | y, never negative | 1 where y > 0, else 0 |
 | MaxPoolGrad | grad of the pool's output, x | grad of the pool's input x |
 | ConvInputGrad | grad of a strided convolution's output, weight, x | grad of its input x |
-| FirstLayersGrad | grad of the pool's output, x, weight, image | MaxPoolGrad, then ConvInputGrad, of GoogLeNet's first pool and convolution |
+| FirstLayersGrad | grad of the first pool's output, x, weight, image | grad of the image |
+
+FirstLayersGrad is MaxPoolGrad, then ConvInputGrad, of GoogLeNet's first pool and convolution.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def positive_mask(emit: Emitter, y: ir.Value) -> ir.Value:
 def max_pool_grad(
     emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window
 ) -> ir.Value:
-    attributes = {
+    attributes: dict[str, int | list[int]] = {
         "kernel": [column.kernel, row.kernel],
         "stride": [column.stride, row.stride],
         "padding": [column.padding, row.padding],

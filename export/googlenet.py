@@ -4,9 +4,9 @@
 `torchvision.models.googlenet` with its BatchNorm folded into the convolutions. The table of
 `Architecture` fields is the whole difference between them.
 
-Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`) is its value *before*
-the ReLU, as the notebook uses it; the ReLU is `inception_3b/relu_5x5_reduce`; every `*/output` is
-made of values after it.
+Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`) is its value
+*before* the ReLU, as the notebook uses it; the ReLU is `inception_3b/relu_5x5_reduce`; every
+`*/output` is made of values after it.
 """
 
 from __future__ import annotations
@@ -123,6 +123,8 @@ class LocalResponseNorm(nn.Module):
     """
 
     size, alpha, beta, k = 5, 1e-4, 0.75, 1.0
+    band: Tensor
+    offset: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ _RULES: dict[OpOverload, Rule] = {}
 
 
 def lowers(*overloads: OpOverload) -> Callable[[Rule], Rule]:
-    """Register the decorated function as the rule for `overloads`. Raises ValueError for a second."""
+    """Register the decorated function as the rule for `overloads`; ValueError for a second one."""
 
     def register(rule: Rule) -> Rule:
         for overload in overloads:
@@ -95,6 +95,8 @@ def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
 
 
 def _lower_node(emit: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+    args: Any
+    kwargs: Any
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n])
     if node.target is operator.getitem:
         value = args[0][args[1]]

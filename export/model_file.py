@@ -6,7 +6,6 @@ The file's contract is in docs/model-file.md; the engine reads it without this p
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -111,7 +110,7 @@ def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) ->
         ir.save(model, beside)
         _check(beside)
         beside.chmod(0o644)
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

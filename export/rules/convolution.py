@@ -56,13 +56,18 @@ def convolution_backward(
     _refuse_exotic(dilation, transposed, groups)
     if list(output_mask) != [True, False, False]:
         raise NotImplementedError("gradients of weights and biases")
-    kernel = [int(side) for side in weight.shape[2:]]
+    kernel = _kernel(weight)
     if set(stride) == {1}:
         pads = [k - 1 - p for k, p in zip(kernel, padding, strict=True)]
         grad_x = emit.Conv(grad, _rotated(emit, weight, kernel), pads=[*pads, *pads])
     else:
         grad_x = composites.conv_input_grad(emit, grad, weight, x, stride, padding)
     return grad_x, None, None
+
+
+def _kernel(weight: ir.Value) -> list[int]:
+    assert weight.shape is not None  # a parameter's is known
+    return list(weight.shape.numpy()[2:])
 
 
 def _rotated(emit: Emitter, weight: ir.Value, kernel: Sequence[int]) -> ir.Value:
