@@ -61,6 +61,11 @@ def tap(
     return emit.Conv(x, emit.floats(kernel), group=channels, strides=list(stride), pads=list(pads))
 
 
+def scaled(emit: Emitter, x: ir.Value, factor: float, channels: int) -> ir.Value:
+    """factor * x as a convolution, into which a sum can be fused."""
+    return tap(emit, x, [[factor]], channels, pads=(0, 0, 0, 0))
+
+
 def above(emit: Emitter, y: ir.Value, minus_neighbour: ir.Value) -> ir.Value:
     """1 where y > neighbour, 0 where they are equal."""
     return emit.HardSigmoid(emit.Add(minus_neighbour, y), alpha=STEEP, beta=0.0)
@@ -90,11 +95,11 @@ def route(
         return tap(emit, value, along(window, weights), channels, pads=(top, left, bottom, right))
 
     second = emit.Mul(grad, above(emit, y, shifted(x, [-1, 0, 0])))
-    third = emit.Mul(second, above(emit, y, shifted(x, [0, -1, 0])))
+    third = emit.Mul(second, above(emit, y, scaled(emit, x, -1, channels)))
     # Element i takes (grad - second) of window i + 1, (second - third) of i, third of i - 1. The
     # first two differences are 0 or the gradient itself, so they are exact only if taken first.
-    first = emit.Add(shifted(second, [0, -1, 0]), grad)
-    middle = emit.Add(shifted(third, [0, -1, 0]), second)
+    first = emit.Add(scaled(emit, second, -1, channels), grad)
+    middle = emit.Add(scaled(emit, third, -1, channels), second)
     return emit.Add(shifted(third, [1, 0, 0]), emit.Add(shifted(first, [0, 0, 1]), middle))
 
 

@@ -55,7 +55,6 @@ def never_negative(value: ir.Value | None) -> bool:
         return all(never_negative(part) for part in node.inputs)
     if node.op_type == "Mul":
         return all(never_negative(factor) for factor in node.inputs)
-    # Of LRN's positive denominator.
-    if node.op_type == "Reciprocal":
+    if node.op_type == "Div":  # LRN's power x^(1/4) / x: where the root is real, x is positive
         return never_negative(node.inputs[0])
     return node.op_type == "Sqrt"
