@@ -61,6 +61,10 @@ class Row:
         return good_gradient and self.objective_error <= self.objective_limit
 
 
+def _limit(torch_error: float) -> float:
+    return min(max(TIMES_TORCH * torch_error, ALWAYS_ALLOWED), NEVER_ALLOWED)
+
+
 def verify(path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES) -> Iterator[Row]:
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
