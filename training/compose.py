@@ -25,6 +25,7 @@ RENDERINGS = {"train": 40, "held_out": 8}  # per texture class
 BACKGROUNDS = {"train": 4000, "held_out": 800}
 MASKS = 400
 TEXTURE_WEIGHT = 1.8  # how often a texture class is drawn, beside 1 for a usual emoji
+FULL = 0.6  # strength of the distortions that training ends with and accuracy is measured at
 SPLIT_SEED = {"train": 1, "held_out": 2}
 
 
@@ -108,7 +109,7 @@ def load_pools(split: str, seed: int, folder: Path) -> Pools:
 
 
 class Composer:
-    """Makes batches from pools. `strength` 0..1 scales every distortion; evaluation uses 1."""
+    """Makes batches from pools. `strength` 0..1 scales every distortion."""
 
     def __init__(self, pools: Pools, seed: int) -> None:
         self.pools = pools

@@ -1,7 +1,7 @@
 """Held-out accuracy: `python -m training.evaluate CHECKPOINT [--json FILE]`.
 
 The pictures are composed anew from texture renderings and background photographs that training
-never saw, every class equally often, at full strength of the distortions.
+never saw, every class equally often, distorted as strongly as training ends with.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from training.compose import Composer, load_pools
+from training.compose import FULL, Composer, load_pools
 from training.model import Classifier, from_folded
 
 SIDE = 80  # pixels; training ends at this size
@@ -35,11 +35,13 @@ def load_model(path: Path) -> Classifier:
 
 
 @torch.no_grad()
-def top_five(model: Classifier, composer: Composer, label: Tensor, side: int) -> Tensor:
+def top_five(
+    model: Classifier, composer: Composer, label: Tensor, side: int, strength: float
+) -> Tensor:
     """The five likeliest classes of one picture of each class in `label`, [n, 5]."""
     found = []
     for step, part in enumerate(torch.split(label, BATCH)):
-        picture, _ = composer.batch(step, len(part), side, 1.0, part)
+        picture, _ = composer.batch(step, len(part), side, strength, part)
         found.append(model(picture).topk(5).indices)
     return torch.cat(found)
 
@@ -79,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path, help="checkpoint.pt or folded .safetensors")
     parser.add_argument("--side", type=int, default=SIDE, help="picture side in pixels")
+    parser.add_argument("--strength", type=float, default=FULL, help="of the distortions, 0..1")
     parser.add_argument("--per-class", type=int, default=PER_CLASS)
     parser.add_argument("--seed", type=int, default=0, help="the training's seed")
     parser.add_argument("--pools", type=Path, help="folder to keep pools in (the checkpoint's)")
@@ -91,9 +94,10 @@ def main() -> None:
     label = torch.arange(len(pools.names)).repeat(options.per_class)
     label = label[torch.randperm(len(label), generator=torch.Generator().manual_seed(0))]
     composer = Composer(pools, options.seed + 12345)
-    found = top_five(model, composer, label, options.side)
+    found = top_five(model, composer, label, options.side, options.strength)
     text = json.dumps(
-        {"side": options.side, **summary(pools.names, label, found)}, indent=1, ensure_ascii=False
+        {"side": options.side, "strength": options.strength, **summary(pools.names, label, found)},
+        indent=1,
     )
     if options.json:
         options.json.write_text(text + "\n")

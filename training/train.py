@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from training.compose import Composer, load_pools
+from training.compose import FULL, Composer, load_pools
 from training.model import Classifier
 
 WORKERS = 2
@@ -41,7 +41,7 @@ SAVE_EVERY = 180.0
 CHECK_COUNT = 192  # held-out pictures in a quick check
 
 # (until this part of the run, side in pixels, pictures per process and step)
-STAGES = [(0.35, 48, 32), (0.80, 64, 40), (1.01, 80, 40)]
+STAGES = [(0.35, 48, 32), (0.86, 64, 40), (1.01, 80, 40)]
 
 # glibc returns freed activations to the system and faults them in again at each step; keeping them
 # made a step about 20% faster here.
@@ -69,8 +69,8 @@ def stage(done: float) -> tuple[int, int]:
 
 
 def strength(done: float) -> float:
-    """Of the distortions: mild at first, full from 70% on."""
-    return min(1.0, 0.1 + 0.9 * done / 0.7)
+    """Of the distortions: mild at first, full from 39% on."""
+    return min(FULL, 0.1 + 0.9 * done / 0.7)
 
 
 def rate(done: float) -> float:
@@ -94,7 +94,7 @@ def parameter_groups(model: nn.Module) -> list[dict[str, object]]:
 def quick_check(model: Classifier, held_out: Composer, side: int) -> float:
     """Top-1 on a fixed held-out batch at full strength."""
     model.eval()
-    picture, label = held_out.batch(0, CHECK_COUNT, side, 1.0)
+    picture, label = held_out.batch(0, CHECK_COUNT, side, FULL)
     found = torch.cat([model(part).argmax(1) for part in torch.split(picture, 64)])
     model.train()
     return (found == label).float().mean().item()

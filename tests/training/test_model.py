@@ -6,6 +6,7 @@ import torch
 from safetensors import safe_open
 
 from training import fold, train
+from training.compose import FULL
 from training.evaluate import load_model, summary
 from training.model import DIVISOR, Classifier, ConvolutionNorm
 from training.model import fold as fold_weights
@@ -70,7 +71,7 @@ def test_schedules_cover_the_whole_run() -> None:
     assert max(rates) <= train.PEAK_RATE
     assert train.rate(1.0) == pytest.approx(0, abs=1e-9)
     assert strengths == sorted(strengths)
-    assert train.strength(1.0) == 1
+    assert train.strength(1.0) == FULL
     sides = [train.stage(p)[0] for p in [*parts, 1.0]]
     assert sides == sorted(sides)
 
