@@ -9,7 +9,7 @@ import torch
 
 from export import composites
 from export.emit import Emitter
-from export.lower import lowers
+from export.lower import lowers, refuse_picture_size
 
 aten = torch.ops.aten
 Operand = ir.Value | float
@@ -24,6 +24,7 @@ def detach(emit: Emitter, x: ir.Value) -> ir.Value:
 @lowers(aten.add.Tensor)
 def add(emit: Emitter, x: ir.Value, y: Operand, *, alpha: float = 1) -> ir.Value:
     """x + alpha * y"""
+    refuse_picture_size(alpha)
     y = _value(emit, y)
     return emit.Add(x, y if alpha == 1 else emit.Mul(y, emit.floats(alpha)))
 
@@ -39,7 +40,8 @@ def pow_(emit: Emitter, x: ir.Value, exponent: float) -> ir.Value:
 
     x ** -(3/4) = x ** (1/4) / x is LRN's power, and x ** -(7/4) that of its gradient.
     """
-    quarters = exponent * 4
+    refuse_picture_size(exponent)
+    quarters = float(exponent) * 4  # an int's is_integer is younger than Python 3.11
     if not (quarters.is_integer() and -8 <= quarters < 0):
         return emit.Pow(x, emit.floats(exponent))
     divisions = -(int(quarters) // 4)
@@ -71,6 +73,7 @@ def threshold_backward(
 def _value(emit: Emitter, operand: Operand) -> ir.Value:
     if isinstance(operand, ir.Value):
         return operand
+    refuse_picture_size(operand)
     if not math.isfinite(operand):
         raise NotImplementedError(f"the constant {operand}")
     return emit.floats(operand)
