@@ -16,7 +16,7 @@ import torch
 
 from export import composites
 from export.emit import Emitter
-from export.lower import lowers
+from export.lower import lowers, refuse_picture_size
 from export.windows import Window, pool
 
 aten = torch.ops.aten
@@ -50,6 +50,8 @@ def max_pool2d_with_indices_backward(
     indices: None,
 ) -> ir.Value:
     row, column = windows(kernel, stride, padding, dilation, ceil_mode)
+    if row.stride > row.kernel or column.stride > column.kernel:
+        raise NotImplementedError("gaps between windows")
     return composites.max_pool_grad(emit, grad, x, row, column)
 
 
@@ -61,6 +63,7 @@ def windows(
     ceil_mode: bool,
 ) -> tuple[Window, Window]:
     """The row's and the column's window of a 2-D pool."""
+    refuse_picture_size(*kernel, *stride)
     if set(dilation) != {1}:
         raise NotImplementedError("dilated pooling")
     down, along = (
