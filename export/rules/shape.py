@@ -38,9 +38,10 @@ def slice_backward(
     refuse_picture_size(sizes[dim], start, end)
     if step != 1:
         raise NotImplementedError(f"a step of {step}")
-    size = sizes[dim]
+    axis = dim % len(sizes)
+    first, last, _ = slice(start, end).indices(sizes[axis])
     pads = [0] * (2 * len(sizes))
-    pads[dim], pads[len(sizes) + dim] = start, size - min(end, size)
+    pads[axis], pads[len(sizes) + axis] = first, sizes[axis] - last
     return emit.Pad(grad, emit.ints(pads), emit.floats(0.0))
 
 
