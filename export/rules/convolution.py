@@ -57,8 +57,8 @@ def convolution_backward(
     if list(output_mask) != [True, False, False]:
         raise NotImplementedError("gradients of weights and biases")
     kernel = _kernel(weight)
-    if set(stride) == {1}:
-        pads = [k - 1 - p for k, p in zip(kernel, padding, strict=True)]
+    pads = [k - 1 - p for k, p in zip(kernel, padding, strict=True)]
+    if set(stride) == {1} and min(pads) >= 0:
         grad_x = emit.Conv(grad, _rotated(emit, weight, kernel), pads=[*pads, *pads])
     else:
         grad_x = composites.conv_input_grad(emit, grad, weight, x, stride, padding)
