@@ -135,7 +135,7 @@ def _rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
     network = GoogLeNet(ARCHITECTURES[properties[PREFIX + "architecture"]])
     initializers = ir.load(path).graph.initializers
     weights = {
-        name: torch.from_numpy(initializers[initializer_name(name)].const_value.numpy().copy())
+        name: torch.from_numpy(initializers[initializer_name(name)].const_value.numpy().astype(np.float32))
         for name, _ in network.named_parameters()
         if initializer_name(name) in initializers
     }

@@ -15,7 +15,6 @@ the portable way.
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from export.composites import pool_windows
@@ -57,8 +56,10 @@ def tap(
     pads: tuple[int, int, int, int],
 ) -> ir.Value:
     """The depthwise convolution of x with one small kernel for every channel."""
-    kernel = np.tile(np.array(weights, np.float32), (channels, 1, 1, 1))
-    return emit.Conv(x, emit.floats(kernel), group=channels, strides=list(stride), pads=list(pads))
+    # Repeated in the graph, and folded when a session is made, to keep files small.
+    size = emit.ints([channels, 1, len(weights), len(weights[0])])
+    kernel = emit.Expand(emit.floats(weights), size)
+    return emit.Conv(x, kernel, group=channels, strides=list(stride), pads=list(pads))
 
 
 def scaled(emit: Emitter, x: ir.Value, factor: float, channels: int) -> ir.Value:

@@ -22,7 +22,7 @@ Extent = tuple[Sizes, Sizes]  # height and width
 SAMPLES = np.arange(32, 160)
 
 SAME_AS_INPUT = {"Relu", "HardSigmoid", "Sqrt", "Reciprocal", "Cast", "Identity"}
-BROADCAST = {"Add", "Sub", "Mul", "Div", "Greater", "Equal", "Pow"}
+BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow"}
 
 
 def name_dimensions(model: ir.Model) -> int:
@@ -124,13 +124,12 @@ def _weight_shape(weight: ir.Value) -> list[int]:
         return [int(size) for size in weight.shape]  # type: ignore[arg-type]
     node = weight.producer()
     assert node is not None
-    source = node.inputs[0]
-    assert source is not None
-    if node.op_type == "Reshape":
+    if node.op_type in ("Reshape", "Expand"):  # to a constant shape
         assert node.inputs[1] is not None
         assert node.inputs[1].const_value is not None
         return [int(size) for size in node.inputs[1].const_value.numpy()]
-    shape = _weight_shape(source)
+    assert node.inputs[0] is not None
+    shape = _weight_shape(node.inputs[0])
     if node.op_type == "Transpose":
         return [shape[axis] for axis in node.attributes["perm"].as_ints()]
     assert node.op_type == "Slice", node.op_type  # a kernel turned round
