@@ -15,6 +15,13 @@ OPSET = 18  # the last one whose every operator here has a kernel in every execu
 LOWEST = float(np.finfo(np.float32).min)
 
 
+def operands(node: ir.Node) -> list[ir.Value]:
+    """The inputs of a node that leaves none of them out."""
+    values = list(node.inputs)
+    assert None not in values, node
+    return values  # type: ignore[return-value]
+
+
 class Emitter(ir.tape.Tape):
     """`emit.Relu(x)` appends a node and returns its value; constants are made once each."""
 

@@ -43,6 +43,8 @@ def export_gradient(
 
     `on_stage` is told what begins. Raises ExportError for a layer that is not there.
     """
+    if not layers:
+        raise ExportError("no layer to dream of; name one or more")
     architecture = weights.architecture
     terms = [parse_term(layer, architecture) for layer in layers]
     network = build_network(weights)
@@ -121,7 +123,7 @@ def _check(path: Path) -> None:
     """onnx's own checker, and one run: finite numbers of the right shapes. Raises ExportError."""
     try:
         onnx.checker.check_model(path, full_check=True)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(f"the exported graph is not valid ONNX: {error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

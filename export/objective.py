@@ -47,7 +47,8 @@ def parse_term(text: str, architecture: Architecture) -> Term:
     channel = None
     if colon:
         channels = shapes[layer].channels
-        if not channel_text.isdecimal() or int(channel_text) >= channels:
+        few = len(channel_text) <= len(str(channels))  # int() refuses thousands of digits
+        if not (channel_text.isdecimal() and few and int(channel_text) < channels):
             raise ExportError(
                 f"layer {layer} has no channel '{channel_text}': "
                 f"its channels are 0 to {channels - 1}"

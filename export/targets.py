@@ -64,6 +64,7 @@ TARGETS = {
                 masks.mask_before_slice,
                 masks.mask_before_pool,
                 first_layer.fuse_first_layers,
+                bands.fold_factor_into_band,
                 bands.split_bands,
             ),
             cpu.EXPANSIONS,

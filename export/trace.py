@@ -20,7 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from export.errors import ExportError
 
 # One pair odd, one even, and no layer's height equal to its width in either.
-EXAMPLE_SIZES = ((97, 131), (120, 210))
+EXAMPLE_SIZES = ((97, 131), (152, 210))
 
 
 class _PictureSize:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from export.errors import ExportError
 from export.googlenet import ARCHITECTURES, GoogLeNet
-from export.model_file import PREFIX, initializer_name
-from export.objective import Term, objective
+from export.model_file import FORMAT, PREFIX, initializer_name
+from export.objective import Term, objective, parse_term
 
 Array = NDArray[np.float32]
 Runner = Callable[[Array], tuple[float, Array]]  # image [1, 3, H, W] -> (objective, gradient)
@@ -70,10 +70,13 @@ def verify(path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES) ->
 
     Raises ExportError when `path` is not a gradient file.
     """
-    network, terms, low, high = _rebuild(path)
+    try:
+        network, terms, low, high = _rebuild(path)
+        smallest = int(_properties(path)[PREFIX + "stride"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ExportError(f"{path}: its description is damaged ({error!r})") from error
     double = GoogLeNet(network.architecture).double()
     double.load_state_dict(network.state_dict())
-    smallest = int(_properties(path)[PREFIX + "stride"])
     for height, width in (*sizes, (smallest, smallest + 1)):
         for picture in PICTURES:
             image = _picture(picture, height, width, low, high)
@@ -126,7 +129,15 @@ def _properties(path: Path) -> dict[str, str]:
         raise ExportError(f"{path}: not a readable ONNX file ({error})") from error
     if PREFIX + "format" not in properties:
         raise ExportError(f"{path} is not a file that `dream export` made")
+    if properties[PREFIX + "format"] != FORMAT:
+        found = properties[PREFIX + "format"]
+        raise ExportError(f"{path} has format {found}, and this version reads {FORMAT}")
     return properties
+
+
+def _numbers(initializer: ir.Value) -> Array:
+    assert initializer.const_value is not None
+    return initializer.const_value.numpy().astype(np.float32)
 
 
 def _rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
@@ -135,13 +146,15 @@ def _rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
     network = GoogLeNet(ARCHITECTURES[properties[PREFIX + "architecture"]])
     initializers = ir.load(path).graph.initializers
     weights = {
-        name: torch.from_numpy(initializers[initializer_name(name)].const_value.numpy().astype(np.float32))
+        name: torch.from_numpy(_numbers(initializers[initializer_name(name)]))
         for name, _ in network.named_parameters()
         if initializer_name(name) in initializers
     }
     network.load_state_dict(weights, strict=False)  # the file stops at its layer
     network.requires_grad_(False)
     terms = [Term(**layer) for layer in json.loads(properties[PREFIX + "layers"])]
+    for term in terms:
+        parse_term(str(term), network.architecture)
     preprocessing = network.architecture.preprocessing
     mean, scale = (
         np.array(values, np.float32).reshape(3, 1, 1)

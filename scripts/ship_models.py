@@ -1,7 +1,7 @@
-"""Remake everything in models/builtin: the weights in float16 and the gradient files that share them.
+"""Remake models/builtin: the weights in float16, and the gradient files that share them.
 
-    python scripts/ship_models.py trained.safetensors     # new weights, and all files
-    python scripts/ship_models.py                          # the files again, from the shipped weights
+    python scripts/ship_models.py trained.safetensors   # new weights, and all files
+    python scripts/ship_models.py                       # the files again, same weights
 
 `trained.safetensors` is what `python -m training.fold` writes.
 """

@@ -1,9 +1,9 @@
 """Composites for ONNX Runtime's CPU provider.
 
-It runs convolutions in a blocked layout (NCHWc) that Conv, MaxPool, Concat, Add, Mul and HardSigmoid
-keep, and that others leave and enter again at the cost of two copies. `Conv + Add + HardSigmoid` is
-one kernel, depthwise convolutions included, so "is y above the neighbour?" costs one pass over
-memory:
+It runs convolutions in a blocked layout (NCHWc) that Conv, MaxPool, Concat, Add, Mul and
+HardSigmoid keep, and that others leave and enter again at the cost of two copies. `Conv + Add +
+HardSigmoid` is one kernel, depthwise convolutions included, so "is y above the neighbour?" costs
+one pass over memory:
 
     above = hard_sigmoid(y - neighbour)      with so steep a slope that any difference gives 1
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from export.composites import pool_windows
-from export.emit import Emitter
+from export.emit import Emitter, operands
 from export.expansions import portable
 from export.passes.rewrite import never_negative
 from export.windows import Window, pool
@@ -31,9 +31,7 @@ def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:
 
 
 def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
-    grad, x = node.inputs
-    assert grad is not None
-    assert x is not None
+    grad, x = operands(node)
     row, column = pool_windows(node)
     if not never_negative(x):
         return portable.max_pool_grad(emit, node)
@@ -142,9 +140,7 @@ def phases(
     return result
 
 
-def minus(
-    emit: Emitter, x: ir.Value, y: ir.Value, window: Window, channels: int
-) -> list[ir.Value]:
+def minus(emit: Emitter, x: ir.Value, y: ir.Value, window: Window, channels: int) -> list[ir.Value]:
     """Masks: is y above the first element of its stride-2 window of x? Above the second?"""
     stride = (2, 1) if window.axis == 2 else (1, 2)
     pads = (0, 0, *window.on_axis(1, 0))
@@ -197,21 +193,25 @@ def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Va
         rows.append(emit.Reshape(pairs, emit.ints([0, 0, 0, 1, -1])))
     whole = emit.Concat(*rows, axis=3)  # [N, C, h, 2, 2w]
     size = emit.Shape(x, start=2)
-    flat = emit.Reshape(whole, emit.Concat(emit.ints([0, channels_of(x), -1]), emit.Mul(
-        emit.Shape(parts[0][0], start=3), emit.ints(2)), axis=0))
+    flat = emit.Reshape(
+        whole,
+        emit.Concat(
+            emit.ints([0, channels_of(x), -1]),
+            emit.Mul(emit.Shape(parts[0][0], start=3), emit.ints(2)),
+            axis=0,
+        ),
+    )
     return emit.Slice(flat, emit.ints([0, 0]), size, emit.ints([2, 3]))
 
 
 def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
-    """The gradient through the 3x3 stride-2 pool and then the 7x7 stride-2 convolution of the image.
+    """The gradient through the 3x3 stride-2 pool, then the 7x7 stride-2 convolution of the image.
 
     The pool's four phases have a quarter of the image's rows and columns. From each, one small
     convolution makes the image's 4 x 4 phases as channels (colour, row phase, column phase); their
     sum is spread out over the image.
     """
-    grad, x, weight, image = node.inputs
-    assert grad is not None
-    assert x is not None
+    grad, x, weight, image = operands(node)
     row, column = Window(3, 3, 2, 0, True), Window(2, 3, 2, 0, True)
     padded = emit.Pad(weight, emit.ints([0] * 6 + [1, 1]), emit.floats(0.0))
     total = None
@@ -231,9 +231,7 @@ _OFFSETS = {0: (0, 1), 1: (-1, 0, 1)}
 _OUTSIDE = 7  # the row and column of zeros that pad the 7x7 kernel
 
 
-def _phase_kernel(
-    emit: Emitter, padded: ir.Value, p: int, q: int
-) -> tuple[ir.Value, list[int]]:
+def _phase_kernel(emit: Emitter, padded: ir.Value, p: int, q: int) -> tuple[ir.Value, list[int]]:
     """Weights [3 * 4 * 4, 64, len(offsets), len(offsets)] of phase (p, q), and the padding."""
     rows, columns = (
         [[_kernel_row(a, parity, offset) for offset in _OFFSETS[parity]] for a in range(4)]

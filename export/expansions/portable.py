@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from export.composites import pool_windows
-from export.emit import LOWEST, Emitter
+from export.emit import LOWEST, Emitter, operands
 from export.windows import Window, pool
 
 
@@ -21,7 +21,7 @@ def conv_input_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     Several sizes of x give one size of y; asking for the largest and cutting it to x's size fits
     them all.
     """
-    grad, weight, x = node.inputs
+    grad, weight, x = operands(node)
     stride, padding = (list(node.attributes[key].as_ints()) for key in ("stride", "padding"))
     largest = emit.ConvTranspose(
         grad,
@@ -41,7 +41,7 @@ def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     common (neighbouring windows of a stride-1 pool share one maximum), so one element, and no
     more, must get the gradient.
     """
-    grad, x = node.inputs
+    grad, x = operands(node)
     row, column = pool_windows(node)
     across = pool(emit, x, row)
     y = pool(emit, across, column)
@@ -96,7 +96,8 @@ def _place(emit: Emitter, given: Sequence[ir.Value], x: ir.Value, window: Window
         whole = phases[0]
     else:
         columns = [emit.Unsqueeze(phase, emit.ints(axis + 1)) for phase in phases]
-        whole = emit.Reshape(emit.Concat(*columns, axis=axis + 1), _interleaved(emit, phases[0], axis))
+        side_by_side = emit.Concat(*columns, axis=axis + 1)
+        whole = emit.Reshape(side_by_side, _interleaved(emit, phases[0], axis))
     # Zeros for an element of x past the last window (no ceil_mode), then x's own range.
     whole = _pad(emit, whole, axis, 0, k + s, 0.0)
     start = emit.ints(window.padding)

@@ -1,28 +1,39 @@
-"""Fewer passes over memory for the same sum.
+"""Fewer passes over memory for the same product.
 
     x + x              ->  2 x
-    (x * a) * b        ->  x * (a b)        for constants a, b
+    (x * a) * b        ->  x * (a b)             for scalar constants a, b
     x * 1              ->  x
+    y * (x * a)        ->  (y * x) * a           } factors move outwards, where they meet
+    conv(x * a)        ->  conv(x) * a           } others and become one
 
-Autograd writes `x*x` backwards as g*x + g*x, and each factor of the objective as a product of its
-own.
+Autograd writes `x*x` backwards as g*x + g*x, a power with its exponent as a factor, and each factor
+of the objective as a product of its own.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 from onnx_ir.convenience import get_const_tensor, replace_all_uses_with
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from export.emit import operands
+from export.passes.rewrite import factors, replace
 
 
 def merge_constant_factors(model: ir.Model) -> int:
-    """Apply the three equations above wherever they fit."""
-    return sum(_double(model.graph, n) or _merge(model.graph, n) for n in model.graph)
+    """Apply the equations above wherever they fit."""
+    changes = 0
+    steps = (_double, _merge, _out_of_product, _out_of_convolution)
+    while changed := sum(any(s(model.graph, n) for s in steps) for n in tuple(model.graph)):
+        RemoveUnusedNodesPass()(model)  # what was replaced must not count as a user
+        changes += changed
+    return changes
 
 
 def _double(graph: ir.Graph, node: ir.Node) -> bool:
     if node.op_type != "Add" or node.inputs[0] is not node.inputs[1]:
         return False
-    _replace(graph, node, node.inputs[0], 2.0)
+    _multiply(graph, node, node.inputs[0], 2.0)
     return True
 
 
@@ -39,7 +50,35 @@ def _merge(graph: ir.Graph, node: ir.Node) -> bool:
     if factor == 1.0:
         replace_all_uses_with(node.outputs[0], x)
     else:
-        _replace(graph, node, x, factor)
+        _multiply(graph, node, x, factor)
+    return True
+
+
+def _out_of_product(graph: ir.Graph, node: ir.Node) -> bool:
+    for y, product in factors(node):
+        inner = _scaled(product.producer())
+        if inner is None or len(product.uses()) != 1 or _scaled(node) is not None:
+            continue
+        x, factor = inner
+        replace(graph, node, lambda emit: emit.Mul(emit.Mul(y, x), emit.floats(factor)))  # noqa: B023
+        return True
+    return False
+
+
+def _out_of_convolution(graph: ir.Graph, node: ir.Node) -> bool:
+    if node.op_type != "Conv" or len(node.inputs) > 2:
+        return False
+    product, weight = operands(node)
+    inner = _scaled(product.producer())
+    if inner is None or len(product.uses()) != 1:
+        return False
+    x, factor = inner
+    attributes = dict(node.attributes)
+    replace(
+        graph,
+        node,
+        lambda emit: emit.Mul(emit.op("Conv", [x, weight], attributes), emit.floats(factor)),
+    )
     return True
 
 
@@ -54,15 +93,6 @@ def _scaled(node: ir.Node | None) -> tuple[ir.Value, float] | None:
     return None
 
 
-def _replace(graph: ir.Graph, node: ir.Node, x: ir.Value, factor: float) -> None:
+def _multiply(graph: ir.Graph, node: ir.Node, x: ir.Value | None, factor: float) -> None:
     """Put x * factor in the place of `node`."""
-    name = f"factor_{factor!r}"
-    constant = graph.initializers.get(name)
-    if constant is None:
-        constant = ir.Value(name=name, const_value=ir.tensor(factor, ir.DataType.FLOAT, name=name))
-        constant.shape, constant.type = ir.Shape([]), ir.TensorType(ir.DataType.FLOAT)
-        graph.register_initializer(constant)
-    product = ir.node("Mul", [x, constant], name=f"{node.name}_scaled")
-    graph.insert_before(node, product)
-    product.outputs[0].shape, product.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
-    replace_all_uses_with(node.outputs[0], product.outputs[0])
+    replace(graph, node, lambda emit: emit.Mul(x, emit.floats(factor)))

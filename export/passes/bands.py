@@ -1,8 +1,8 @@
 """A convolution across neighbouring channels, as two grouped ones.
 
-LRN sums over five neighbouring channels: a 1x1 convolution whose matrix is zero but for a band. Cut
-into blocks along its diagonal, the matrix is a grouped convolution that misses only what lies across
-the blocks' borders; a second one, with other borders, has that:
+LRN sums over five neighbouring channels: a 1x1 convolution whose matrix is zero but for a band.
+Cut into blocks along its diagonal, the matrix is a grouped convolution that misses only what lies
+across the blocks' borders; a second one, with other borders, has that:
 
     conv(x, band)  ->  conv(x, blocks of 48) + conv(x, blocks of 64)        for 192 channels
 
@@ -18,9 +18,39 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.passes.rewrite import constant, replace
+from export.emit import Emitter, operands
+from export.passes.rewrite import constant, factors, replace
 
 BLOCK = 16  # channels in the widest blocked layout
+
+
+def fold_factor_into_band(model: ir.Model) -> int:
+    """(conv(x, band) * y) * a  ->  conv(x, a * band) * y"""
+    return sum(_fold(model.graph, node) for node in model.graph)
+
+
+def _fold(graph: ir.Graph, node: ir.Node) -> bool:
+    for product, factor in factors(node):
+        scalar = constant(factor)
+        if scalar is None or scalar.size != 1 or len(product.uses()) != 1:
+            continue
+        for convolved, y in factors(product.producer()):
+            convolution = convolved.producer()
+            if convolution is None or len(convolved.uses()) != 1 or len(convolution.inputs) > 2:
+                continue
+            matrix = _matrix(convolution)
+            if matrix is None:
+                continue
+            x, band = operands(convolution)[0], (matrix * np.float32(scalar))[:, :, None, None]
+            _replace_scaled(graph, node, x, band, y)
+            return True
+    return False
+
+
+def _replace_scaled(
+    graph: ir.Graph, node: ir.Node, x: ir.Value, band: NDArray[np.float32], y: ir.Value
+) -> None:
+    replace(graph, node, lambda emit: emit.Mul(emit.Conv(x, emit.floats(band)), y))
 
 
 def split_bands(model: ir.Model) -> int:
@@ -35,15 +65,12 @@ def _split(graph: ir.Graph, node: ir.Node) -> bool:
     if groups is None:
         return False
     first, second = groups
-    x, bias = node.inputs[0], node.inputs[2] if len(node.inputs) > 2 else None
-    assert x is not None
+    x, _, *bias = operands(node)
     rest = np.where(_within(len(matrix), first), 0, matrix)
 
-    def write(emit):  # type: ignore[no-untyped-def]
-        inputs = [x, emit.floats(_blocks(matrix, first))]
-        if bias is not None:
-            inputs.append(bias)
-        main = emit.Conv(*inputs, group=len(matrix) // first)
+    def write(emit: Emitter) -> ir.Value:
+        blocks = emit.floats(_blocks(matrix, first))
+        main = emit.Conv(x, blocks, *bias, group=len(matrix) // first)
         borders = emit.Conv(x, emit.floats(_blocks(rest, second)), group=len(matrix) // second)
         return emit.Add(borders, main)
 
@@ -56,7 +83,8 @@ def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
     if node.op_type != "Conv":
         return None
     weight = node.inputs[1]
-    producer = weight.producer() if weight is not None else None
+    assert weight is not None
+    producer = weight.producer()
     transposed = producer is not None and producer.op_type == "Transpose"
     values = constant(producer.inputs[0] if producer is not None and transposed else weight)
     if values is None or values.ndim != 4 or values.shape[2:] != (1, 1):
@@ -68,7 +96,7 @@ def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
 
 
 def _two_partitions(used: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """The cheapest two block sizes that together cover every used entry; None if one is the whole."""
+    """The two cheapest block sizes that together cover every used entry, if there are any."""
     channels = len(used)
     sizes = [size for size in range(BLOCK, channels, BLOCK) if channels % size == 0]
     pairs = sorted(itertools.combinations(sizes, 2), key=sum)
@@ -81,7 +109,7 @@ def _two_partitions(used: NDArray[np.bool_]) -> tuple[int, int] | None:
 def _within(channels: int, size: int) -> NDArray[np.bool_]:
     """[channels, channels]: do two channels lie in the same block of `size`?"""
     block = np.arange(channels) // size
-    return block[:, None] == block
+    return np.equal.outer(block, block)
 
 
 def _blocks(matrix: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """Name the symbolic sizes of intermediate values, so that equal ones are seen to be equal.
 
-ONNX Runtime adds two tensors in its blocked layout, and fuses the sum into a convolution, only if it
-can tell that their shapes are equal; with sizes unknown it can tell by their names alone, and its
-own shape inference gives names to nothing but inputs.
+ONNX Runtime adds two tensors in its blocked layout, and fuses the sum into a convolution, only if
+it can tell that their shapes are equal; with sizes unknown it can tell by their names alone, and
+its own shape inference gives names to nothing but inputs.
 
 Every size here is a composition of steps `(n + a) // s + b` with s a power of two up to the
 network's stride of 32, so f(n + 32) = f(n) + 32 / stride: two that agree on 32 consecutive sizes
@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+
+from export.emit import operands
 
 Sizes = NDArray[np.int64]  # of one axis, for each of SAMPLES
 Extent = tuple[Sizes, Sizes]  # height and width
@@ -84,9 +86,7 @@ def _cropped(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
 def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
     """Output sizes of a convolution or pool along one axis (0: height)."""
     if node.op_type == "Conv":
-        weight = node.inputs[1]
-        assert weight is not None
-        kernel = _kernel_side(weight, axis)
+        kernel = _weight_shape(operands(node)[1])[2 + axis]
     else:
         kernel = node.attributes["kernel_shape"].as_ints()[axis]
     stride = node.attributes["strides"].as_ints()[axis] if "strides" in node.attributes else 1
@@ -99,18 +99,12 @@ def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
     return np.where((count - 1) * stride >= sizes + pads[axis], count - 1, count)
 
 
-def _kernel_side(weight: ir.Value, axis: int) -> int:
-    """The side of a convolution's kernel, through the nodes that derive it from another's."""
-    return _weight_shape(weight)[2 + axis]
-
-
 def _channels(node: ir.Node) -> int | None:
     shape = node.outputs[0].shape
     if shape is not None and len(shape) == 4 and isinstance(shape[1], int):
         return shape[1]
     if node.op_type == "Conv":
-        assert node.inputs[1] is not None
-        return _weight_shape(node.inputs[1])[0]
+        return _weight_shape(operands(node)[1])[0]
     like = next((v.shape for v in node.inputs if v is not None and v.shape is not None), None)
     same = node.op_type in SAME_AS_INPUT | BROADCAST or node.op_type in ("MaxPool", "AveragePool")
     if same and like is not None and len(like) == 4 and isinstance(like[1], int):
@@ -125,11 +119,10 @@ def _weight_shape(weight: ir.Value) -> list[int]:
     node = weight.producer()
     assert node is not None
     if node.op_type in ("Reshape", "Expand"):  # to a constant shape
-        assert node.inputs[1] is not None
-        assert node.inputs[1].const_value is not None
-        return [int(size) for size in node.inputs[1].const_value.numpy()]
-    assert node.inputs[0] is not None
-    shape = _weight_shape(node.inputs[0])
+        sizes = operands(node)[1].const_value
+        assert sizes is not None
+        return [int(size) for size in sizes.numpy()]
+    shape = _weight_shape(operands(node)[0])
     if node.op_type == "Transpose":
         return [shape[axis] for axis in node.attributes["perm"].as_ints()]
     assert node.op_type == "Slice", node.op_type  # a kernel turned round

@@ -1,8 +1,8 @@
 """The gradient through the first pool and the first convolution in one composite.
 
-The pool's gradient comes in four phases (rows and columns of either parity). Its only reader is the
-gradient of a stride-2 convolution, which can take them as they are: interleaving 64 channels at half
-the picture's size, the largest tensor of all, is not needed.
+The pool's gradient comes in four phases (rows and columns of either parity). Its only reader is
+the gradient of a stride-2 convolution, which can take them as they are: interleaving 64 channels at
+half the picture's size, the largest tensor of all, is not needed.
 
     conv_input_grad(max_pool_grad(g, x), w, image)  ->  first_layers_grad(g, x, w, image)
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from export.composites import first_layers_grad, is_composite, pool_windows
+from export.emit import operands
 from export.passes.rewrite import never_negative, replace
 
 
@@ -22,12 +23,11 @@ def fuse_first_layers(model: ir.Model) -> int:
 def _fuse(graph: ir.Graph, node: ir.Node) -> bool:
     if not is_composite(node, "ConvInputGrad"):
         return False
-    gradient, weight, image = node.inputs
-    pooled = gradient.producer() if gradient is not None else None
+    gradient, weight, image = operands(node)
+    pooled = gradient.producer()
     if pooled is None or not is_composite(pooled, "MaxPoolGrad") or len(gradient.uses()) != 1:
         return False
-    grad, x = pooled.inputs
-    assert grad is not None and x is not None and weight is not None and image is not None
+    grad, x = operands(pooled)
     if not (_is_first_convolution(node, weight) and _is_first_pool(pooled) and never_negative(x)):
         return False
     replace(graph, node, lambda emit: first_layers_grad(emit, grad, x, weight, image))

@@ -8,7 +8,7 @@ each slice. One mask before slicing does the same in one piece:
 A pool's gradient goes to elements that equal the maximum, so ReLU's mask may as well be taken of
 the maxima, of which there are four times fewer:
 
-    pool_grad(g, x) * mask(x)  ->  pool_grad(g * mask(pool(x)), x)      for x = relu(...) or a concat
+    pool_grad(g, x) * mask(x)  ->  pool_grad(g * mask(pool(x)), x)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from export.composites import is_composite, max_pool_grad, pool_windows, positive_mask
+from export.emit import Emitter, operands
 from export.passes.rewrite import constant, factors, replace
 from export.windows import pool
 
@@ -30,25 +31,26 @@ def _mask_before_slice(graph: ir.Graph, node: ir.Node) -> bool:
         if cut is None or cut.op_type != "Slice" or not is_composite(masked, "PositiveMask"):
             continue
         assert masked is not None
-        concat = _concat_of(masked.inputs[0], cut)
-        if concat is None:
-            continue
-        whole, *limits = cut.inputs
-        replace(
-            graph,
-            node,
-            lambda emit, whole=whole, limits=limits, concat=concat: emit.Slice(
-                emit.Mul(whole, positive_mask(emit, concat)), *limits
-            ),
-        )
-        return True
+        concat = _concat_of(operands(masked)[0], cut)
+        if concat is not None:
+            _slice_masked(graph, node, cut, concat)
+            return True
     return False
 
 
-def _concat_of(branch: ir.Value | None, cut: ir.Node) -> ir.Value | None:
+def _slice_masked(graph: ir.Graph, node: ir.Node, cut: ir.Node, concat: ir.Value) -> None:
+    whole, *limits = operands(cut)
+    replace(
+        graph,
+        node,
+        lambda emit: emit.Slice(emit.Mul(whole, positive_mask(emit, concat)), *limits),
+    )
+
+
+def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
     """The concatenation in which `branch` lies just where `cut` slices, on the channel axis."""
     starts, ends, axes, steps = (constant(value) for value in cut.inputs[1:])
-    if branch is None or starts is None or ends is None or axes is None or steps is None:
+    if starts is None or ends is None or axes is None or steps is None:
         return None
     if axes.tolist() != [1] or steps.tolist() != [1]:
         return None
@@ -56,7 +58,7 @@ def _concat_of(branch: ir.Value | None, cut: ir.Node) -> ir.Value | None:
         if consumer.op_type != "Concat" or consumer.attributes["axis"].as_int() != 1:
             continue
         before = 0
-        for part in consumer.inputs:
+        for part in operands(consumer):
             channels = _channels(part)
             if part is branch and [before, before + channels] == [int(starts[0]), int(ends[0])]:
                 return consumer.outputs[0]
@@ -64,8 +66,7 @@ def _concat_of(branch: ir.Value | None, cut: ir.Node) -> ir.Value | None:
     return None
 
 
-def _channels(value: ir.Value | None) -> int:
-    assert value is not None
+def _channels(value: ir.Value) -> int:
     assert value.shape is not None
     return int(value.shape[1])  # type: ignore[arg-type]
 
@@ -81,20 +82,19 @@ def _mask_before_pool(graph: ir.Graph, node: ir.Node) -> bool:
             continue
         assert pooled is not None
         assert masked is not None
-        grad, x = pooled.inputs
-        if grad is None or x is None or x is not masked.inputs[0]:
-            continue
-        row, column = pool_windows(pooled)
-        replace(
-            graph,
-            node,
-            lambda emit, grad=grad, x=x, row=row, column=column: max_pool_grad(
-                emit,
-                emit.Mul(grad, positive_mask(emit, pool(emit, pool(emit, x, row), column))),
-                x,
-                row,
-                column,
-            ),
-        )
-        return True
+        if pooled.inputs[1] is masked.inputs[0]:
+            _pool_masked(graph, node, pooled)
+            return True
     return False
+
+
+def _pool_masked(graph: ir.Graph, node: ir.Node, pooled: ir.Node) -> None:
+    grad, x = operands(pooled)
+    row, column = pool_windows(pooled)
+
+    def write(emit: Emitter) -> ir.Value:
+        maxima = pool(emit, pool(emit, x, row), column)
+        masked = emit.Mul(grad, positive_mask(emit, maxima))
+        return max_pool_grad(emit, masked, x, row, column)
+
+    replace(graph, node, write)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.convenience import get_const_tensor, replace_all_uses_with
 
-from export.emit import Emitter
+from export.emit import Emitter, operands
 
 
 def replace(graph: ir.Graph, node: ir.Node, write: Callable[[Emitter], ir.Value]) -> None:
@@ -36,9 +36,7 @@ def factors(node: ir.Node | None) -> list[tuple[ir.Value, ir.Value]]:
     """The two operands of a Mul, in both orders; nothing for another node."""
     if node is None or node.op_type != "Mul":
         return []
-    left, right = node.inputs
-    assert left is not None
-    assert right is not None
+    left, right = operands(node)
     return [(left, right), (right, left)]
 
 
