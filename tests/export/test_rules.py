@@ -106,7 +106,8 @@ CASES = [
     Case("relu", aten.relu.default, F.relu),
     Case("relu's gradient", aten.threshold_backward.default, F.relu),
     Case("relu below a convolution", aten.threshold_backward.default,
-         lambda x, weight: F.conv2d(F.relu(x), weight, padding=1), {"weight": integers(2, 3, 3, 3)}),
+         lambda x, weight: F.conv2d(F.relu(x), weight, padding=1),
+         {"weight": integers(2, 3, 3, 3)}),
     # convolution
     convolution("1x1", (1, 1)),
     convolution("1x1, no bias", (1, 1), has_bias=False),
