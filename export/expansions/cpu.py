@@ -51,7 +51,7 @@ def tap(
     channels: int,
     *,
     stride: tuple[int, int] = (1, 1),
-    pads: tuple[int, int, int, int],
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> ir.Value:
     """The depthwise convolution of x with one small kernel for every channel."""
     # Repeated in the graph, and folded when a session is made, to keep files small.
@@ -62,7 +62,7 @@ def tap(
 
 def scaled(emit: Emitter, x: ir.Value, factor: float, channels: int) -> ir.Value:
     """factor * x as a convolution, into which a sum can be fused."""
-    return tap(emit, x, [[factor]], channels, pads=(0, 0, 0, 0))
+    return tap(emit, x, [[factor]], channels)
 
 
 def above(emit: Emitter, y: ir.Value, minus_neighbour: ir.Value) -> ir.Value:
@@ -85,21 +85,27 @@ def route(
 ) -> ir.Value:
     """The gradient of x from that of y, y being x's maximum over three neighbours, stride 1.
 
-    Window j has the elements j - 1, j, j + 1. What the first does not take (`left`) goes on.
+    Window j has the elements j - 1, j, j + 1. `second` is what the first of them leaves of the
+    gradient, `third` what the second leaves of that.
     """
     channels = channels_of(like)
-    top, left, bottom, right = (*window.on_axis(1, 0), *window.on_axis(1, 0))
+    top, left = window.on_axis(1, 0)
 
-    def shifted(value: ir.Value, weights: list[float]) -> ir.Value:
-        return tap(emit, value, along(window, weights), channels, pads=(top, left, bottom, right))
+    def from_before(value: ir.Value, weight: float) -> ir.Value:
+        """weight * value[j - 1]"""
+        return tap(emit, value, along(window, [weight, 0]), channels, pads=(top, left, 0, 0))
 
-    second = emit.Mul(grad, above(emit, y, shifted(x, [-1, 0, 0])))
+    def from_after(value: ir.Value, weight: float) -> ir.Value:
+        """weight * value[j + 1]"""
+        return tap(emit, value, along(window, [0, weight]), channels, pads=(0, 0, top, left))
+
+    second = emit.Mul(grad, above(emit, y, from_before(x, -1)))
     third = emit.Mul(second, above(emit, y, scaled(emit, x, -1, channels)))
     # Element i takes (grad - second) of window i + 1, (second - third) of i, third of i - 1. The
     # first two differences are 0 or the gradient itself, so they are exact only if taken first.
     first = emit.Add(scaled(emit, second, -1, channels), grad)
     middle = emit.Add(scaled(emit, third, -1, channels), second)
-    return emit.Add(shifted(third, [1, 0, 0]), emit.Add(shifted(first, [0, 0, 1]), middle))
+    return emit.Add(from_before(third, 1), emit.Add(from_after(first, 1), middle))
 
 
 def phases(
@@ -113,52 +119,27 @@ def phases(
     channels = channels_of(x)
     across = pool(emit, x, row)
     y = pool(emit, across, column)
-    by_row = split_by_parity(emit, grad, column, channels, minus(emit, across, y, column, channels))
+    down = [
+        above(emit, y, tap(emit, across, along(column, taken), channels, stride=(2, 1)))
+        for taken in FIRST_OR_SECOND
+    ]
     result = []
-    for parity, rows in enumerate(by_row):
-        # The same rows of `across` and of x; x's also at every second column.
-        before, after = (2, 1) if parity == 0 else (1, 2)
-        maxima = tap(
-            emit, across, [[0], [0], [1]], channels, stride=(2, 1), pads=(before, 0, after, 0)
-        )
-        masks = [
-            above(
-                emit,
-                maxima,
-                tap(
-                    emit,
-                    x,
-                    [[0, 0, 0], [0, 0, 0], [-1.0 if t == s else 0.0 for s in range(3)]],
-                    channels,
-                    stride=(2, 2),
-                    pads=(before, 0, after, 1),
-                ),
-            )
-            for t in (0, 1)
-        ]
+    for parity, rows in enumerate(split_by_parity(emit, grad, column, channels, down)):
+        # Kernel rows that pick the same rows of `across` and x, one more than the pool has.
+        pick, pads = (([1.0], (0, 0, 1, 0)), ([0.0, 1.0], (0, 0, 2, 0)))[parity]
+        maxima = tap(emit, across, along(column, pick), channels, stride=(2, 1), pads=pads)
+        masks = []
+        for taken in FIRST_OR_SECOND:
+            both = [[of_rows * of_columns for of_columns in taken] for of_rows in pick]
+            element = tap(emit, x, both, channels, stride=(2, 2), pads=pads)
+            masks.append(above(emit, maxima, element))
         result.append(split_by_parity(emit, rows, row, channels, masks))
     return result
 
 
-def minus(emit: Emitter, x: ir.Value, y: ir.Value, window: Window, channels: int) -> list[ir.Value]:
-    """Masks: is y above the first element of its stride-2 window of x? Above the second?"""
-    stride = (2, 1) if window.axis == 2 else (1, 2)
-    pads = (0, 0, *window.on_axis(1, 0))
-    return [
-        above(
-            emit,
-            y,
-            tap(
-                emit,
-                x,
-                along(window, [-1.0 if t == s else 0.0 for s in range(3)]),
-                channels,
-                stride=stride,
-                pads=pads,  # type: ignore[arg-type]
-            ),
-        )
-        for t in (0, 1)
-    ]
+# Kernels that read minus the first, or the second, element of a stride-2 window of three. (Of two:
+# the number of windows is then right for odd and even sizes alike.)
+FIRST_OR_SECOND = ([-1.0, 0.0], [0.0, -1.0])
 
 
 def split_by_parity(
