@@ -1,0 +1,171 @@
+"""README.md keeps its word: its commands run, its Python runs, its tables are complete."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from PIL import Image
+
+import engine
+from cli.main import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = typer.main.get_command(app).commands
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt "
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def shell_lines() -> list[str]:
+    return "".join(blocks("bash")).splitlines()
+
+
+def dream_lines() -> list[list[str]]:
+    """The words after `dream` of every line that begins with it."""
+    return [shlex.split(line)[1:] for line in shell_lines() if line.startswith("dream ")]
+
+
+def is_cheap(words: list[str]) -> bool:
+    """Whether to run a command for real: no download, and no half minute of PyTorch."""
+    name, *options = words
+    weights = options[options.index("--weights") + 1] if "--weights" in options else "builtin"
+    needs_weights = name in ("run", "export") and "--model" not in options
+    return name != "verify" and (weights.startswith("seeded:") or not needs_weights)
+
+
+# --- The two commands -------------------------------------------------------------------------
+
+
+def set_up_lines() -> list[str]:
+    return [line for line in shell_lines() if line.startswith("python3")]
+
+
+def test_two_lines_set_up_a_fresh_machine():
+    """.ci/run executes them as they stand."""
+    dreams, tests = set_up_lines()
+    assert dreams.startswith(f"{SET_UP}'.[export]' && .venv/bin/dream run ")
+    assert tests == f"{SET_UP}'.[test]' && .venv/bin/python -m pytest"
+    words = shlex.split(dreams.partition("/dream run ")[2])
+    COMMANDS["run"].make_context("run", list(words))  # raises for an unknown option
+    assert (ROOT / words[0]).is_file()
+    left = Path(words[0]).with_name(f"{Path(words[0]).stem}-dream.png")
+    assert f"`{left}`" in README
+
+
+def test_ci_runs_just_these_two():
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    (pattern,) = re.findall(r"grep '\^(.*)' README\.md", script)
+    assert [line for line in README.splitlines() if line.startswith(pattern)] == set_up_lines()
+    assert script.index('bash -euc "${readme[0]}"') < script.index('bash -euc "${readme[1]}"')
+
+
+def test_every_line_of_a_block_is_known_here():
+    beginnings = ("dream ", "python3 -m venv ", ".venv/bin/pip install -c constraints.txt ")
+    assert [line for line in shell_lines() if not line.startswith(beginnings)] == []
+    assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {"bash", "python"}
+
+
+# --- Everything else, run from top to bottom in one folder -------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small photo.jpg."""
+    path = tmp_path_factory.mktemp("readme")
+    with Image.open(ROOT / "examples" / "landscape.jpg") as picture:
+        picture.resize((96, 64)).save(path / "photo.jpg")
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    bin_folder = str(Path(sys.executable).parent)
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return {"PATH": f"{bin_folder}:/usr/bin:/bin", "ORT_DEEPDREAM_CACHE": cache, "HOME": cache}
+
+
+def test_the_commands_run(folder, environment):
+    assert shutil.which("dream", path=environment["PATH"])
+    cheap = [words for words in dream_lines() if is_cheap(words)]
+    assert {"run", "export", "layers", "weights", "backends"} == {words[0] for words in cheap}
+    for words in cheap:
+        done = subprocess.run(
+            ["dream", *words], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"dream {shlex.join(words)}\n{done.stderr}"
+    made = {path.name for path in folder.iterdir()}
+    assert made == {"photo.jpg", "photo-dream.png", "dream.onnx", "seven.jpg"}
+
+
+@pytest.mark.parametrize("words", dream_lines(), ids=shlex.join)
+def test_the_commands_can_be_typed(words):
+    name, *options = words
+    COMMANDS[name].make_context(name, options)  # raises for an unknown option
+
+
+def test_the_python_runs(folder, environment):
+    if not (folder / "dream.onnx").exists():  # this test was asked for alone
+        test_the_commands_run(folder, environment)
+    (folder / "photo-dream.png").unlink()
+    for block in blocks("python"):
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+    with Image.open(folder / "photo-dream.png") as picture:
+        assert picture.size == (96, 64)
+    assert (folder / "channel.onnx").exists()
+
+
+# --- The tables -------------------------------------------------------------------------------
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading row that begins so."""
+    lines = README.partition(f"\n{heading}")[2].splitlines()[2:]
+    table = lines[: next(n for n, line in enumerate(lines) if not line.startswith("|"))]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_the_options_are_those_of_dream_run():
+    options = [p for p in COMMANDS["run"].params if p.param_type_name == "option"]
+    wanted = {
+        ", ".join(f"`{name}`" for name in sorted(option.opts, key=len, reverse=True)): option
+        for option in options
+        if option.name != "help"
+    }
+    found = {row[0]: row[1].strip("`") for row in rows("| option |")}
+    assert set(found) == set(wanted)
+    for name, option in wanted.items():
+        if isinstance(option.default, (int, float, str)) and not option.is_flag:
+            assert found[name] == str(option.default), name
+
+
+def test_every_command_is_listed():
+    listed = [row[0] for row in rows("| command |")]
+    assert [cell.split()[1].strip("`") for cell in listed] == list(COMMANDS)
+
+
+def test_every_name_of_the_engine_is_listed():
+    listed = " ".join(cell for row in rows("| name |") for cell in row)
+    assert set(engine.__all__) <= set(re.findall(r"`(\w+)", listed))
+
+
+def test_the_pictures_are_small():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert len(pictures) >= 2
+    assert sum((ROOT / picture).stat().st_size for picture in pictures) < 400_000
