@@ -1,0 +1,98 @@
+"""What holds for every document: its links lead somewhere, and the files that it names exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import onnx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FOLDERS = r"(?:\.ci|cli|docs|engine|examples|export|models|scripts|tests|training)"
+ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_links_lead_somewhere(document):
+    text = re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = document.parent / name if name else document
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file), target
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_the_files_that_it_names_exist(document):
+    named = re.findall(rf"`({FOLDERS}/[\w./-]*)`", document.read_text("utf-8"))
+    missing = [
+        name
+        for name in named
+        if not (ROOT / name).exists() and not name.endswith("-dream.png")  # what a command leaves
+    ]
+    assert missing == []
+
+
+# --- docs/model-file.md -----------------------------------------------------------------------
+
+MODEL_FILE = (ROOT / "docs" / "model-file.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def gradient_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from export.model_file import export_gradient, save
+    from export.weights import load_weights
+
+    path = tmp_path_factory.mktemp("model") / "dream.onnx"
+    save(export_gradient(load_weights("seeded:0"), ["conv1/7x7_s2"]), path)
+    return path
+
+
+def test_the_keys_of_a_gradient_file_are_documented(gradient_file):
+    properties = onnx.load(gradient_file).metadata_props
+    documented = re.findall(r"^\| `(deepdream\.\w+)` \| (\w+)", MODEL_FILE, re.MULTILINE)
+    assert {p.key for p in properties} == {key for key, _ in documented}
+    values = {p.key: p.value for p in properties}
+    for key, kind in documented:
+        if kind == "JSON":
+            json.loads(values[key])
+
+
+def test_a_gradient_file_is_used_as_documented(gradient_file, monkeypatch):
+    (block,) = re.findall(r"^```python\n(.*?)^```$", MODEL_FILE, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(gradient_file.parent)
+    exec(block, {})
+
+
+def test_the_graph_is_as_documented(gradient_file):
+    model = onnx.load(gradient_file)
+    documented = re.findall(
+        r"^\| (\w+) \| `(\w+)` \| float32 \| `(\[.*\])` \|$", MODEL_FILE, re.MULTILINE
+    )
+    found = [
+        (kind, value.name, f"[{', '.join(str(d.dim_param or d.dim_value) for d in dims(value))}]")
+        for kind, values in (("input", model.graph.input), ("output", model.graph.output))
+        for value in values
+    ]
+    assert found == documented
+    (opset,) = model.opset_import
+    assert (
+        f"Opset {opset.version}, domain `ai.onnx` only, IR version {model.ir_version}" in MODEL_FILE
+    )
+
+
+def dims(value: onnx.ValueInfoProto) -> list[onnx.TensorShapeProto.Dimension]:
+    assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    return list(value.type.tensor_type.shape.dim)
