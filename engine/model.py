@@ -51,7 +51,7 @@ class Model:
 
     def preprocess(self, rgb: Array) -> Array:
         """RGB [H, W, 3] in 0..255 -> the network's image [1, 3, H, W]."""
-        planes = np.moveaxis(rgb, 2, 0)[list(self.info.order)]
+        planes = np.moveaxis(np.asarray(rgb, np.float32), 2, 0)[list(self.info.order)]
         return np.ascontiguousarray((planes - self.info.mean) * self.info.scale)[np.newaxis]
 
     def deprocess(self, image: Array) -> Array:
@@ -96,7 +96,15 @@ def load_model(path: str | Path, backend: str = "auto", threads: int | None = No
             f"backend {chosen.name} was asked for, but ONNX Runtime gave "
             f"{session.get_providers()[0]}; check the driver's version, or use --backend cpu"
         )
-    return Model(session, _read_info(session, path), chosen)
+    info = _read_info(session, path)
+    inputs = [value.name for value in session.get_inputs()]
+    outputs = {value.name for value in session.get_outputs()}
+    if inputs != ["image"] or not {"objective", "gradient"} <= outputs:
+        raise DreamError(
+            f"{path}: takes {', '.join(inputs)} and gives {', '.join(sorted(outputs))}, not "
+            f"image and objective, gradient; export it again"
+        )
+    return Model(session, info, chosen)
 
 
 def _read_info(session: onnxruntime.InferenceSession, path: str | Path) -> ModelInfo:
@@ -114,7 +122,7 @@ def _read_info(session: onnxruntime.InferenceSession, path: str | Path) -> Model
 
     try:
         preprocessing, weights = structured("preprocessing"), structured("weights")
-        return ModelInfo(
+        info = ModelInfo(
             architecture=properties[PREFIX + "architecture"],
             layers=tuple(_describe(layer) for layer in structured("layers")),
             stride=int(structured("stride")),
@@ -125,15 +133,28 @@ def _read_info(session: onnxruntime.InferenceSession, path: str | Path) -> Model
             weights_sha256=weights["sha256"],
             target=properties[PREFIX + "target"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+        _check(info)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DreamError(
             f"{path}: its description is damaged ({error!r}); export it again"
         ) from error
+    return info
+
+
+def _check(info: ModelInfo) -> None:
+    """Raises ValueError for numbers that a dream cannot work with."""
+    if not info.layers or info.stride < 1 or sorted(info.order) != [0, 1, 2]:
+        raise ValueError(f"layers {info.layers}, stride {info.stride}, order {info.order}")
+    if not (np.isfinite(info.mean).all() and np.isfinite(info.scale).all()):
+        raise ValueError("mean or scale is not finite")
+    if not (info.scale > 0).all():
+        raise ValueError("a scale is not above zero")
 
 
 def _describe(layer: dict[str, Any]) -> str:
     channel = "" if layer["channel"] is None else f":{layer['channel']}"
-    weight = "" if layer["weight"] == 1 else f"={layer['weight']:g}"
+    number = repr(float(layer["weight"])).removesuffix(".0")  # every digit
+    weight = "" if number == "1" else f"={number}"
     return f"{layer['layer']}{channel}{weight}"
 
 
