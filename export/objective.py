@@ -26,7 +26,7 @@ class Term:
 
     def __str__(self) -> str:
         channel = "" if self.channel is None else f":{self.channel}"
-        weight = "" if self.weight == 1 else f"={self.weight:g}"
+        weight = "" if self.weight == 1 else f"={self.weight!r}".removesuffix(".0")  # every digit
         return f"{self.layer}{channel}{weight}"
 
 
