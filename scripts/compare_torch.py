@@ -1,0 +1,560 @@
+"""Compare an exported gradient file in ONNX Runtime with PyTorch on this machine's CPU.
+
+    python scripts/compare_torch.py                       # one gradient step, PyTorch eager
+    python scripts/compare_torch.py --compile             # torch.compile too: minutes of compiling
+    python scripts/compare_torch.py --weights seeded:0:torchvision --size 512x512
+    python scripts/compare_torch.py --no-steps --loop     # what the dream loop adds to the steps
+    python scripts/compare_torch.py --no-steps --command  # whole commands, and their memory
+
+Everything that is compared runs interleaved, in an order shuffled anew for each round. Times are
+medians with the 10th and 90th percentile; ratios are ours over theirs (below 1: ours is faster)
+with a 95% bootstrap interval. Every rival's gradient is first compared with ours. `-o FILE` writes
+it all as JSON, raw samples included. docs/performance.md tells how to read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import measuring
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from measuring import Samples, Size, interleave, parse_size, picture, ratio, spread
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from torch import Tensor, nn
+from torch_dream import Objective, careful_network, gradient_of
+
+from cli.messages import table
+from engine import Model, Settings, dream, load_model, read_picture
+from export.googlenet import Architecture, GoogLeNet
+from export.model_file import export_gradient, save
+from export.targets import TARGETS
+from export.weights import Weights, load_weights
+
+Array = NDArray[np.float32]
+Gradient = Callable[[], Array]  # [1, 3, H, W]
+
+OURS = "ONNX Runtime"
+SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"
+
+# Where two activations are equal but for rounding, each library picks its own winner: such flips
+# have been seen to make 0.004 of a gradient; a wrong rule makes 0.1 and more.
+GRADIENTS_AGREE = 0.02  # |theirs - ours| / |ours|, in the 2-norm
+PICTURES_AGREE = 0.5  # mean difference in levels of 0..255, after AGREEING_STEPS in each octave
+AGREEING_STEPS = 2  # after many more the smallest difference has grown: a dream is chaotic
+
+FORMULA = "4 * sum over convolutions of out_channels * out_height * out_width * (in_channels / groups) * kernel_height * kernel_width"  # noqa: E501
+PEAK_SIDE = 2048  # of the square matrices whose product measures the peak
+
+
+class WrongResultError(Exception):
+    """A rival does not compute what we do, so its time means nothing."""
+
+
+# --- the rivals -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One way to write the step in PyTorch."""
+
+    channels_last: bool
+    torch_lrn: bool | None  # F.local_response_norm, or the band as a convolution; None: no LRN
+    compiled: bool = False
+
+    @property
+    def name(self) -> str:
+        kind = "compile" if self.compiled else "eager"
+        lrn = {True: ", own LRN", False: ", banded LRN", None: ""}[self.torch_lrn]
+        return f"{kind} {'NHWC' if self.channels_last else 'NCHW'}{lrn}"
+
+    def step(self, weights: Weights, layer: str, image: Array) -> Gradient:
+        """The step on `image`, which is brought into the rival's memory format beforehand."""
+        network = careful_network(
+            weights.architecture, weights.tensors, self.channels_last, bool(self.torch_lrn)
+        )
+        objective: Callable[[Tensor], Tensor] = Objective(network, layer)
+        if self.compiled:
+            # Traced first: the network yields its layers, which torch.compile does not read.
+            traced = torch.fx.symbolic_trace(Objective(network, layer))
+            objective = torch.compile(traced, fullgraph=True, dynamic=False)
+        run = gradient_of(objective)
+        memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
+        tensor = torch.from_numpy(image).contiguous(memory_format=memory_format)
+        return lambda: run(tensor)[1].numpy()
+
+
+def rivals(architecture: Architecture, compiled: bool) -> list[Rival]:
+    """Both memory formats, each with both ways to write LRN if there is one."""
+    norms = (True, False) if architecture.local_response_norm else (None,)
+    kinds = (False, True) if compiled else (False,)
+    return [
+        Rival(channels_last, norm, kind)
+        for kind in kinds
+        for channels_last in (False, True)
+        for norm in norms
+    ]
+
+
+def check_layer(layer: str) -> None:
+    """Raise ValueError for a layer within a block: PyTorch would run branches it does not need."""
+    if layer.startswith("inception") and not layer.endswith("/output"):
+        raise ValueError(f"{layer} is one branch of its block; choose a block's output")
+
+
+# --- one gradient step ----------------------------------------------------------------------------
+
+
+def compare_step(
+    model: Model, weights: Weights, layer: str, size: Size, chosen: Sequence[Rival], o: Options
+) -> dict[str, Any]:
+    """Time the step at one size. Raises WrongResultError when a rival's gradient is another."""
+    image = picture(model, size)
+    torch._dynamo.reset()  # what was compiled for another size
+    steps: dict[str, Gradient] = {OURS: lambda: model.gradient(image)[1]}
+    compile_seconds, skipped = {}, {}
+    for rival in chosen:
+        started = time.perf_counter()
+        try:
+            step = rival.step(weights, layer, image)
+            step()
+        except Exception as error:  # PyTorch's compilers raise anything
+            if not rival.compiled:
+                raise
+            skipped[rival.name] = " ".join(str(error).split())[:300]
+            continue
+        steps[rival.name] = step
+        if rival.compiled:
+            compile_seconds[rival.name] = time.perf_counter() - started
+    errors = gradient_errors(steps)
+    samples = interleave(steps, o.seconds, o.rounds)
+    flops = step_flops(weights.architecture, layer, size)
+    return {
+        "width": size[0],
+        "height": size[1],
+        "flop": flops,
+        "rounds": len(samples[OURS]),
+        "results": summarise(samples, errors, compile_seconds),
+        "over": best_ratios(samples),
+        "skipped": skipped,
+    }
+
+
+def gradient_errors(steps: Mapping[str, Gradient]) -> dict[str, float]:
+    """Each step's |gradient - ours| / |ours|. Raises WrongResultError for one that is too far."""
+    ours = steps[OURS]().astype(np.float64)
+    errors = {}
+    for name, step in steps.items():
+        error = float(np.linalg.norm(step() - ours) / np.linalg.norm(ours))
+        if not error <= GRADIENTS_AGREE:  # so that NaN fails
+            raise WrongResultError(f"{name}: its gradient differs from ours by {error:.1e} of it")
+        errors[name] = error
+    return errors
+
+
+def summarise(
+    samples: Samples,
+    errors: Mapping[str, float] | None = None,
+    compile_seconds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """For each contestant: its samples and their spread, and ours over it."""
+    return {
+        name: {
+            "samples_s": values,
+            **{f"{key}_s": value for key, value in asdict(spread(values)).items()},
+            "ours_over_it": asdict(ratio(samples[OURS], values)),
+            "relative_error": (errors or {}).get(name),
+            "compile_s": (compile_seconds or {}).get(name),
+        }
+        for name, values in samples.items()
+    }
+
+
+def best_ratios(samples: Samples) -> dict[str, dict[str, Any]]:
+    """Ours over the fastest of each group of rivals."""
+    theirs = [name for name in samples if name != OURS]
+    groups = {
+        "eager, own LRN": [n for n in theirs if n.startswith("eager") and "banded" not in n],
+        "eager": [n for n in theirs if n.startswith("eager")],
+        "compile": [n for n in theirs if n.startswith("compile")],
+        "any": theirs,
+    }
+    best = {}
+    for group, names in groups.items():
+        if names:
+            name = min(names, key=lambda n: spread(samples[n]).median)
+            best[group] = {"rival": name, **asdict(ratio(samples[OURS], samples[name]))}
+    return best
+
+
+# --- operations and the machine's peak ------------------------------------------------------------
+
+
+def step_flops(architecture: Architecture, layer: str, size: Size) -> int:
+    """Floating-point operations of one step's convolutions, forward and input gradient.
+
+    A multiply-add is two operations, and a convolution's input gradient has as many as the
+    convolution: `FORMULA`. Counted from the network's layers; everything else is not counted, nor
+    is what LRN's band costs.
+    """
+    with torch.device("meta"):
+        network = GoogLeNet(architecture)
+        image = torch.empty(1, 3, size[1], size[0])
+    total = 0
+
+    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.Conv2d)
+        total += 4 * output.numel() * module.weight[0].numel()
+
+    for convolution in network.convolutions.values():
+        convolution.register_forward_hook(count)
+    Objective(network, layer)(image)
+    return total
+
+
+def matrix_peak(threads: int, repeats: int = 10) -> dict[str, float]:
+    """Operations a second of a large float32 matrix product: the best run of each library."""
+    a, b = np.random.default_rng(0).random((2, PEAK_SIDE, PEAK_SIDE), np.float32)
+    session = onnxruntime.InferenceSession(
+        matmul_model().SerializeToString(), session_options(threads), ["CPUExecutionProvider"]
+    )
+    one, other = torch.from_numpy(a), torch.from_numpy(b)
+    products: dict[str, Callable[[], object]] = {
+        "onnxruntime": lambda: session.run(None, {"a": a, "b": b}),
+        "torch": lambda: one @ other,
+    }
+    samples = interleave(products, 0, repeats)
+    return {name: 2 * PEAK_SIDE**3 / min(values) for name, values in samples.items()}
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return options
+
+
+def matmul_model() -> onnx.ModelProto:
+    square = [PEAK_SIDE, PEAK_SIDE]
+    a, b, c = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, square) for name in "abc"
+    )
+    node = onnx.helper.make_node("MatMul", ["a", "b"], ["c"])
+    graph = onnx.helper.make_graph([node], "product", [a, b], [c])
+    opset = onnx.helper.make_opsetid("", 18)
+    return onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10)
+
+
+# --- what the loop adds ---------------------------------------------------------------------------
+
+
+class TimedModel(Model):
+    """Adds up the seconds that its gradients take."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model.session, model.info, model.backend)
+        self.seconds = 0.0
+
+    def gradient(self, image: Array) -> tuple[float, Array]:
+        started = time.perf_counter()
+        result = super().gradient(image)
+        self.seconds += time.perf_counter() - started
+        return result
+
+
+def loop_overhead(model: Model, size: Size, repeats: int) -> dict[str, Any]:
+    """The share of a default dream's time that is not in its gradients, dream by dream."""
+    rgb = model.deprocess(picture(model, size))
+    dream(model, rgb, Settings(seed=0, iterations=1))  # warm
+    samples = []
+    for _ in range(repeats):
+        timed_model = TimedModel(model)
+        seconds = measuring.timed(partial(dream, timed_model, rgb, Settings(seed=0)))
+        samples.append({"dream_s": seconds, "gradients_s": timed_model.seconds})
+    shares = [1 - sample["gradients_s"] / sample["dream_s"] for sample in samples]
+    return {"width": size[0], "height": size[1], "samples": samples, **asdict(spread(shares))}
+
+
+# --- whole commands -------------------------------------------------------------------------------
+
+
+def compare_commands(
+    gradient_file: Path, weights: Weights, layer: str, o: Options, folder: Path
+) -> dict[str, Any]:
+    """Whole dreams as commands, from the process's start to the PNG on disk, and peak memory."""
+    state = folder / "weights.pt"
+    torch.save(weights.tensors, state)
+    square = folder / "square.png"
+    with Image.open(SKY) as sky:
+        sky.convert("RGB").resize((1024, 1024), Image.Resampling.BICUBIC).save(square)
+    known = rivals(weights.architecture, compiled=False)
+
+    def commands(photo: Path, extra: Sequence[str]) -> dict[str, list[str]]:
+        common = [*extra, "--seed", "0", "--threads", str(o.threads)]
+        ours = [str(Path(sys.executable).with_name("dream")), "run", str(photo)]
+        ours += ["--model", str(gradient_file), "--backend", "cpu", *common]
+        script = Path(__file__).with_name("torch_dream.py")
+        theirs = [sys.executable, str(script), str(photo), "--weights", str(state)]
+        theirs += ["--architecture", weights.architecture.name, "--layer", layer, *common]
+        made = {OURS: ours}
+        for rival in known:
+            flags = [] if rival.channels_last else ["--nchw"]
+            flags += ["--torch-lrn"] if rival.torch_lrn else []
+            made[rival.name] = [*theirs, *flags]
+        for name, command in made.items():
+            command += ["--output", str(folder / f"{name}.png")]
+        return made
+
+    short = commands(SKY, ["--iterations", str(AGREEING_STEPS)])
+    for command in short.values():  # warms the disk's cache, too
+        measuring.run_process(command)
+    differences = picture_differences(folder, list(short))
+    whole = commands(SKY, [])
+    whole["only `import torch`"] = [sys.executable, "-c", "import torch"]
+    samples: Samples = {name: [] for name in whole}
+    started = time.perf_counter()
+    while len(samples[OURS]) < o.rounds or time.perf_counter() - started < o.seconds:
+        for name, command in whole.items():
+            samples[name].append(measuring.run_process(command).seconds)
+    large = commands(square, ["--iterations", "2", "--octaves", "1"])
+    memory = {name: measuring.run_process(command).peak_bytes for name, command in large.items()}
+    least = min((name for name in memory if name != OURS), key=lambda name: memory[name])
+    dreams = {name: samples[name] for name in large}
+    return {
+        "results": summarise(samples),
+        "over": best_ratios(dreams),
+        "mean_difference_levels": differences,
+        "agreeing_steps": AGREEING_STEPS,
+        "peak_bytes_1024": memory,
+        "memory_over": {"rival": least, "value": memory[OURS] / memory[least]},
+    }
+
+
+def picture_differences(folder: Path, names: Sequence[str]) -> dict[str, float]:
+    """Each picture's mean absolute difference from ours, in levels of 0..255.
+
+    Raises WrongResultError for one above PICTURES_AGREE.
+    """
+    pictures = {name: read_picture(folder / f"{name}.png").rgb for name in names}
+    differences = {n: float(np.abs(p - pictures[OURS]).mean()) for n, p in pictures.items()}
+    for name, difference in differences.items():
+        if not difference <= PICTURES_AGREE:
+            raise WrongResultError(f"{name}: its dream is {difference:.2f} levels from ours")
+    return differences
+
+
+# --- showing --------------------------------------------------------------------------------------
+
+
+def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
+    results = result["results"]
+    rate = result["flop"] / results[OURS]["median_s"]
+    console.print(
+        f"\n[bold]{result['width']}x{result['height']}[/]: {result['flop'] / 1e9:.2f} GFLOP, "
+        f"{result['rounds']} rounds; ours {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of the peak"
+    )
+    made = table(
+        "one step", "ms", "10-90%", "ours/it", "95%", "error", numbers=("ms", "ours/it", "error")
+    )
+    for name, row in results.items():
+        made.add_row(name, *time_cells(row), f"{row['relative_error']:.0e}")
+    console.print(made)
+    for name, row in results.items():
+        if row["compile_s"] is not None:
+            console.print(f"{name}: compiled in {row['compile_s']:.0f} s, not counted")
+    for name, reason in result["skipped"].items():
+        console.print(f"{name}: left out: {reason}", markup=False)
+
+
+def time_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A result's median, spread, and ours over it with the interval."""
+    over = row["ours_over_it"]
+    return (
+        milliseconds(row["median_s"]),
+        f"{milliseconds(row['low_s'])}-{milliseconds(row['high_s'])}",
+        f"{over['value']:.2f}",
+        f"{over['low']:.2f}-{over['high']:.2f}",
+    )
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f}" if seconds < 0.1 else f"{seconds * 1e3:.0f}"
+
+
+def show_summary(console: Console, steps: Sequence[Mapping[str, Any]]) -> None:
+    sizes = [f"{step['width']}x{step['height']}" for step in steps]
+    made = table("ours over the fastest of", *sizes, numbers=tuple(sizes))
+    for group in steps[0]["over"]:
+        cells = (step["over"].get(group) for step in steps)
+        made.add_row(group, *(f"{cell['value']:.2f}" if cell else "-" for cell in cells))
+    console.print()
+    console.print(made)
+
+
+def show_loop(console: Console, results: Sequence[Mapping[str, Any]]) -> None:
+    console.print()
+    made = table("loop around the gradients", "share", "10-90%", "dreams", numbers=("share",))
+    for row in results:
+        made.add_row(
+            f"{row['width']}x{row['height']}",
+            f"{row['median']:.1%}",
+            f"{row['low']:.1%}-{row['high']:.1%}",
+            str(len(row["samples"])),
+        )
+    console.print(made)
+
+
+def show_commands(console: Console, result: Mapping[str, Any]) -> None:
+    rounds = len(result["results"][OURS]["samples_s"])
+    console.print(
+        f"\n[bold]Whole commands[/], {SKY.name}, process start to PNG, {rounds} rounds; MB: "
+        f"peak memory with 2 steps on 1024x1024; levels: mean difference from our picture after "
+        f"{result['agreeing_steps']} steps an octave"
+    )
+    right = ("ms", "ours/it", "MB", "levels")
+    made = table("command", "ms", "10-90%", "ours/it", "95%", "MB", "levels", numbers=right)
+    for name, row in result["results"].items():
+        memory = result["peak_bytes_1024"].get(name)
+        difference = result["mean_difference_levels"].get(name)
+        made.add_row(
+            name,
+            *time_cells(row),
+            "" if memory is None else f"{memory / 1e6:.0f}",
+            "" if difference is None else f"{difference:.3f}",
+        )
+    console.print(made)
+    over = result["memory_over"]
+    console.print(f"memory: {over['value']:.2f} of {over['rival']}")
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Options:
+    """`seconds` is the time budget of each size; there are at least `rounds` rounds."""
+
+    threads: int
+    seconds: float
+    rounds: int
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = made.add_argument
+    add("--layer", default="inception_4c/output", help="default: %(default)s")
+    add("--weights", default="seeded:0", help="a file or seeded:N[:torchvision]")
+    add("--model", type=Path, help="a gradient file of these weights, instead of exporting one")
+    add("--size", type=parse_size, action="append", metavar="WxH", help="may be repeated")
+    add("--threads", type=int, default=measuring.cores(), help="default: every core")
+    add("--seconds", type=float, default=30.0, help="time budget for each size")
+    add("--rounds", type=int, default=7, help="fewest rounds, whatever the budget")
+    add("--steps", action=argparse.BooleanOptionalAction, default=True, help="time single steps")
+    add("--compile", action="store_true", help="torch.compile as well (needs g++)")
+    add("--loop", action="store_true", help="what the dream loop adds to its steps")
+    add("--command", action="store_true", help="whole dreams as commands, and peak memory")
+    add("-o", "--output", type=Path, metavar="FILE", help="JSON with everything, raw samples too")
+    return made
+
+
+DEFAULT_SIZES = ((182, 158), (512, 512), (1024, 1024))
+LOOP_SIZES = ((182, 158), (512, 512))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    o = parser().parse_args(arguments)
+    try:
+        check_layer(o.layer)
+    except ValueError as error:
+        raise SystemExit(f"compare_torch: {error}") from error
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            result = compare(o, console, Path(folder))
+        except WrongResultError as error:
+            raise SystemExit(f"compare_torch: {error}") from error
+    if o.output is not None:
+        o.output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def compare(o: argparse.Namespace, console: Console, folder: Path) -> dict[str, Any]:
+    """Everything that was asked for, shown as it comes."""
+    torch.set_num_threads(o.threads)
+    machine = measuring.environment(o.threads)
+    for line in measuring.describe(machine):
+        console.print(line)
+    weights = load_weights(o.weights)
+    gradient_file = o.model or exported(weights, o.layer, folder)
+    # Every core is ONNX Runtime's default, and is left to it.
+    threads = None if o.threads == measuring.cores() else o.threads
+    model = load_model(gradient_file, "cpu", threads)
+    check_model(model, weights, o.layer)
+    chosen = Options(o.threads, o.seconds, o.rounds)
+    result: dict[str, Any] = {
+        "environment": machine,
+        "model": {
+            "layer": o.layer,
+            "architecture": weights.architecture.name,
+            "weights": weights.identity,
+            "target": model.info.target,
+        },
+    }
+    console.print(f"{weights.architecture.name}, {weights.identity}, {o.layer}")
+    console.print("NHWC is PyTorch's channels_last, own LRN is F.local_response_norm")
+    if o.steps:
+        peaks = matrix_peak(o.threads)
+        peak = max(peaks.values())
+        result |= {"flop_formula": FORMULA, "peak_flop_per_s": peaks, "steps": []}
+        console.print(
+            f"peak: {peak / 1e9:.0f} GFLOP/s, the best float32 product of {PEAK_SIDE}x{PEAK_SIDE} "
+            f"matrices"
+        )
+        for size in o.size or DEFAULT_SIZES:
+            contestants = rivals(weights.architecture, o.compile)
+            step = compare_step(model, weights, o.layer, size, contestants, chosen)
+            result["steps"].append(step)
+            show_step(console, step, peak)
+        show_summary(console, result["steps"])
+    if o.loop:
+        sizes = o.size or LOOP_SIZES
+        result["loop"] = [loop_overhead(model, size, o.rounds) for size in sizes]
+        show_loop(console, result["loop"])
+    if o.command:
+        result["command"] = compare_commands(gradient_file, weights, o.layer, chosen, folder)
+        show_commands(console, result["command"])
+    return result
+
+
+def exported(weights: Weights, layer: str, folder: Path) -> Path:
+    path = folder / "gradient.onnx"
+    save(export_gradient(weights, [layer], TARGETS["cpu"]), path)
+    return path
+
+
+def check_model(model: Model, weights: Weights, layer: str) -> None:
+    """Raise WrongResultError for a file of other weights or another layer."""
+    found = (model.info.weights_sha256, model.info.layers)
+    if found != (weights.sha256, (layer,)):
+        raise WrongResultError(
+            f"the model is of {model.info.weights}, {', '.join(model.info.layers)}, "
+            f"not of {weights.identity}, {layer}"
+        )
+
+
+if __name__ == "__main__":
+    main()

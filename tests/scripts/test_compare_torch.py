@@ -1,0 +1,163 @@
+"""The comparison with PyTorch: complete, refuses rivals that are wrong, counts operations right."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.googlenet import ARCHITECTURES, BVLC
+
+from .conftest import LAYER
+
+
+@pytest.fixture
+def compare(script):
+    return script("compare_torch")
+
+
+@pytest.fixture
+def options(gradient_file):
+    words = ["--layer", LAYER, "--model", gradient_file, "--size", "40x33"]
+    words += ["--rounds", "2", "--seconds", "0", "--threads", "1"]
+    return [str(word) for word in words]
+
+
+@pytest.fixture(autouse=True)
+def small_peak(compare, monkeypatch):
+    monkeypatch.setattr(compare, "PEAK_SIDE", 64)
+
+
+def test_the_table_fits_80_columns_and_the_json_is_complete(
+    compare, options, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    path = tmp_path / "result.json"
+    compare.main([*options, "--loop", "-o", str(path)])
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "eager NHWC, banded LRN" in text
+    result = json.loads(path.read_text())
+    machine = result["environment"]
+    for key in ("processor", "cores", "memory_gib", "system", "python", "commit"):
+        assert machine[key]
+    for package in ("torch", "onnxruntime", "numpy"):
+        assert machine[package][0].isdigit()
+    assert machine["threads"] == 1
+    assert result["model"]["layer"] == LAYER
+    assert set(result["peak_flop_per_s"]) == {"torch", "onnxruntime"}
+    (step,) = result["steps"]
+    assert (step["width"], step["height"], step["rounds"]) == (40, 33, 2)
+    assert len(step["results"]) == 5
+    for row in step["results"].values():
+        assert len(row["samples_s"]) == 2
+        assert row["low_s"] <= row["median_s"] <= row["high_s"]
+        assert row["relative_error"] < 1e-4
+    assert step["over"]["any"]["low"] <= step["over"]["any"]["high"]
+    (loop,) = result["loop"]
+    assert 0 < loop["median"] < 1
+
+
+def test_a_rival_whose_gradient_is_wrong_is_refused(compare, options, monkeypatch):
+    monkeypatch.setattr(compare, "gradient_of", lambda objective: lambda x: (objective(x), 0.9 * x))
+    with pytest.raises(SystemExit, match=r"eager NCHW, own LRN: its gradient differs from ours"):
+        compare.main(options)
+
+
+def test_a_gradient_that_is_not_a_number_is_refused(compare):
+    steps = {compare.OURS: lambda: np.ones(3), "theirs": lambda: np.full(3, np.nan)}
+    with pytest.raises(compare.WrongResultError, match="theirs"):
+        compare.gradient_errors(steps)
+
+
+def test_a_file_of_other_weights_is_refused(compare, options):
+    with pytest.raises(SystemExit, match="not of seeded:1"):
+        compare.main([*options, "--weights", "seeded:1"])
+
+
+def test_a_layer_within_a_block_is_refused(compare, options):
+    with pytest.raises(SystemExit, match="one branch of its block"):
+        compare.main([*options, "--layer", "inception_3b/5x5_reduce"])
+
+
+def test_a_rival_that_does_not_compile_is_left_out(compare, options, monkeypatch, capsys):
+    def fail(*_args, **_kwargs):
+        raise RuntimeError("there is no g++")
+
+    monkeypatch.setattr(compare.torch, "compile", fail)
+    compare.main([*options, "--compile", "--rounds", "1"])
+    assert "compile NCHW, own LRN: left out: there is no g++" in capsys.readouterr().out
+
+
+def test_operations_against_a_hand_computed_layer(compare):
+    # 7x7, stride 2, padding 3 on 40x33: 20x17 outputs of 64 channels from 3; forward and backward.
+    first = 2 * 2 * 64 * 20 * 17 * 3 * 7 * 7
+    assert compare.step_flops(BVLC, "conv1/7x7_s2", (40, 33)) == first
+    # Pooled to 10x8; a 1x1 convolution from 64 channels to 64.
+    second = 2 * 2 * 64 * 10 * 8 * 64
+    assert compare.step_flops(BVLC, "conv2/3x3_reduce", (40, 33)) == first + second
+
+
+def test_every_way_to_write_the_step_is_a_rival(compare):
+    assert len(compare.rivals(ARCHITECTURES["bvlc"], compiled=True)) == 8
+    assert [
+        rival.name for rival in compare.rivals(ARCHITECTURES["torchvision"], compiled=False)
+    ] == [
+        "eager NCHW",
+        "eager NHWC",
+    ]
+
+
+def test_the_torch_dream_is_the_dream_of_the_engine(script, gradient_file, tmp_path):
+    from graphs import seeded
+
+    from engine import Settings, dream, load_model
+
+    torch_dream = script("torch_dream")
+    rgb = np.random.default_rng(0).uniform(0, 255, (33, 40, 3)).astype(np.float32)
+    words = ["-", "-o", "-", "--weights", "-", "--iterations", "2", "--octaves", "2", "--seed", "5"]
+    options = torch_dream.options().parse_args(words)
+    network = torch_dream.careful_network(BVLC, seeded().tensors)
+    step = torch_dream.gradient_of(torch_dream.Objective(network, LAYER))
+    theirs = torch_dream.dream(rgb, step, BVLC.preprocessing, options)
+    model = load_model(gradient_file, "cpu", 1)
+    ours = dream(model, rgb, Settings(iterations=2, octaves=2, seed=5)).rgb
+    assert np.abs(ours - rgb).mean() > 1
+    assert np.abs(ours - theirs).max() < 0.01
+
+
+def test_pictures_that_differ_are_refused(compare, tmp_path):
+    for name, level in ((compare.OURS, 100), ("near", 100), ("far", 101)):
+        Image.new("RGB", (4, 4), (level, level, level)).save(tmp_path / f"{name}.png")
+    found = compare.picture_differences(tmp_path, [compare.OURS, "near"])
+    assert found == {compare.OURS: 0, "near": 0}
+    with pytest.raises(compare.WrongResultError, match=r"far: its dream is 1.00 levels from ours"):
+        compare.picture_differences(tmp_path, [compare.OURS, "far"])
+
+
+def test_interleaved_samples_and_their_ratio(script):
+    measuring = script("measuring")
+    calls = []
+    steps = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    samples = measuring.interleave(steps, 0, 3)
+    assert [len(values) for values in samples.values()] == [3, 3]
+    assert calls.count("a") == calls.count("b")
+    over = measuring.ratio([1.0, 1.1, 0.9, 1.0], [2.0, 2.0, 2.0, 2.0])
+    assert over.value == 0.5
+    assert over.low <= 0.5 <= over.high
+
+
+def test_a_process_is_timed_and_weighed(script):
+    import sys
+
+    measuring = script("measuring")
+    small = measuring.run_process([sys.executable, "-I", "-S", "-c", "pass"])
+    large = measuring.run_process([sys.executable, "-I", "-S", "-c", "x = b'1' * 100_000_000"])
+    assert 0 < small.seconds < 30
+    # Not what this process needs, which has PyTorch loaded.
+    assert small.peak_bytes < 50e6
+    assert 90e6 < large.peak_bytes - small.peak_bytes < 120e6
+    with pytest.raises(RuntimeError, match="exploded"):
+        measuring.run_process([sys.executable, "-c", "raise SystemExit('exploded')"])
