@@ -19,7 +19,7 @@ from torch import Tensor
 from training.compose import FULL, Composer, load_pools
 from training.model import Classifier, from_folded
 
-SIDE = 80  # pixels; training ends at this size
+SIDE = 64  # pixels; training ends at this size
 PER_CLASS = 10
 BATCH = 64
 
