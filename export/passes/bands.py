@@ -80,7 +80,7 @@ def _split(graph: ir.Graph, node: ir.Node) -> bool:
 
 def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
     """The [out, in] matrix of a square 1x1 convolution with constant weights."""
-    if node.op_type != "Conv":
+    if node.op_type != "Conv" or not _is_plain(node):
         return None
     weight = node.inputs[1]
     assert weight is not None
@@ -93,6 +93,15 @@ def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
     if matrix.shape[0] != matrix.shape[1] or np.count_nonzero(matrix) > matrix.size // 4:
         return None
     return matrix.T if transposed else matrix
+
+
+def _is_plain(node: ir.Node) -> bool:
+    """Neither strided nor padded nor grouped: what replaces a convolution is none of these."""
+    plain = {"strides": {1}, "dilations": {1}, "pads": {0}}
+    given = node.attributes
+    return "group" not in given and all(
+        set(given[name].as_ints()) <= numbers for name, numbers in plain.items() if name in given
+    )
 
 
 def _two_partitions(used: NDArray[np.bool_]) -> tuple[int, int] | None:

@@ -35,10 +35,10 @@ def _fuse(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _is_first_convolution(node: ir.Node, weight: ir.Value) -> bool:
-    """7x7, stride 2, padding 3."""
+    """7x7, stride 2, padding 3, from 3 channels to 64."""
     stride, padding = (list(node.attributes[key].as_ints()) for key in ("stride", "padding"))
     shape = list(weight.shape) if weight.shape is not None else []
-    return (shape[2:], stride, padding) == ([7, 7], [2, 2], [3, 3])
+    return (shape, stride, padding) == ([64, 3, 7, 7], [2, 2], [3, 3])
 
 
 def _is_first_pool(pooled: ir.Node) -> bool:
