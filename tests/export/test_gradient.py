@@ -243,6 +243,7 @@ def test_third_branch_and_pools(architecture):
         ("inception_3b/output=0.5", Term("inception_3b/output", None, 0.5)),
         ("conv1/7x7_s2:0=-2", Term("conv1/7x7_s2", 0, -2.0)),
         ("pool1/norm1=1e-3", Term("pool1/norm1", None, 0.001)),
+        ("pool1/norm1=0.123456789", Term("pool1/norm1", None, 0.123456789)),
     ],
 )
 def test_parse_term(text, term):

@@ -1,0 +1,309 @@
+"""Each pass alone, on tiny traced layers: what it rewrites, what it leaves, the same numbers."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+import torch
+import torch.nn.functional as F
+from graphs import Layer, autograd, half_square, runner, seeded, session, trace_layer
+from torch import Tensor
+
+from export.composites import DOMAIN
+from export.emit import Emitter
+from export.expansions import expand, portable
+from export.googlenet import LocalResponseNorm
+from export.lower import lower
+from export.model_file import export_gradient
+from export.objective import Term, objective
+from export.passes import arithmetic, bands, first_layer, masks
+from export.passes.dimensions import name_dimensions
+from export.targets import TARGETS, share_and_prune
+from export.weights import build_network
+
+Change = Callable[[ir.Model], int]
+
+
+def lowered(layer: Layer, **parameters: Tensor) -> ir.Model:
+    trace = trace_layer(layer, parameters)
+    model = lower(trace, {name: name for name in trace.tensors})
+    share_and_prune(model)
+    return model
+
+
+def kinds(model: ir.Model) -> collections.Counter[str]:
+    return collections.Counter(node.op_type for node in model.graph)
+
+
+def weights(*shape: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(list(shape)).normal(size=shape)).float()
+
+
+def changed(change: Change, layer: Layer, **parameters: Tensor) -> tuple[int, ir.Model]:
+    """How often `change` applies to the layer's graph; the graph still computes the gradient."""
+    model = lowered(layer, **parameters)
+    times = change(model)
+    share_and_prune(model)
+    after = model.clone()
+    expansions = {**portable.EXPANSIONS, **_first_layers()}
+    expand(after, expansions)
+    run = runner(after)
+    double = {name: tensor.double() for name, tensor in parameters.items()}
+    for height, width in ((9, 12), (16, 7)):
+        image = np.random.default_rng(height).normal(size=(1, 3, height, width)).astype(np.float32)
+        value, gradient = run(image)
+        truth_value, truth = autograd(lambda x: half_square(layer(x, **double)), image)
+        np.testing.assert_allclose(gradient, truth, atol=2e-6 * max(abs(truth).max(), 1))
+        assert value == pytest.approx(truth_value, rel=1e-5)
+    return times, model
+
+
+def _first_layers() -> dict[str, Callable[[Emitter, ir.Node], ir.Value]]:
+    name = "FirstLayersGrad"
+    return {name: TARGETS["cpu"].expansions[name]}
+
+
+# --- arithmetic -------------------------------------------------------------------------------
+
+
+def test_factors_are_merged():
+    times, model = changed(arithmetic.merge_constant_factors, lambda x: x * 3 * 0.5 * 4)
+    assert times > 0
+    assert kinds(model)["Add"] == 0  # g x + g x is 2 g x
+
+
+def test_a_factor_for_each_channel_is_no_scalar():
+    _, model = changed(
+        arithmetic.merge_constant_factors, lambda x, y: x * y * 2, y=weights(1, 3, 1, 1)
+    )
+    users = [
+        node for node in model.graph if any(v is not None and v.name == "y" for v in node.inputs)
+    ]
+    assert users
+
+
+# --- masks ------------------------------------------------------------------------------------
+
+
+def block(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.cat([F.relu(F.conv2d(x, a)), F.relu(F.conv2d(x, b))], 1)
+
+
+def test_masks_of_a_concatenations_parts_become_one():
+    times, model = changed(
+        masks.mask_before_slice, block, a=weights(4, 3, 1, 1), b=weights(2, 3, 1, 1)
+    )
+    assert times == 2
+    assert kinds(model)["PositiveMask"] == 1
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda x, a, b: F.relu(F.conv2d(x, a))[:, 1:3],  # a slice, but no concatenation
+        lambda x, a, b: torch.cat([F.conv2d(x, a), F.conv2d(x, b)], 1),  # no masks
+        lambda x, a, b: F.relu(torch.cat([F.conv2d(x, a), F.conv2d(x, b)], 1)),  # one already
+        lambda x, a, b: F.relu(F.conv2d(x, a)),
+    ],
+    ids=["a slice alone", "not rectified", "rectified as a whole", "no concatenation"],
+)
+def test_other_masks_stay_where_they_are(layer):
+    times, _ = changed(masks.mask_before_slice, layer, a=weights(4, 3, 1, 1), b=weights(2, 3, 1, 1))
+    assert times == 0
+
+
+def pooled(x: Tensor, a: Tensor) -> Tensor:
+    return F.max_pool2d(F.relu(F.conv2d(x, a)), 3, stride=2, ceil_mode=True)
+
+
+def test_a_mask_moves_before_a_pools_gradient():
+    times, model = changed(masks.mask_before_pool, pooled, a=weights(4, 3, 1, 1))
+    assert times == 1
+    order = [node.op_type for node in model.graph]
+    assert order.index("PositiveMask") < order.index("MaxPoolGrad")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda x, a: F.max_pool2d(F.conv2d(x, a), 3, stride=2),
+        lambda x, a: F.relu(F.max_pool2d(F.conv2d(x, a), 3, stride=2)),
+        lambda x, a: F.relu(F.conv2d(x, a)),
+        lambda x, a: F.max_pool2d(F.relu(F.conv2d(x, a)) * 1.5, 3, stride=2),
+    ],
+    ids=["not rectified", "rectified after the pool", "no pool", "something between"],
+)
+def test_other_masks_stay_behind_pools(layer):
+    assert changed(masks.mask_before_pool, layer, a=weights(4, 3, 1, 1))[0] == 0
+
+
+# --- the first layers -------------------------------------------------------------------------
+
+
+def first(x: Tensor, a: Tensor) -> Tensor:
+    return F.max_pool2d(F.relu(F.conv2d(x, a, stride=2, padding=3)), 3, stride=2, ceil_mode=True)
+
+
+def fuse(model: ir.Model) -> int:
+    masks.mask_before_pool(model)
+    share_and_prune(model)
+    return first_layer.fuse_first_layers(model)
+
+
+def test_the_first_layers_become_one():
+    times, model = changed(fuse, first, a=weights(64, 3, 7, 7))
+    assert times == 1
+    assert kinds(model)["FirstLayersGrad"] == 1
+    assert not kinds(model)["ConvInputGrad"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda x, a: F.relu(F.conv2d(x, a, stride=2, padding=3)), (64, 3, 7, 7)),
+        (first, (64, 3, 5, 5)),
+        (first, (16, 3, 7, 7)),
+        (
+            lambda x, a: F.max_pool2d(
+                F.conv2d(x, a, stride=2, padding=3), 3, stride=2, ceil_mode=True
+            ),
+            (64, 3, 7, 7),
+        ),
+        (
+            lambda x, a: F.max_pool2d(F.relu(F.conv2d(x, a, stride=2, padding=3)), 3, stride=2),
+            (64, 3, 7, 7),
+        ),
+    ],
+    ids=["no pool", "5x5", "16 channels", "not rectified", "rounding down"],
+)
+def test_other_first_layers_stay(layer, shape):
+    assert changed(fuse, layer, a=weights(*shape))[0] == 0
+
+
+# --- bands ------------------------------------------------------------------------------------
+
+
+def matrix_layer(x: Tensor, a: Tensor, band: Tensor) -> Tensor:
+    return F.conv2d(F.conv2d(x, a), band)
+
+
+def band(channels: int) -> Tensor:
+    return LocalResponseNorm(channels).band * 1e4
+
+
+def test_a_band_becomes_two_grouped_convolutions():
+    times, model = changed(bands.split_bands, matrix_layer, a=weights(192, 3, 1, 1), band=band(192))
+    assert times == 2  # forward and backward
+    groups = {n.attributes["group"].as_int() for n in model.graph if "group" in n.attributes}
+    assert groups == {3, 4}
+
+
+def test_an_uneven_band_is_turned_round_for_the_gradient():
+    uneven = band(192) * weights(192, 192, 1, 1)
+    assert changed(bands.split_bands, matrix_layer, a=weights(192, 3, 1, 1), band=uneven)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [weights(96, 96, 1, 1), band(64), band(40), weights(96, 192, 1, 1) * 0],
+    ids=["dense", "no two partitions", "no blocks", "not square"],
+)
+def test_other_matrices_stay(matrix):
+    layer = {"a": weights(matrix.shape[1], 3, 1, 1), "band": matrix}
+    assert changed(bands.split_bands, matrix_layer, **layer)[0] == 0
+
+
+@pytest.mark.parametrize("options", [{"stride": 2}, {"padding": 1}], ids=str)
+def test_a_band_with_a_stride_or_padding_stays(options):
+    def layer(x: Tensor, a: Tensor, band: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, a), band, **options)
+
+    times, model = changed(bands.split_bands, layer, a=weights(192, 3, 1, 1), band=band(192))
+    assert "group" not in {name for node in model.graph for name in node.attributes}
+    assert times == 0
+
+
+# --- names of sizes ---------------------------------------------------------------------------
+
+CHAINS = {
+    "GoogLeNet's": [(7, 2, 3, None), (3, 2, 0, True), (3, 1, 1, None), (3, 2, 0, True)],
+    "deep": [(7, 2, 3, None), *[(3, 2, 0, True)] * 3, (2, 2, 0, True)],
+    "rounding down": [(3, 2, 1, None), (3, 2, 0, False), (2, 2, 0, False)],
+    "padded, rounding up": [(3, 2, 1, True), (3, 2, 1, True), (5, 1, 2, None)],
+    "apart by one": [(3, 1, 0, None), (2, 2, 0, True), (2, 1, 1, None)],
+}
+
+
+def chain(steps: list[tuple[int, int, int, bool | None]]) -> ir.Model:
+    """Steps (kernel, stride, padding, ceil_mode); without a ceil_mode it is a convolution."""
+    emit = Emitter()
+    image = ir.Value(name="image", type=ir.TensorType(ir.DataType.FLOAT))
+    image.shape = ir.Shape([1, 3, "height", "width"])
+    x, values = image, []
+    for number, (kernel, stride, padding, ceil_mode) in enumerate(steps):
+        options = {"strides": [stride] * 2, "pads": [padding] * 4}
+        if ceil_mode is None:
+            x = emit.Conv(x, emit.floats(np.ones((3, 3, kernel, kernel))), **options)
+        else:
+            x = emit.MaxPool(x, kernel_shape=[kernel] * 2, ceil_mode=int(ceil_mode), **options)
+        x.name = f"value_{number}"
+        values.append(x)
+        relu = emit.Relu(x)
+        relu.name = f"relu_{number}"
+        values.append(relu)
+    graph = ir.Graph(
+        [image],
+        values,
+        nodes=emit.nodes,
+        initializers=emit.initializers,
+        opset_imports={"": 18},
+        name="g",
+    )
+    return ir.Model(graph, ir_version=10)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_equal_names_are_equal_sizes(name):
+    model = chain(CHAINS[name])
+    name_dimensions(model)
+    assert all(value.shape is not None for value in model.graph.outputs)
+    names = [str(value.shape[2]) for value in model.graph.outputs]
+    widths = [str(value.shape[3]) for value in model.graph.outputs]
+    assert [w.replace("width", "height") for w in widths] == names
+    assert names[0] == names[1]  # a ReLU's size is its input's
+    running = session(model)
+    sizes: dict[str, list[int]] = collections.defaultdict(list)
+    for side in range(24, 201):
+        seen: dict[str, int] = {"height": side}
+        found = running.run(None, {"image": np.zeros((1, 3, side, 24), np.float32)})
+        for dimension, value in zip(names, found, strict=True):
+            assert seen.setdefault(dimension, value.shape[2]) == value.shape[2], (dimension, side)
+        for dimension, size in seen.items():
+            sizes[dimension].append(size)
+    rows = [tuple(row) for row in sizes.values()]
+    assert len(set(rows)) == len(rows)  # and what is always equal has one name
+
+
+# --- each pass may be left out ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left_out", [p.__name__ for p in TARGETS["cpu"].passes])
+def test_without_a_pass_the_gradient_is_the_same(left_out):
+    target = TARGETS["cpu"]
+    passes = tuple(p for p in target.passes if p.__name__ != left_out)
+    assert len(passes) == len(target.passes) - 1
+    shorter = dataclasses.replace(target, passes=passes)
+    model = export_gradient(seeded(), ["inception_3a/output"], shorter)
+    assert not any(node.domain == DOMAIN for node in model.graph)
+    image = np.random.default_rng(0).uniform(-100, 100, (1, 3, 45, 38)).astype(np.float32)
+    truth = objective(build_network(seeded()).double(), [Term("inception_3a/output")])
+    expected_value, expected = autograd(truth, image)
+    value, gradient = runner(model)(image)
+    error = np.linalg.norm(gradient - expected) / np.linalg.norm(expected)
+    assert error < 1e-4
+    assert value == pytest.approx(expected_value, rel=1e-5)
