@@ -38,7 +38,8 @@ from torch import Tensor, nn
 from torch_dream import Objective, careful_network, gradient_of
 
 from cli.messages import table
-from engine import Model, Settings, dream, load_model, read_picture
+from engine import DreamError, Model, Settings, dream, load_model, read_picture
+from export.errors import ExportError
 from export.googlenet import Architecture, GoogLeNet
 from export.model_file import export_gradient, save
 from export.targets import TARGETS
@@ -54,7 +55,7 @@ SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"
 # have been seen to make 0.004 of a gradient; a wrong rule makes 0.1 and more.
 GRADIENTS_AGREE = 0.02  # |theirs - ours| / |ours|, in the 2-norm
 PICTURES_AGREE = 0.5  # mean difference in levels of 0..255, after AGREEING_STEPS in each octave
-AGREEING_STEPS = 2  # after many more the smallest difference has grown: a dream is chaotic
+AGREEING_STEPS = 1  # after many more the smallest difference has grown: a dream is chaotic
 
 FORMULA = "4 * sum over convolutions of out_channels * out_height * out_width * (in_channels / groups) * kernel_height * kernel_width"  # noqa: E501
 PEAK_SIDE = 2048  # of the square matrices whose product measures the peak
@@ -97,16 +98,24 @@ class Rival:
         return lambda: run(tensor)[1].numpy()
 
 
-def rivals(architecture: Architecture, compiled: bool) -> list[Rival]:
-    """Both memory formats, each with both ways to write LRN if there is one."""
+def rivals(architecture: Architecture, compiled: bool, text: str = "") -> list[Rival]:
+    """Both memory formats, each with both ways to write LRN if there is one.
+
+    Those with `text` in their names; ValueError when there is none.
+    """
     norms = (True, False) if architecture.local_response_norm else (None,)
     kinds = (False, True) if compiled else (False,)
-    return [
+    every = [
         Rival(channels_last, norm, kind)
         for kind in kinds
         for channels_last in (False, True)
         for norm in norms
     ]
+    found = [rival for rival in every if text in rival.name]
+    if not found:
+        names = ", ".join(repr(rival.name) for rival in every)
+        raise ValueError(f"no rival has '{text}' in its name: {names}")
+    return found
 
 
 def check_layer(layer: str) -> None:
@@ -300,7 +309,7 @@ def compare_commands(
     square = folder / "square.png"
     with Image.open(SKY) as sky:
         sky.convert("RGB").resize((1024, 1024), Image.Resampling.BICUBIC).save(square)
-    known = rivals(weights.architecture, compiled=False)
+    known = rivals(weights.architecture, False, o.rival)
 
     def commands(photo: Path, extra: Sequence[str]) -> dict[str, list[str]]:
         common = [*extra, "--seed", "0", "--threads", str(o.threads)]
@@ -370,7 +379,7 @@ def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
         "one step", "ms", "10-90%", "ours/it", "95%", "error", numbers=("ms", "ours/it", "error")
     )
     for name, row in results.items():
-        made.add_row(name, *time_cells(row), f"{row['relative_error']:.0e}")
+        made.add_row(name, *time_cells(row, milliseconds), f"{row['relative_error']:.0e}")
     console.print(made)
     for name, row in results.items():
         if row["compile_s"] is not None:
@@ -379,12 +388,12 @@ def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
         console.print(f"{name}: left out: {reason}", markup=False)
 
 
-def time_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def time_cells(row: Mapping[str, Any], show: Callable[[float], str]) -> tuple[str, ...]:
     """A result's median, spread, and ours over it with the interval."""
     over = row["ours_over_it"]
     return (
-        milliseconds(row["median_s"]),
-        f"{milliseconds(row['low_s'])}-{milliseconds(row['high_s'])}",
+        show(row["median_s"]),
+        f"{show(row['low_s'])}-{show(row['high_s'])}",
         f"{over['value']:.2f}",
         f"{over['low']:.2f}-{over['high']:.2f}",
     )
@@ -422,16 +431,16 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
     console.print(
         f"\n[bold]Whole commands[/], {SKY.name}, process start to PNG, {rounds} rounds; MB: "
         f"peak memory with 2 steps on 1024x1024; levels: mean difference from our picture after "
-        f"{result['agreeing_steps']} steps an octave"
+        f"{result['agreeing_steps']} step in each octave"
     )
-    right = ("ms", "ours/it", "MB", "levels")
-    made = table("command", "ms", "10-90%", "ours/it", "95%", "MB", "levels", numbers=right)
+    right = ("s", "ours/it", "MB", "levels")
+    made = table("command", "s", "10-90%", "ours/it", "95%", "MB", "levels", numbers=right)
     for name, row in result["results"].items():
         memory = result["peak_bytes_1024"].get(name)
         difference = result["mean_difference_levels"].get(name)
         made.add_row(
             name,
-            *time_cells(row),
+            *time_cells(row, "{:.2f}".format),
             "" if memory is None else f"{memory / 1e6:.0f}",
             "" if difference is None else f"{difference:.3f}",
         )
@@ -445,11 +454,12 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """`seconds` is the time budget of each size; there are at least `rounds` rounds."""
+    """`seconds` is each size's time budget; `rounds` the fewest rounds; `rival` is in the names."""
 
     threads: int
     seconds: float
     rounds: int
+    rival: str
 
 
 def parser() -> argparse.ArgumentParser:
@@ -463,6 +473,7 @@ def parser() -> argparse.ArgumentParser:
     add("--size", type=parse_size, action="append", metavar="WxH", help="may be repeated")
     add("--threads", type=int, default=measuring.cores(), help="default: every core")
     add("--seconds", type=float, default=30.0, help="time budget for each size")
+    add("--rival", default="", metavar="TEXT", help="only rivals with TEXT in their name: NHWC")
     add("--rounds", type=int, default=7, help="fewest rounds, whatever the budget")
     add("--steps", action=argparse.BooleanOptionalAction, default=True, help="time single steps")
     add("--compile", action="store_true", help="torch.compile as well (needs g++)")
@@ -478,22 +489,22 @@ LOOP_SIZES = ((182, 158), (512, 512))
 
 def main(arguments: Sequence[str] | None = None) -> None:
     o = parser().parse_args(arguments)
-    try:
-        check_layer(o.layer)
-    except ValueError as error:
-        raise SystemExit(f"compare_torch: {error}") from error
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            result = compare(o, console, Path(folder))
-        except WrongResultError as error:
+            check_layer(o.layer)
+            compare(o, console, Path(folder))
+        except (WrongResultError, ExportError, DreamError, ValueError) as error:
             raise SystemExit(f"compare_torch: {error}") from error
-    if o.output is not None:
-        o.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def compare(o: argparse.Namespace, console: Console, folder: Path) -> dict[str, Any]:
-    """Everything that was asked for, shown as it comes."""
+def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
+    """Everything that was asked for, shown and kept as it comes."""
+
+    def keep() -> None:
+        if o.output is not None:
+            o.output.write_text(json.dumps(result, indent=1) + "\n")
+
     torch.set_num_threads(o.threads)
     machine = measuring.environment(o.threads)
     for line in measuring.describe(machine):
@@ -504,7 +515,7 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> dict[str, 
     threads = None if o.threads == measuring.cores() else o.threads
     model = load_model(gradient_file, "cpu", threads)
     check_model(model, weights, o.layer)
-    chosen = Options(o.threads, o.seconds, o.rounds)
+    chosen = Options(o.threads, o.seconds, o.rounds, o.rival)
     result: dict[str, Any] = {
         "environment": machine,
         "model": {
@@ -525,19 +536,21 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> dict[str, 
             f"matrices"
         )
         for size in o.size or DEFAULT_SIZES:
-            contestants = rivals(weights.architecture, o.compile)
+            contestants = rivals(weights.architecture, o.compile, o.rival)
             step = compare_step(model, weights, o.layer, size, contestants, chosen)
             result["steps"].append(step)
+            keep()
             show_step(console, step, peak)
         show_summary(console, result["steps"])
     if o.loop:
         sizes = o.size or LOOP_SIZES
         result["loop"] = [loop_overhead(model, size, o.rounds) for size in sizes]
+        keep()
         show_loop(console, result["loop"])
     if o.command:
         result["command"] = compare_commands(gradient_file, weights, o.layer, chosen, folder)
+        keep()
         show_commands(console, result["command"])
-    return result
 
 
 def exported(weights: Weights, layer: str, folder: Path) -> Path:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from engine import Model
 
-WARM_UPS = 2
 PAUSE = 0.02  # seconds before each turn: the other library's threads stop spinning
 TURN = 0.1  # seconds of work in a turn, if a step is shorter than that
 MOST_STEPS = 5  # in a turn
@@ -68,13 +67,13 @@ def interleave(
 ) -> Samples:
     """Time each of `steps` once a round, in an order shuffled anew for each round.
 
-    There are at least `rounds` of them, and more until `seconds` have passed. A sample is a turn's
-    median step, in seconds; in a turn of several steps the first is not counted.
+    The steps are warm: each has run before. There are at least `rounds`, and more until `seconds`
+    have passed. A sample is a turn's median step, in seconds; in a turn of several steps the first
+    is not counted.
     """
     counts = {}
     for name, step in steps.items():
-        took = [timed(step) for _ in range(WARM_UPS)][-1]
-        counts[name] = max(1, min(MOST_STEPS, round(TURN / took)))
+        counts[name] = max(1, min(MOST_STEPS, round(TURN / timed(step))))
     samples: Samples = {name: [] for name in steps}
     shuffler = random.Random(0)
     started = time.perf_counter()

@@ -87,7 +87,7 @@ def test_a_rival_that_does_not_compile_is_left_out(compare, options, monkeypatch
         raise RuntimeError("there is no g++")
 
     monkeypatch.setattr(compare.torch, "compile", fail)
-    compare.main([*options, "--compile", "--rounds", "1"])
+    compare.main([*options, "--compile", "--rival", "NCHW, own"])
     assert "compile NCHW, own LRN: left out: there is no g++" in capsys.readouterr().out
 
 
@@ -108,6 +108,11 @@ def test_every_way_to_write_the_step_is_a_rival(compare):
         "eager NCHW",
         "eager NHWC",
     ]
+
+
+def test_a_text_that_no_rival_has_is_refused(compare, options):
+    with pytest.raises(SystemExit, match="no rival has 'NWHC' in its name: 'eager NCHW, own LRN'"):
+        compare.main([*options, "--rival", "NWHC"])
 
 
 def test_the_torch_dream_is_the_dream_of_the_engine(script, gradient_file, tmp_path):
