@@ -1,9 +1,9 @@
 """Remake models/builtin: the weights in float16, and the gradient files that share them.
 
-    python scripts/ship_models.py trained.safetensors   # new weights, and all files
-    python scripts/ship_models.py                       # the files again, same weights
+    python -m scripts.ship_models trained.safetensors   # new weights, and all files
+    python -m scripts.ship_models                       # the files again, same weights
 
-`trained.safetensors` is what `python -m training.fold` writes.
+`trained.safetensors` is what `python -m training.fold` and `python -m training.equalise` wrote.
 """
 
 from __future__ import annotations
