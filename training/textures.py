@@ -135,7 +135,7 @@ def hashed(rng: Rng, *integers: Array) -> Array:
 def nearest(points: Array, x: Array, y: Array, count: int = 2) -> tuple[Array, npt.NDArray[Any]]:
     """Distances [h, w, count] to the nearest of `points` [n, 2] (x, y) and their indices."""
     distance, index = cKDTree(points).query(np.stack([x, y], -1), k=count)
-    return distance, index
+    return np.asarray(distance), np.asarray(index)
 
 
 def scattered(rng: Rng, across: float, jitter: float = 0.9, margin: float = 1.3) -> Array:
