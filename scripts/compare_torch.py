@@ -1,10 +1,10 @@
 """Compare an exported gradient file in ONNX Runtime with PyTorch on this machine's CPU.
 
-    python scripts/compare_torch.py                       # one gradient step, PyTorch eager
-    python scripts/compare_torch.py --compile             # torch.compile too: minutes of compiling
-    python scripts/compare_torch.py --weights seeded:0:torchvision --size 512x512
-    python scripts/compare_torch.py --no-steps --loop     # what the dream loop adds to the steps
-    python scripts/compare_torch.py --no-steps --command  # whole commands, and their memory
+    python -m scripts.compare_torch                       # one gradient step, PyTorch eager
+    python -m scripts.compare_torch --compile             # torch.compile too: minutes of compiling
+    python -m scripts.compare_torch --weights seeded:0:torchvision --size 512x512
+    python -m scripts.compare_torch --no-steps --loop     # what the dream loop adds to the steps
+    python -m scripts.compare_torch --no-steps --command  # whole commands, and their memory
 
 Everything that is compared runs interleaved, in an order shuffled anew for each round. Times are
 medians with the 10th and 90th percentile; ratios are ours over theirs (below 1: ours is faster)
@@ -25,17 +25,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import measuring
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-from measuring import Samples, Size, interleave, parse_size, picture, ratio, spread
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
-from torch_dream import Objective, careful_network, gradient_of
 
 from cli.messages import table
 from engine import DreamError, Model, Settings, dream, load_model, read_picture
@@ -44,6 +41,9 @@ from export.googlenet import Architecture, GoogLeNet
 from export.model_file import export_gradient, save
 from export.targets import TARGETS
 from export.weights import Weights, load_weights
+from scripts import measuring
+from scripts.measuring import Samples, Size, interleave, parse_size, picture, ratio, spread
+from scripts.torch_dream import Objective, careful_network, gradient_of
 
 Array = NDArray[np.float32]
 Gradient = Callable[[], Array]  # [1, 3, H, W]
@@ -132,7 +132,8 @@ def compare_step(
 ) -> dict[str, Any]:
     """Time the step at one size. Raises WrongResultError when a rival's gradient is another."""
     image = picture(model, size)
-    torch._dynamo.reset()  # what was compiled for another size
+    if any(rival.compiled for rival in chosen):
+        torch._dynamo.reset()  # forgets what was compiled for another size
     steps: dict[str, Gradient] = {OURS: lambda: model.gradient(image)[1]}
     compile_seconds, skipped = {}, {}
     for rival in chosen:

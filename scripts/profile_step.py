@@ -1,6 +1,6 @@
 """Where the time of one gradient step goes, by kind of kernel.
 
-    python scripts/profile_step.py 4c.onnx --size 512x512
+    python -m scripts.profile_step 4c.onnx --size 512x512
 
 ONNX Runtime's profiler times every kernel of some steps; a kernel's time is its median over them,
 the first left out. Profiling itself takes time, most of all where kernels are small: the step's
@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from measuring import Array, cores, parse_size, picture, timed
 from rich.console import Console
 
 from cli.messages import table
 from engine import DreamError, Model, load_model
+from scripts.measuring import Array, cores, parse_size, picture, timed
 
 Shape = list[int]
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
+from graphs import seeded
 from PIL import Image
 
+from engine import Settings, dream, load_model
 from export.googlenet import ARCHITECTURES, BVLC
+from scripts import compare_torch as compare
+from scripts import measuring, torch_dream
 
 from .conftest import LAYER
-
-
-@pytest.fixture
-def compare(script):
-    return script("compare_torch")
 
 
 @pytest.fixture
@@ -26,13 +26,11 @@ def options(gradient_file):
 
 
 @pytest.fixture(autouse=True)
-def small_peak(compare, monkeypatch):
+def small_peak(monkeypatch):
     monkeypatch.setattr(compare, "PEAK_SIDE", 64)
 
 
-def test_the_table_fits_80_columns_and_the_json_is_complete(
-    compare, options, tmp_path, capsys, monkeypatch
-):
+def test_the_table_fits_80_columns_and_the_json_is_complete(options, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     path = tmp_path / "result.json"
     compare.main([*options, "--loop", "-o", str(path)])
@@ -60,29 +58,29 @@ def test_the_table_fits_80_columns_and_the_json_is_complete(
     assert 0 < loop["median"] < 1
 
 
-def test_a_rival_whose_gradient_is_wrong_is_refused(compare, options, monkeypatch):
+def test_a_rival_whose_gradient_is_wrong_is_refused(options, monkeypatch):
     monkeypatch.setattr(compare, "gradient_of", lambda objective: lambda x: (objective(x), 0.9 * x))
     with pytest.raises(SystemExit, match=r"eager NCHW, own LRN: its gradient differs from ours"):
         compare.main(options)
 
 
-def test_a_gradient_that_is_not_a_number_is_refused(compare):
+def test_a_gradient_that_is_not_a_number_is_refused():
     steps = {compare.OURS: lambda: np.ones(3), "theirs": lambda: np.full(3, np.nan)}
     with pytest.raises(compare.WrongResultError, match="theirs"):
         compare.gradient_errors(steps)
 
 
-def test_a_file_of_other_weights_is_refused(compare, options):
+def test_a_file_of_other_weights_is_refused(options):
     with pytest.raises(SystemExit, match="not of seeded:1"):
         compare.main([*options, "--weights", "seeded:1"])
 
 
-def test_a_layer_within_a_block_is_refused(compare, options):
+def test_a_layer_within_a_block_is_refused(options):
     with pytest.raises(SystemExit, match="one branch of its block"):
         compare.main([*options, "--layer", "inception_3b/5x5_reduce"])
 
 
-def test_a_rival_that_does_not_compile_is_left_out(compare, options, monkeypatch, capsys):
+def test_a_rival_that_does_not_compile_is_left_out(options, monkeypatch, capsys):
     def fail(*_args, **_kwargs):
         raise RuntimeError("there is no g++")
 
@@ -91,7 +89,7 @@ def test_a_rival_that_does_not_compile_is_left_out(compare, options, monkeypatch
     assert "compile NCHW, own LRN: left out: there is no g++" in capsys.readouterr().out
 
 
-def test_operations_against_a_hand_computed_layer(compare):
+def test_operations_against_a_hand_computed_layer():
     # 7x7, stride 2, padding 3 on 40x33: 20x17 outputs of 64 channels from 3; forward and backward.
     first = 2 * 2 * 64 * 20 * 17 * 3 * 7 * 7
     assert compare.step_flops(BVLC, "conv1/7x7_s2", (40, 33)) == first
@@ -100,7 +98,7 @@ def test_operations_against_a_hand_computed_layer(compare):
     assert compare.step_flops(BVLC, "conv2/3x3_reduce", (40, 33)) == first + second
 
 
-def test_every_way_to_write_the_step_is_a_rival(compare):
+def test_every_way_to_write_the_step_is_a_rival():
     assert len(compare.rivals(ARCHITECTURES["bvlc"], compiled=True)) == 8
     assert [
         rival.name for rival in compare.rivals(ARCHITECTURES["torchvision"], compiled=False)
@@ -110,17 +108,12 @@ def test_every_way_to_write_the_step_is_a_rival(compare):
     ]
 
 
-def test_a_text_that_no_rival_has_is_refused(compare, options):
+def test_a_text_that_no_rival_has_is_refused(options):
     with pytest.raises(SystemExit, match="no rival has 'NWHC' in its name: 'eager NCHW, own LRN'"):
         compare.main([*options, "--rival", "NWHC"])
 
 
-def test_the_torch_dream_is_the_dream_of_the_engine(script, gradient_file, tmp_path):
-    from graphs import seeded
-
-    from engine import Settings, dream, load_model
-
-    torch_dream = script("torch_dream")
+def test_the_torch_dream_is_the_dream_of_the_engine(gradient_file):
     rgb = np.random.default_rng(0).uniform(0, 255, (33, 40, 3)).astype(np.float32)
     words = ["-", "-o", "-", "--weights", "-", "--iterations", "2", "--octaves", "2", "--seed", "5"]
     options = torch_dream.options().parse_args(words)
@@ -133,7 +126,7 @@ def test_the_torch_dream_is_the_dream_of_the_engine(script, gradient_file, tmp_p
     assert np.abs(ours - theirs).max() < 0.01
 
 
-def test_pictures_that_differ_are_refused(compare, tmp_path):
+def test_pictures_that_differ_are_refused(tmp_path):
     for name, level in ((compare.OURS, 100), ("near", 100), ("far", 101)):
         Image.new("RGB", (4, 4), (level, level, level)).save(tmp_path / f"{name}.png")
     found = compare.picture_differences(tmp_path, [compare.OURS, "near"])
@@ -142,8 +135,7 @@ def test_pictures_that_differ_are_refused(compare, tmp_path):
         compare.picture_differences(tmp_path, [compare.OURS, "far"])
 
 
-def test_interleaved_samples_and_their_ratio(script):
-    measuring = script("measuring")
+def test_interleaved_samples_and_their_ratio():
     calls = []
     steps = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
     samples = measuring.interleave(steps, 0, 3)
@@ -154,10 +146,7 @@ def test_interleaved_samples_and_their_ratio(script):
     assert over.low <= 0.5 <= over.high
 
 
-def test_a_process_is_timed_and_weighed(script):
-    import sys
-
-    measuring = script("measuring")
+def test_a_process_is_timed_and_weighed():
     small = measuring.run_process([sys.executable, "-I", "-S", "-c", "pass"])
     large = measuring.run_process([sys.executable, "-I", "-S", "-c", "x = b'1' * 100_000_000"])
     assert 0 < small.seconds < 30

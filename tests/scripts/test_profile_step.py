@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scripts import profile_step
+
 from .conftest import LAYER
-
-
-@pytest.fixture
-def profile_step(script):
-    return script("profile_step")
 
 
 @pytest.mark.parametrize(
@@ -37,11 +34,11 @@ def profile_step(script):
         ),
     ],
 )
-def test_kinds_and_operations(profile_step, operator, inputs, output, kind, flop):
+def test_kinds_and_operations(operator, inputs, output, kind, flop):
     assert profile_step.classify(operator, inputs, [output]) == (kind, flop)
 
 
-def test_the_first_run_of_a_node_is_left_out(profile_step):
+def test_the_first_run_of_a_node_is_left_out():
     arguments = {
         "node_index": "3",
         "op_name": "Mul",
@@ -61,7 +58,7 @@ def test_the_first_run_of_a_node_is_left_out(profile_step):
     assert (kernel.kind, kernel.moved) == ("Mul", 36)
 
 
-def test_a_profile_in_80_columns(profile_step, gradient_file, capsys, monkeypatch):
+def test_a_profile_in_80_columns(gradient_file, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     profile_step.main([str(gradient_file), "--size", "40x33", "--steps", "2", "--threads", "1"])
     text = capsys.readouterr().out
@@ -72,6 +69,6 @@ def test_a_profile_in_80_columns(profile_step, gradient_file, capsys, monkeypatc
     assert "100.0%" in text
 
 
-def test_a_file_that_is_none_is_refused(profile_step, tmp_path):
+def test_a_file_that_is_none_is_refused(tmp_path):
     with pytest.raises(SystemExit, match="there is no such model file"):
         profile_step.main([str(tmp_path / "none.onnx")])
