@@ -41,7 +41,8 @@ def parse_term(text: str, architecture: Architecture) -> Term:
     layer = architecture.layer_aliases.get(name, name)
     if layer not in shapes:
         known = [*shapes, *architecture.layer_aliases]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        near = [layer for layer in (f"{name}/output",) if layer in shapes]
+        near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
         raise ExportError(f"{architecture.name} has no layer '{name}': {hint}")
     channel = None
