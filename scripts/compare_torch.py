@@ -197,7 +197,7 @@ def best_ratios(samples: Samples) -> dict[str, dict[str, Any]]:
     """Ours over the fastest of each group of rivals."""
     theirs = [name for name in samples if name != OURS]
     groups = {
-        "eager, own LRN": [n for n in theirs if n.startswith("eager") and "banded" not in n],
+        "eager, own LRN": [n for n in theirs if n.startswith("eager") and "own" in n],
         "eager": [n for n in theirs if n.startswith("eager")],
         "compile": [n for n in theirs if n.startswith("compile")],
         "any": theirs,

@@ -135,7 +135,7 @@ def show(kinds: Sequence[Kind], console: Console) -> None:
         made.add_row(
             kind.name,
             str(kind.kernels),
-            f"{kind.seconds * 1e3:.2f}",
+            f"{kind.seconds * 1e3:.1f}",
             f"{kind.seconds / total:.1%}",
             f"{kind.flop / 1e9:.2f}" if kind.flop else "",
             f"{kind.flop / 1e9 / seconds:.0f}" if kind.flop else "",
