@@ -431,11 +431,11 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
     rounds = len(result["results"][OURS]["samples_s"])
     console.print(
         f"\n[bold]Whole commands[/], {SKY.name}, process start to PNG, {rounds} rounds; MB: "
-        f"peak memory with 2 steps on 1024x1024; levels: mean difference from our picture after "
-        f"{result['agreeing_steps']} step in each octave"
+        f"peak memory with 2 steps on 1024x1024; diff: mean difference from our picture after "
+        f"{result['agreeing_steps']} step in each octave (levels of 255)"
     )
-    right = ("s", "ours/it", "MB", "levels")
-    made = table("command", "s", "10-90%", "ours/it", "95%", "MB", "levels", numbers=right)
+    right = ("s", "ours/it", "MB", "diff")
+    made = table("command", "s", "10-90%", "ours/it", "95%", "MB", "diff", numbers=right)
     for name, row in result["results"].items():
         memory = result["peak_bytes_1024"].get(name)
         difference = result["mean_difference_levels"].get(name)
@@ -443,7 +443,7 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
             name,
             *time_cells(row, "{:.2f}".format),
             "" if memory is None else f"{memory / 1e6:.0f}",
-            "" if difference is None else f"{difference:.3f}",
+            "" if difference is None else f"{difference:.2f}",
         )
     console.print(made)
     over = result["memory_over"]
