@@ -21,6 +21,7 @@ from models.builtin import WEIGHTS_FILE, shipped_model
 from scripts.ship_models import LAYERS
 
 ROOT = Path(__file__).parent.parent
+WIDEST = 1050  # pixels: wider than a README is shown
 GALLERY = ROOT / "docs" / "gallery"
 PHOTOGRAPH = ROOT / "examples" / "cat.jpg"
 SKY = ROOT / "examples" / "sky-182x158.png"
@@ -66,7 +67,8 @@ def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
 
 
 def write(name: str, picture: Image.Image) -> None:
-    picture.save(GALLERY / name, quality=82)
+    picture.thumbnail((WIDEST, picture.height))
+    picture.save(GALLERY / name, quality=72)
 
 
 def main() -> None:
@@ -78,7 +80,7 @@ def main() -> None:
     write("layers.jpg", sheet([("the photograph", photograph), *layers], columns=3))
     with tempfile.TemporaryDirectory() as folder:
         channels = [
-            (f"{CHANNEL_LAYER}:{channel}", dream_of_channel(channel, Path(folder)))
+            (f"channel {channel}", dream_of_channel(channel, Path(folder)))
             for channel in track(CHANNELS, "single channels")
         ]
     write("channels.jpg", sheet(channels, columns=5))
