@@ -45,6 +45,11 @@ NEVER = ("Pad", "Where", "ScatterElements", "ScatterND", "GatherElements", "Conv
 MEGABYTES = 147.3  # written by all kernels for one gradient at SIZE
 
 
+CPU_FLAGS = Path("/proc/cpuinfo")
+# ONNX Runtime's blocks are 16 channels wide there, and 24 channels do not fill them.
+WIDE_BLOCKS = CPU_FLAGS.exists() and "avx512f" in CPU_FLAGS.read_text()
+
+
 @pytest.fixture(scope="module")
 def model() -> ir.Model:
     return exported("bvlc", (LAYER,), "cpu")
@@ -80,6 +85,7 @@ def test_exported_nodes(model):
     assert_within(found, EXPORTED_BOUNDS)
 
 
+@pytest.mark.skipif(WIDE_BLOCKS, reason="bounds are counted with the 8-channel blocks of AVX2")
 def test_optimised_nodes(optimised):
     assert_within(optimised, OPTIMISED_BOUNDS)
 
@@ -89,6 +95,7 @@ def test_slow_kernels_are_avoided(optimised, kind):
     assert optimised[kind] == 0
 
 
+@pytest.mark.skipif(WIDE_BLOCKS, reason="bounds are counted with the 8-channel blocks of AVX2")
 def test_bytes_written(model, optimised, tmp_path):
     """By every kernel of one run, as ONNX Runtime's own profile has it."""
     running = session(
