@@ -22,6 +22,11 @@ def operands(node: ir.Node) -> list[ir.Value]:
     return values  # type: ignore[return-value]
 
 
+def channels_of(x: ir.Value) -> int:
+    assert x.shape is not None
+    return int(x.shape[1])  # type: ignore[arg-type]
+
+
 class Emitter(ir.tape.Tape):
     """`emit.Relu(x)` appends a node and returns its value; constants are made once each."""
 

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from export.googlenet import INCEPTION_WIDTHS, relu_name
 from training.backgrounds import crops
+from training.fold import write
 from training.model import CLASSIFIER, from_folded, network_input
 
 PICTURES, SIDE = 64, 160
@@ -99,9 +100,7 @@ def main() -> None:
     error = float((after - before).abs().max() / before.abs().max())
     if not error < 1e-3:
         raise SystemExit(f"the logits changed by {error:.2g}; nothing written")
-    partial = options.output.with_suffix(".tmp")
-    save_file(result, partial, metadata)
-    partial.rename(options.output)
+    write(result, options.output, metadata)
     print(f"{options.output}: every channel at strength 1, logits within {error:.1g}")
 
 

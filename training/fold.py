@@ -28,6 +28,13 @@ def difference(model: Classifier, folded: Classifier, side: int = 96) -> float:
     return gap.item()
 
 
+def write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all."""
+    partial = path.with_suffix(".tmp")
+    save_file(tensors, partial, metadata)
+    partial.rename(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
@@ -46,9 +53,7 @@ def main() -> None:
         "seed": str(saved["seed"]),
         "input": "BGR 0..255 minus [104, 116, 122]",
     }
-    partial = options.output.with_suffix(".tmp")
-    save_file(tensors, partial, metadata)
-    partial.rename(options.output)
+    write(tensors, options.output, metadata)
     print(f"{options.output}: {len(tensors)} tensors, relative difference {error:.1g}")
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from export.composites import pool_windows
-from export.emit import Emitter, operands
+from export.emit import Emitter, channels_of, operands
 from export.expansions import portable
 from export.passes.rewrite import never_negative
 from export.windows import Window, pool
@@ -73,11 +73,6 @@ def above(emit: Emitter, y: ir.Value, minus_neighbour: ir.Value) -> ir.Value:
 def along(window: Window, weights: list[float]) -> list[list[float]]:
     """A kernel along the window's axis."""
     return [[w] for w in weights] if window.axis == 2 else [weights]
-
-
-def channels_of(x: ir.Value) -> int:
-    assert x.shape is not None
-    return int(x.shape[1])  # type: ignore[arg-type]
 
 
 def route(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from export.composites import is_composite, max_pool_grad, pool_windows, positive_mask
-from export.emit import Emitter, operands
+from export.emit import Emitter, channels_of, operands
 from export.passes.rewrite import constant, factors, replace
 from export.windows import pool
 
@@ -59,16 +59,11 @@ def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
             continue
         before = 0
         for part in operands(consumer):
-            channels = _channels(part)
+            channels = channels_of(part)
             if part is branch and [before, before + channels] == [int(starts[0]), int(ends[0])]:
                 return consumer.outputs[0]
             before += channels
     return None
-
-
-def _channels(value: ir.Value) -> int:
-    assert value.shape is not None
-    return int(value.shape[1])  # type: ignore[arg-type]
 
 
 def mask_before_pool(model: ir.Model) -> int:
