@@ -21,10 +21,10 @@ from training import backgrounds, emoji, textures
 
 SIDE = 96  # pixels of a sprite or background in the pools
 EMOJI_CLASSES = 880
-RENDERINGS = {"train": 40, "held_out": 8}  # per texture class
+RENDERINGS = {"train": 80, "held_out": 8}  # per texture class
 BACKGROUNDS = {"train": 4000, "held_out": 800}
 MASKS = 400
-TEXTURE_WEIGHT = 1.8  # how often a texture class is drawn, beside 1 for a usual emoji
+TEXTURE_WEIGHT = 3.5  # how often a texture class is drawn, beside 1 for a usual emoji
 FULL = 0.6  # strength of the distortions that training ends with and accuracy is measured at
 SPLIT_SEED = {"train": 1, "held_out": 2}
 
@@ -95,7 +95,8 @@ def _mask(rng: np.random.Generator) -> Tensor:
 
 def load_pools(split: str, seed: int, folder: Path) -> Pools:
     """`build_pools`, kept in a file between runs."""
-    key = [seed, SIDE, EMOJI_CLASSES, RENDERINGS[split], BACKGROUNDS[split], len(textures.CLASSES)]
+    counts = [EMOJI_CLASSES, RENDERINGS[split], BACKGROUNDS[split], len(textures.CLASSES)]
+    key = [seed, SIDE, *counts, TEXTURE_WEIGHT]
     path = folder / f"pools-{split}.pt"
     if path.exists():
         stored = torch.load(path, weights_only=True)
