@@ -13,8 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
 VERSION: Literal[1] = 1
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Bytes = Annotated[int, Field(ge=0)]
+# Far beyond what can be measured, so that sums, ratios and drawings of what is valid stay finite.
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0, le=10**18)]
+Rate = Annotated[float, Field(gt=0, le=1e21, allow_inf_nan=False)]  # a second
+Count = Annotated[float, Field(gt=0, le=1e21, allow_inf_nan=False)]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -153,16 +156,16 @@ class Limit(Record):
     """What the hardware could do: measured by a large matrix product and a large copy."""
 
     contender: str
-    flops: Annotated[float, Field(gt=0)]  # a second
-    bytes_per_second: Annotated[float, Field(gt=0)] | None
+    flops: Rate
+    bytes_per_second: Rate | None
 
 
 class Work(Record):
     """What one step asks for, counted from the graph."""
 
     size: Size
-    flop: Annotated[float, Field(gt=0)]
-    bytes: Annotated[float, Field(gt=0)] | None  # read and written by all kernels
+    flop: Count
+    bytes: Count | None  # read and written by all kernels
 
 
 class Image(Record):
