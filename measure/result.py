@@ -15,6 +15,7 @@ VERSION: Literal[1] = 1
 
 # Far beyond what can be measured, so that sums, ratios and drawings of what is valid stay finite.
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Measured = Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]  # as seconds
 Bytes = Annotated[int, Field(ge=0, le=10**18)]
 Rate = Annotated[float, Field(gt=0, le=1e21, allow_inf_nan=False)]  # a second
 Count = Annotated[float, Field(gt=0, le=1e21, allow_inf_nan=False)]
@@ -103,7 +104,7 @@ class Contender(Record):
 class Sample(Record):
     """One measured dream or step."""
 
-    seconds: Seconds
+    seconds: Measured
     parts: dict[str, Seconds]  # cold: "start", "import", "session", "first steps", "steps", "write"
     peak_memory: Bytes | None  # cold: largest resident size of the process
     device_memory: Bytes | None
