@@ -13,8 +13,9 @@ Needs numpy, pillow and onnxruntime; neither PyTorch nor onnx.
 from engine.backends import BACKENDS, Backend, find_backend
 from engine.deepdream import Dream, Progress, Settings, dream
 from engine.errors import DreamError
+from engine.gradient_file import ModelInfo
 from engine.image import Picture, read_metadata, read_picture, write_picture
-from engine.model import Model, ModelInfo, load_model
+from engine.model import Model, load_model
 
 __all__ = [
     "BACKENDS",

@@ -1,21 +1,20 @@
 """Backends: the execution providers that a dream can run on, and why one cannot.
 
 ONNX Runtime falls back to the CPU without a word when a provider's libraries are missing, so a
-backend is asked for one by one and never believed before a session has said where it is.
+backend is asked for one by one and never believed before a session has said where its nodes are.
+A backend is one entry in `BACKENDS`; docs/backends.md tells what was verified on each.
 """
 
 from __future__ import annotations
 
-import ctypes
 import difflib
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import onnxruntime
 
 from engine.errors import DreamError
+from engine.libraries import why_not_cuda, why_not_tensorrt
 
 # ONNX Runtime prints its own lines when a provider fails to load; ours say what to do about it.
 FATAL_ONLY = 4
@@ -23,73 +22,133 @@ FATAL_ONLY = 4
 
 @dataclass(frozen=True)
 class Backend:
-    """`why_not()` is None when the provider's libraries load, else the reason and the remedy."""
+    """An execution provider and how it is used.
+
+    `why_not()` is None when the provider is there and its libraries load, else the reason and the
+    remedy in one line.
+    """
 
     name: str
     provider: str
     target: str  # the graph target that its models should be exported for
     why_not: Callable[[], str | None]
-    provider_options: dict[str, str] = field(default_factory=dict)
+    memory: str  # where its pictures lie, as `OrtValue` names devices
+    fixed_sizes: bool  # a session for each size of picture, rather than one for all
+    in_auto: bool = True
+    provider_options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uses_tf32(self) -> bool:
+        """CUDA rounds the factors of float32 products to 10 bits unless told not to."""
+        return self.memory == "cuda" and self.provider_options.get("use_tf32") != "0"
 
 
-def _cpu_is_always_there() -> str | None:
-    return None
+def _needs(provider: str, install: str) -> Callable[[], str | None]:
+    def why_not() -> str | None:
+        if provider in onnxruntime.get_available_providers():
+            return None
+        return f"this onnxruntime was built without {provider}; {install}"
 
-
-def _why_not_cuda() -> str | None:
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return (
-            "this onnxruntime was built without CUDA; "
-            "pip uninstall onnxruntime, then pip install 'ort-deepdream[cuda]'"
-        )
-    driver = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    if error := _load_error(driver):
-        return f"no NVIDIA driver was found ({error}); install one, or use --backend cpu"
-    # The CUDA and cuDNN wheels, where installed, are on no library path: this loads them.
-    onnxruntime.preload_dlls()
-    suffix = ".dll" if sys.platform == "win32" else ".so"
-    prefix = "" if sys.platform == "win32" else "lib"
-    folder = Path(onnxruntime.__file__).parent / "capi"
-    # The provider takes its own symbols from the `shared` library, which must be global by then.
-    shared = folder / f"{prefix}onnxruntime_providers_shared{suffix}"
-    provider = folder / f"{prefix}onnxruntime_providers_cuda{suffix}"
-    if error := _load_error(str(shared)) or _load_error(str(provider)):
-        return f"CUDA's libraries do not load ({error}); pip install 'ort-deepdream[cuda]'"
-    return None
-
-
-def _load_error(library: str) -> str | None:
-    try:
-        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
-    except OSError as error:
-        return str(error)
-    return None
+    return why_not
 
 
 BACKENDS = {
     backend.name: backend
     for backend in (  # best first: the order in which `auto` tries them
-        Backend("cuda", "CUDAExecutionProvider", "portable", _why_not_cuda),
-        Backend("cpu", "CPUExecutionProvider", "cpu", _cpu_is_always_there),
+        Backend(
+            "cuda",
+            "CUDAExecutionProvider",
+            "portable",
+            why_not_cuda,
+            memory="cuda",
+            # cuDNN's choice of algorithms belongs to a shape: a session that alternates between
+            # shapes was reported to search again each time.
+            fixed_sizes=True,
+            provider_options={
+                # EXHAUSTIVE, the default, times every algorithm for every convolution of every
+                # octave before the first step; a dream has only ten steps in each.
+                "cudnn_conv_algo_search": "HEURISTIC",
+            },
+        ),
+        Backend(
+            "tensorrt",
+            "TensorrtExecutionProvider",
+            "portable",
+            why_not_tensorrt,
+            memory="cuda",
+            fixed_sizes=True,  # an engine is built for a range of shapes, best for one
+            in_auto=False,  # building its engines can take minutes
+        ),
+        Backend(
+            "webgpu",
+            "WebGpuExecutionProvider",
+            "portable",
+            _needs(
+                "WebGpuExecutionProvider",
+                "in an environment of its own, pip install onnxruntime-webgpu",
+            ),
+            memory="gpu",
+            fixed_sizes=True,
+            in_auto=False,  # its device may be a processor that plays a GPU, a hundred times slower
+        ),
+        Backend(
+            "openvino",
+            "OpenVINOExecutionProvider",
+            "portable",
+            _needs(
+                "OpenVINOExecutionProvider",
+                "in an environment of its own, pip install onnxruntime-openvino",
+            ),
+            memory="cpu",
+            fixed_sizes=True,  # it compiles for a shape
+            in_auto=False,  # its device may be the CPU
+            provider_options={
+                "device_type": "CPU",  # GPU and NPU by --provider-option
+            },
+        ),
+        Backend(
+            "cpu",
+            "CPUExecutionProvider",
+            "cpu",
+            lambda: None,
+            memory="cpu",
+            # A session costs as much as ten steps at 182x158, and one for all sizes is as quick.
+            fixed_sizes=False,
+        ),
     )
 }
 
 
-def find_backend(name: str) -> Backend:
-    """The usable backend called `name`; for `auto`, the best usable one.
+def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend:
+    """The usable backend called `name`, with `options` added to its provider options.
 
-    Raises DreamError when there is none of that name, or it cannot be used here.
+    `auto` is the best usable one; a name that ends in ExecutionProvider is that provider of ONNX
+    Runtime's. Raises DreamError when there is none of that name, or it cannot be used here.
     """
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
-    if name == "auto":
-        return next(backend for backend in BACKENDS.values() if backend.why_not() is None)
-    if name not in BACKENDS:
-        near = difflib.get_close_matches(name, ["auto", *BACKENDS], n=1)
-        known = ", ".join(["auto", *BACKENDS])
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {known}"
-        raise DreamError(f"there is no backend '{name}': {hint}")
-    backend = BACKENDS[name]
+    backend = _best() if name == "auto" else _named(name)
     reason = backend.why_not()
     if reason is not None:
-        raise DreamError(f"backend {name} cannot be used here: {reason}")
-    return backend
+        raise DreamError(f"backend {backend.name} cannot be used here: {reason}")
+    return replace(backend, provider_options={**backend.provider_options, **(options or {})})
+
+
+def _best() -> Backend:
+    return next(b for b in BACKENDS.values() if b.in_auto and b.why_not() is None)
+
+
+def _named(name: str) -> Backend:
+    if name in BACKENDS:
+        return BACKENDS[name]
+    if name.endswith("ExecutionProvider"):
+        return Backend(
+            name,
+            name,
+            "portable",
+            _needs(name, "`dream backends` lists what is usable"),
+            memory="cpu",
+            fixed_sizes=True,
+        )
+    near = difflib.get_close_matches(name, ["auto", *BACKENDS], n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose one of auto, {', '.join(BACKENDS)}"
+    raise DreamError(f"there is no backend '{name}': {hint}")

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.ascent import Ascent
 from engine.errors import DreamError
 from engine.model import Array, Model
 from engine.octaves import octave_sizes, resize
 
-NO_GRADIENT = 1e-30  # a smaller mean is rounding, and dividing by it overflows
+NO_GRADIENT = 1e-30  # a smaller mean is rounding; the graph of a step lets it change nothing
 MOST_OCTAVES = 1000  # each is a little smaller than the last, so there cannot be more
 MOST_JITTER = 100_000  # pixels: more than any picture is wide, and not too much for numpy
 
@@ -98,17 +99,16 @@ def dream(
             f"choose an earlier layer or a larger picture"
         )
     sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.info.stride)
-    ascent = _Ascent(model, settings, on_step, sizes)
+    climb = _Climb(model, settings, on_step, sizes)
     bases = _cascade(base, sizes)
     detail = np.zeros_like(bases[0])
     finished: list[Array] = []
     for octave in bases:
         detail = resize(detail, *octave.shape[2:])
-        image = octave + detail
-        ascent.climb(image)
-        if keep_octaves or ascent.stopped:
+        image = climb.octave(octave + detail)
+        if keep_octaves or climb.stopped:
             finished.append(model.deprocess(image))
-        if ascent.stopped:
+        if climb.stopped:
             # What was dreamt so far belongs on the whole picture, not on a small octave of it.
             image = base + resize(image - octave, height, width)
             break
@@ -117,11 +117,11 @@ def dream(
     return Dream(
         rgb=model.deprocess(np.clip(image, low, high)),
         settings=settings,
-        objectives=tuple(tuple(values) for values in ascent.objectives),
+        objectives=tuple(tuple(values) for values in climb.objectives),
         sizes=tuple(sizes),
         octaves=tuple(finished) if keep_octaves else (),
-        idle_steps=ascent.idle_steps,
-        stopped=ascent.stopped,
+        idle_steps=climb.idle_steps,
+        stopped=climb.stopped,
     )
 
 
@@ -133,8 +133,8 @@ def _cascade(image: Array, sizes: list[tuple[int, int]]) -> list[Array]:
     return octaves[::-1]
 
 
-class _Ascent:
-    """Gradient ascent, one octave after the other."""
+class _Climb:
+    """The iterations of a dream, one octave after the other."""
 
     def __init__(
         self, model: Model, settings: Settings, on_step: OnStep | None, sizes: list[tuple[int, int]]
@@ -143,9 +143,8 @@ class _Ascent:
         self.settings = settings
         self.on_step = on_step
         self.random = np.random.default_rng(settings.seed)
-        self.low, self.high = model.limits()
         # `step` is in levels of the picture; the network's units may be others.
-        self.step = settings.step * float(model.info.scale.mean())
+        self.length = settings.step * float(model.info.scale.mean())
         self.octaves = len(sizes)
         self.total_work = settings.iterations * sum(h * w for h, w in sizes)
         self.work = 0
@@ -153,32 +152,26 @@ class _Ascent:
         self.idle_steps = 0
         self.stopped = False
 
-    def climb(self, image: Array) -> None:
-        """Change `image` [1, 3, H, W] by every iteration of one octave."""
+    def octave(self, image: Array) -> Array:
+        """`image` [1, 3, H, W] after every iteration of one octave."""
+        height, width = image.shape[2:]
+        iterations, jitter = self.settings.iterations, self.settings.jitter
+        # Each step leaves the picture where the next one wants it; the last one leaves it there.
+        shifts = [
+            (int(down), int(across))
+            for across, down in self.random.integers(-jitter, jitter + 1, (iterations, 2))
+        ]
+        ascent = Ascent(self.model, height, width)
+        ascent.put(image, *shifts[0])
         self.objectives.append([])
-        shifted = np.empty_like(image)
-        for iteration in range(1, self.settings.iterations + 1):
-            objective = self.ascend(image, shifted)
+        for iteration, shift in enumerate([*shifts[1:], shifts[-1]], 1):
+            objective, mean = ascent.step(self.length, *shift)
+            self.idle_steps += not NO_GRADIENT < mean < math.inf  # so that NaN counts
             self.objectives[-1].append(objective)
-            if self.tell(iteration, image.shape[2], image.shape[3], objective) is False:
+            if self.tell(iteration, height, width, objective) is False:
                 self.stopped = True
-                return
-
-    def ascend(self, image: Array, shifted: Array) -> float:
-        """One iteration, in place; `shifted` is a buffer of the same shape."""
-        jitter = self.settings.jitter
-        across, down = (int(shift) for shift in self.random.integers(-jitter, jitter + 1, 2))
-        roll_into(shifted, image, down, across)
-        objective, gradient = self.model.gradient(shifted)
-        mean = float(np.abs(gradient).mean())
-        if mean > NO_GRADIENT and math.isfinite(mean):
-            gradient *= np.float32(self.step / mean)
-            shifted += gradient
-            np.clip(shifted, self.low, self.high, out=shifted)
-        else:
-            self.idle_steps += 1
-        roll_into(image, shifted, -down, -across)
-        return objective
+                break
+        return ascent.take()
 
     def tell(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
         self.work += height * width
@@ -196,13 +189,3 @@ class _Ascent:
                 fraction=self.work / self.total_work,
             )
         )
-
-
-def roll_into(target: Array, source: Array, down: int, across: int) -> None:
-    """`target[...] = np.roll(source, (down, across), axis=(-2, -1))`, without new memory."""
-    height, width = source.shape[-2:]
-    down, across = down % height, across % width
-    target[..., down:, across:] = source[..., : height - down, : width - across]
-    target[..., down:, :across] = source[..., : height - down, width - across :]
-    target[..., :down, across:] = source[..., height - down :, : width - across]
-    target[..., :down, :across] = source[..., height - down :, width - across :]

@@ -1,0 +1,114 @@
+"""A session of ONNX Runtime for a whole step, which is where it was asked to be.
+
+The graph of a step is the gradient file's with a fragment of engine/graphs appended
+(export/ascent.py says how and why).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+import onnxruntime
+
+from engine.backends import FATAL_ONLY, Backend
+from engine.errors import DreamError
+from engine.gradient_file import GradientFile
+
+Size = tuple[int, int]  # (height, width)
+
+STEP_INPUTS = {"image", "length", "low", "high", "rows", "columns"}
+STEP_OUTPUTS = {"objective", "gradient", "mean", "next"}
+
+
+@dataclass(frozen=True)
+class Session:
+    """`placement` counts the graph's nodes by the provider that they were assigned to."""
+
+    run: onnxruntime.InferenceSession
+    placement: Mapping[str, int]
+
+
+def make_session(
+    file: GradientFile,
+    backend: Backend,
+    threads: int | None = None,
+    size: Size | None = None,
+    allow_cpu_nodes: bool = False,
+) -> Session:
+    """A session for pictures of `size`, or of any size.
+
+    Raises DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
+    (on the CPU: unless `allow_cpu_nodes`).
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    # A memory pattern keeps a block for a whole run beside the arena's own: twice the memory
+    # (2170 against 1170 MB at 1024x1024), and no faster.
+    options.enable_mem_pattern = False
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    for name, extent in zip(("height", "width"), size or (), strict=False):
+        options.add_free_dimension_override_by_name(name, extent)
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(file.path.parent.resolve())
+    )
+    fragment = files("engine").joinpath(f"graphs/ascent.{backend.target}.pb").read_bytes()
+    try:
+        session = onnxruntime.InferenceSession(
+            file.content + fragment,
+            options,
+            providers=[(backend.provider, dict(backend.provider_options))],
+            enable_fallback=False,  # to the CPU, with a message of its own
+        )
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        reason = " ".join(str(error).split())[:200]
+        raise DreamError(
+            f"{file.path}: ONNX Runtime cannot load this file on {backend.name} ({reason}); "
+            "export it again"
+        ) from error
+    _check_provider(session, backend)
+    _check_values(session, file)
+    return Session(session, _check_placement(session, backend, allow_cpu_nodes))
+
+
+def _check_provider(session: onnxruntime.InferenceSession, backend: Backend) -> None:
+    found = session.get_providers()[0]
+    if found != backend.provider:
+        raise DreamError(
+            f"backend {backend.name} was asked for, but ONNX Runtime gave {found}; "
+            f"check the driver's version, or use --backend cpu"
+        )
+
+
+def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> None:
+    inputs = {value.name for value in session.get_inputs()}
+    outputs = {value.name for value in session.get_outputs()}
+    if inputs != STEP_INPUTS or outputs != STEP_OUTPUTS:
+        raise DreamError(
+            f"{file.path}: takes {', '.join(sorted(inputs - STEP_INPUTS | {'image'}))} and gives "
+            f"{', '.join(sorted(outputs - {'mean', 'next'}))}, not image and objective, gradient; "
+            f"export it again"
+        )
+
+
+def _check_placement(
+    session: onnxruntime.InferenceSession, backend: Backend, allow_cpu_nodes: bool
+) -> dict[str, int]:
+    placement: Counter[str] = Counter()
+    elsewhere = []
+    for part in session.get_provider_graph_assignment_info():
+        nodes = part.get_nodes()
+        placement[part.ep_name] += len(nodes)
+        if part.ep_name != backend.provider:
+            elsewhere += [f"{node.op_type} {node.name} on {part.ep_name}" for node in nodes]
+    if elsewhere and not allow_cpu_nodes:
+        more = f" and {len(elsewhere) - 3} more" if len(elsewhere) > 3 else ""
+        raise DreamError(
+            f"backend {backend.name} left nodes of the step elsewhere: "
+            f"{', '.join(elsewhere[:3])}{more}; --allow-cpu-nodes takes that, and slower"
+        )
+    return dict(placement)

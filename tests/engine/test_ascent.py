@@ -1,0 +1,159 @@
+"""Steps that leave the picture on the device, against numpy; the fragment that makes them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from gradient_files import MATRIX, write_gradient_file
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from engine import Model, load_model
+from engine.ascent import Ascent, roll_into, rolled_indices
+from export.ascent import ENDS, ascent_model
+from scripts.write_ascent import GRAPHS, contents
+
+Array = NDArray[np.float32]
+SHIFTS = st.integers(-200, 200)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
+    return load_model(write_gradient_file(path), "cpu", threads=1)
+
+
+def image(height: int, width: int, scale: float = 60.0) -> Array:
+    random = np.random.default_rng([height, width])
+    return random.normal(0, scale, (1, 3, height, width)).astype(np.float32)
+
+
+def ascended(model: Model, picture: Array, length: float) -> Array:
+    """One step in float64."""
+    gradient = np.einsum("kc,kd,ndhw->nchw", MATRIX, MATRIX, picture.astype(np.float64))
+    low, high = model.limits()
+    return np.clip(picture + length / np.abs(gradient).mean() * gradient, low, high)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (8, 1), (29, 37)])
+def test_steps_are_numpys(model, shape):
+    expected = image(*shape).astype(np.float64)
+    ascent = Ascent(model, *shape)
+    ascent.put(image(*shape), 3, -5)
+    for shift in ((11, 2), (0, 0), (-40, 4), (5, 5)):
+        objective, mean = ascent.step(1.5, *shift)
+        gradient = np.einsum("kc,kd,ndhw->nchw", MATRIX, MATRIX, expected)
+        assert mean == pytest.approx(np.abs(gradient).mean(), rel=1e-5)
+        assert objective == pytest.approx(0.5 * (gradient * expected).sum(), rel=1e-4)
+        expected = ascended(model, expected, 1.5)
+        np.testing.assert_allclose(ascent.take(), expected, atol=1e-3)
+
+
+def test_one_ascent_serves_many_pictures(model):
+    ascent = Ascent(model, 9, 11)
+    for scale in (1.0, 30.0, 5.0):
+        picture = image(9, 11, scale)
+        ascent.put(picture)
+        ascent.step(2.0, 4, 4)
+        np.testing.assert_allclose(ascent.take(), ascended(model, picture, 2.0), atol=1e-3)
+
+
+def test_the_callers_picture_is_not_changed(model):
+    picture = image(9, 11)
+    before = picture.copy()
+    ascent = Ascent(model, 9, 11)
+    ascent.put(picture)
+    for _ in range(3):
+        ascent.step(20.0)
+    assert (picture == before).all()
+
+
+def test_buffers_are_reused(model):
+    """After the first step, two buffers take turns."""
+    ascent = Ascent(model, 9, 11)
+    ascent.put(image(9, 11))
+    seen = []
+    for _ in range(6):
+        ascent.step(1.0)
+        seen.append(ascent.picture.data_ptr())
+    assert len(set(seen)) == 2
+    assert seen[0] == seen[2] == seen[4] != seen[1] == seen[3] == seen[5]
+
+
+@pytest.mark.parametrize("factor", [0.0, math.nan, math.inf, 1e-37])
+def test_a_useless_gradient_changes_nothing(tmp_path, factor):
+    useless = load_model(write_gradient_file(tmp_path / "tiny.onnx", factor=factor), "cpu")
+    picture = image(9, 11, 1.0)
+    ascent = Ascent(useless, 9, 11)
+    ascent.put(picture, 1, 2)
+    ascent.step(1.5, 3, 4)
+    assert (ascent.take() == picture).all()
+
+
+@pytest.mark.parametrize("target", ENDS)
+@given(st.integers(1, 9), st.integers(1, 9), SHIFTS, SHIFTS)
+def test_every_targets_fragment_is_numpys_step(target, height, width, down, across):
+    session = onnxruntime.InferenceSession(ascent_model(target).SerializeToString())
+    picture, gradient = image(height, width), image(height, width, 0.1)[..., ::-1]
+    low = np.full((1, 3, 1, 1), -50, np.float32)
+    high = np.array([40, 50, 60], np.float32).reshape(1, 3, 1, 1)
+    mean, following = session.run(
+        ["mean", "next"],
+        {
+            "image": picture,
+            "gradient": gradient,
+            "length": np.array(1.5, np.float32),
+            "low": low,
+            "high": high,
+            "rows": rolled_indices(height, down),
+            "columns": rolled_indices(width, across),
+        },
+    )
+    assert mean == pytest.approx(np.abs(gradient).mean(), rel=1e-5)
+    expected = np.clip(picture + 1.5 / np.abs(gradient).mean() * gradient, low, high)
+    np.testing.assert_allclose(following, np.roll(expected, (down, across), (2, 3)), atol=1e-3)
+
+
+def test_the_committed_fragments_are_todays():
+    assert {path.name: path.read_bytes() for path in GRAPHS.iterdir()} == contents()
+
+
+def test_a_fragment_makes_a_valid_model_of_a_gradient_file(tmp_path):
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+    for target in ENDS:
+        whole = path.read_bytes() + (GRAPHS / f"ascent.{target}.pb").read_bytes()
+        onnx.checker.check_model(onnx.load_from_string(whole), full_check=True)
+
+
+def test_the_shipped_files_have_no_name_of_the_fragments():
+    fragment = ascent_model("portable").graph
+    names = {name for node in fragment.node for name in node.output} - {"mean", "next"}
+    assert all(name.startswith("ascent/") for name in names)
+    for path in (Path(__file__).parents[2] / "models" / "builtin").glob("*.onnx"):
+        graph = onnx.load(path, load_external_data=False).graph
+        taken = {name for node in graph.node for name in node.output}
+        taken |= {value.name for value in graph.initializer}
+        assert not taken & {value.name for value in (*fragment.input, *fragment.output)} - {
+            "image",
+            "gradient",
+        }
+
+
+@given(st.integers(1, 9), SHIFTS)
+def test_rolled_indices_are_numpys_roll(count, shift):
+    values = np.arange(count)
+    assert (values[rolled_indices(count, shift)] == np.roll(values, shift)).all()
+
+
+@given(st.integers(1, 9), st.integers(1, 9), SHIFTS, SHIFTS)
+def test_roll_into_is_numpys_roll(height, width, down, across):
+    source = np.arange(2 * height * width, dtype=np.float32).reshape(1, 2, height, width)
+    target = np.full_like(source, np.nan)
+    roll_into(target, source, down, across)
+    assert (target == np.roll(source, (down, across), (-2, -1))).all()
