@@ -1,1 +1,1 @@
-"""Measure dreams on every backend, and keep what was measured: `dream bench` and `dream compare`."""
+"""Measure dreams on every backend, and judge what was measured: `dream bench`, `dream compare`."""

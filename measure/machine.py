@@ -1,0 +1,227 @@
+"""The machine that something is measured on: what it is, and who else is using it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distributions, version
+from pathlib import Path
+
+import psutil
+
+from measure.result import Machine
+
+PACKAGES = re.compile(r"(onnxruntime|nvidia|tensorrt|openvino)([-_].*)?|numpy|pillow|torch|triton")
+VARIABLES = re.compile(
+    r"(OMP|MKL|OPENBLAS|KMP|GOMP|CUDA|CUDNN|CUBLAS|NVIDIA|ORT|TORCH|PYTORCH|MALLOC)_\w+"
+)
+PRIVATE = re.compile(
+    r".*(PATH|HOME|ROOT|DIR|CACHE|FILE|TOKEN|KEY)\w*"
+)  # folders are the user's own
+
+BUSY_CORES = 0.25  # of other processes, above which a measurement is disturbed
+BUSY_GPU = 5  # percent
+WATCHED = 0.5  # seconds for which other processes are watched
+
+GPU_QUERY = "name,memory.total,driver_version,power.limit"
+
+
+def this_machine() -> Machine:
+    """What the figures depend on besides the code."""
+    gpu = _gpu()
+    return Machine(
+        processor=_processor(),
+        cores=cores(),
+        memory=psutil.virtual_memory().total,
+        system=_system(),
+        python=platform.python_version(),
+        packages=_packages(),
+        project=_version("ort-deepdream") or "not installed",
+        commit=_commit(),
+        environment=_environment(),
+        gpu=gpu.get("name"),
+        gpu_memory=int(float(gpu["memory.total"]) * 2**20) if "memory.total" in gpu else None,
+        gpu_driver=gpu.get("driver_version"),
+        gpu_power_limit=float(gpu["power.limit"]) if "power.limit" in gpu else None,
+        cuda=_wheel("nvidia-cuda-runtime") if gpu else None,
+        cudnn=_wheel("nvidia-cudnn") if gpu else None,
+    )
+
+
+def describe(machine: Machine) -> list[str]:
+    """A machine in lines of at most 80 characters or so."""
+    names = ("onnxruntime-gpu", "onnxruntime", "torch", "numpy")
+    versions = [f"{name} {machine.packages[name]}" for name in names if name in machine.packages]
+    lines = [
+        f"{machine.processor}, {machine.cores} cores, {machine.memory / 2**30:.1f} GiB",
+        f"python {machine.python}, {', '.join(versions)}",
+        f"{machine.system}; commit {machine.commit or 'unknown'}",
+    ]
+    if machine.gpu is not None:
+        memory = "" if machine.gpu_memory is None else f", {machine.gpu_memory / 2**30:.0f} GiB"
+        lines.insert(1, f"{machine.gpu}{memory}, driver {machine.gpu_driver}")
+    return lines
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def disturbances() -> list[str]:
+    """Who else is using this machine now, in sentences; it watches for WATCHED seconds."""
+    return [*_busy_processes(), *_busy_gpu()]
+
+
+class Others:
+    """The cores that other processes keep busy, from one moment to the next."""
+
+    def __init__(self) -> None:
+        self.before = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # On Linux a guest's time is in `user` already.
+        double = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        total = sum(times) - double
+        return total - idle, total
+
+    def busy(self, own: float = 0.0) -> float:
+        """Busy cores since the last call, less `own` seconds of processor time."""
+        (busy, total), (busy_before, total_before) = self._now(), self.before
+        self.before = busy, total
+        elapsed = (total - total_before) / (psutil.cpu_count() or 1)
+        return max(0.0, (busy - busy_before - own) / elapsed) if elapsed > 0 else 0.0
+
+
+def _busy_processes() -> Iterator[str]:
+    processes = [process for process in psutil.process_iter() if process.pid != os.getpid()]
+    for process in processes:
+        _share(process)  # the first call begins the count
+    others, own = Others(), sum(psutil.Process().cpu_times()[:2])
+    psutil.cpu_percent(WATCHED)
+    busy = others.busy(sum(psutil.Process().cpu_times()[:2]) - own)
+    if busy > BUSY_CORES:
+        worst = max(processes, key=_share, default=None)
+        name = _name(worst) if worst is not None else ""
+        most = f", most of all {name}" if name else ""
+        yield f"other processes kept {busy:.1f} cores busy as it began{most}"
+
+
+def _share(process: psutil.Process) -> float:
+    try:
+        return float(process.cpu_percent())
+    except psutil.Error:
+        return 0.0
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return ""
+
+
+def _busy_gpu() -> Iterator[str]:
+    used = _nvidia_smi("--query-gpu=utilization.gpu")
+    if used and used[0][0].isdecimal() and int(used[0][0]) > BUSY_GPU:
+        yield f"the GPU was {used[0][0]}% busy before it began"
+    others = _nvidia_smi("--query-compute-apps=pid,process_name")
+    if others:
+        names = ", ".join(sorted({Path(row[-1]).name for row in others}))
+        yield f"other processes hold the GPU: {names}"
+
+
+def device_memory(process: int) -> int | None:
+    """Bytes of GPU memory that a process holds now, where nvidia-smi can tell."""
+    for row in _nvidia_smi("--query-compute-apps=pid,used_memory"):
+        if row[0] == str(process) and row[-1].isdecimal():
+            return int(row[-1]) * 2**20
+    return None
+
+
+def _gpu() -> dict[str, str]:
+    """The first GPU's answers to GPU_QUERY, without those that it does not know."""
+    rows = _nvidia_smi(f"--query-gpu={GPU_QUERY}")
+    if not rows:
+        return {}
+    answers = zip(GPU_QUERY.split(","), rows[0], strict=False)
+    return {key: value for key, value in answers if not value.startswith("[")}
+
+
+def _nvidia_smi(query: str) -> list[list[str]]:
+    """Rows of cells; none where there is no NVIDIA driver."""
+    words = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def _system() -> str:
+    try:
+        name = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform()
+    return f"{name}, {platform.platform()}"
+
+
+def _packages() -> dict[str, str]:
+    found = ((package.name.lower(), package.version) for package in distributions())
+    return dict(sorted((name, number) for name, number in found if PACKAGES.fullmatch(name)))
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if VARIABLES.fullmatch(name) and not PRIVATE.fullmatch(name)
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _wheel(name: str) -> str | None:
+    """The version of a wheel whose name may end in CUDA's: nvidia-cudnn-cu13."""
+    pattern = re.compile(rf"{name}(-cu\d+)?")
+    found = (number for package, number in _packages().items() if pattern.fullmatch(package))
+    return next(found, None)
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with a + when files differ from it; None for an installed package."""
+    folder = Path(__file__).resolve().parents[1]
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != folder:
+            return None  # of another project, in whose environment this one is installed
+        changed = git("status", "--porcelain", "--untracked-files=no", ":/")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

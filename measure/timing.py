@@ -1,0 +1,98 @@
+"""How things are timed: interleaved, with pauses, and in fresh processes."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from measure.errors import MeasureError
+
+PAUSE = 0.02  # seconds before each turn: the other contestants' threads stop spinning
+TURN = 0.1  # seconds of work in a turn, if a step is shorter than that
+MOST_STEPS = 5  # in a turn
+
+Samples = dict[str, list[float]]
+
+
+def timed(step: Callable[[], object]) -> float:
+    """Seconds that `step()` takes."""
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+def steps_in_turn(seconds: float) -> int:
+    """How many steps of so many seconds make a turn."""
+    return max(1, min(MOST_STEPS, round(TURN / max(seconds, 1e-9))))
+
+
+def take_turn(step: Callable[[], object], count: int) -> float:
+    """The median step of a turn of `count`; of several the first is not counted."""
+    turn = [timed(step) for _ in range(count)]
+    return float(np.median(turn[1:] or turn))
+
+
+def interleave(
+    steps: Mapping[str, Callable[[], object]], seconds: float, rounds: int, most: int = 1000
+) -> Samples:
+    """Time each of `steps` once a round, in an order shuffled anew for each round.
+
+    The steps are warm: each has run before. There are at least `rounds`, and more until `seconds`
+    have passed. A sample is a turn's median step, in seconds.
+    """
+    counts = {name: steps_in_turn(timed(step)) for name, step in steps.items()}
+    samples: Samples = {name: [] for name in steps}
+    shuffler = random.Random(0)
+    started = time.perf_counter()
+    done = 0
+    while done < rounds or (done < most and time.perf_counter() - started < seconds):
+        for name in shuffler.sample(list(steps), len(steps)):
+            time.sleep(PAUSE)
+            samples[name].append(take_turn(steps[name], counts[name]))
+        done += 1
+    return samples
+
+
+@dataclass(frozen=True)
+class Run:
+    """A process, from its start to its end. `started` is on the clock of `time.perf_counter`."""
+
+    seconds: float
+    peak_bytes: int  # of resident memory
+    started: float
+    busy: float  # seconds of CPU time
+    output: str
+
+
+# A child inherits the high-water mark of the process that started it, so a small one starts it.
+# The child's output goes the same way as the launcher's last line.
+LAUNCHER = """
+import json, os, sys, time
+started = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+seconds = time.perf_counter() - started
+busy = usage.ru_utime + usage.ru_stime
+print(json.dumps([seconds, usage.ru_maxrss, started, busy, os.waitstatus_to_exitcode(status)]))
+"""
+
+
+def run_process(command: Sequence[str | Path]) -> Run:
+    """Run `command`, its first word a path. Raises MeasureError when it fails."""
+    words = [sys.executable, "-I", "-S", "-c", LAUNCHER, *map(str, command)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    output, _, last = done.stdout.rstrip("\n").rpartition("\n")
+    seconds, peak, started, busy, code = json.loads(last or f"[0, 0, 0, 0, {done.returncode}]")
+    if code:
+        reason = " ".join(done.stderr.split())[-500:]
+        raise MeasureError(f"{' '.join(words[5:])} failed ({code}): {reason}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Run(seconds, peak * unit, started, busy, output)
