@@ -21,9 +21,13 @@ SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
 VERSION: Literal[1] = 1
 MOST_BYTES = 500_000_000  # of a file; a full run has a few million
 
+# Far beyond what can be measured, so that sums, ratios and drawings of what is valid stay finite.
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Measured = Annotated[float, Field(ge=1e-9, le=1e9)]  # as seconds
+Bytes = Annotated[int, Field(ge=0, le=10**18)]
+Rate = Annotated[float, Field(gt=0, le=1e21)]  # a second
+Amount = Annotated[float, Field(gt=0, le=1e21)]
 Count = Annotated[int, Field(ge=0, le=2**53)]  # what every reader of JSON keeps exact
-Seconds = Annotated[float, Field(ge=0)]
-Bytes = Count
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=10_000)]
@@ -65,7 +69,7 @@ class Machine(Record):
     gpu: Text | None
     gpu_memory: Bytes | None
     gpu_driver: Name | None
-    gpu_power_limit: Annotated[float, Field(ge=0)] | None  # watts
+    gpu_power_limit: Annotated[float, Field(ge=0, le=1e6)] | None  # watts
     cuda: Name | None
     cudnn: Name | None
 
@@ -117,11 +121,13 @@ class Contender(Record):
 class Sample(Record):
     """One measured dream or step."""
 
-    seconds: Seconds
+    seconds: Measured
     parts: dict[Name, Seconds]  # docs/result-file.md names them; they add up to `seconds`
     peak_memory: Bytes | None  # cold: largest resident size of the process
     device_memory: Bytes | None
-    load: Annotated[float, Field(ge=0)] | None  # the machine's other work meanwhile: busy cores
+    load: (
+        Annotated[float, Field(ge=0, le=100_000)] | None
+    )  # the machine's other work meanwhile: busy cores
 
 
 class Series(Record):
@@ -151,8 +157,10 @@ class Check(Record):
     reference: Name  # another contender, or "PyTorch autograd, float64"
     size: Size
     equal: bool | None  # whether the dreams are equal; None when no dreams were compared
-    psnr: float | None  # dB between the two dreams; None when they are equal or were not compared
-    gradient_error: Annotated[float, Field(ge=0)] | None  # relative, in the 2-norm
+    psnr: (
+        Annotated[float, Field(ge=-1000, le=1000)] | None
+    )  # dB between the two dreams; None when they are equal or were not compared
+    gradient_error: Annotated[float, Field(ge=0, le=1e21)] | None  # relative, in the 2-norm
     limit: Text  # what was required, in words
     passed: bool
 
@@ -171,16 +179,16 @@ class Limit(Record):
     """What the hardware could do: measured by a large matrix product and a large copy."""
 
     contender: Name
-    flops: Annotated[float, Field(gt=0)]  # a second
-    bytes_per_second: Annotated[float, Field(gt=0)] | None
+    flops: Rate
+    bytes_per_second: Rate | None
 
 
 class Work(Record):
     """What one step asks for, counted from the graph."""
 
     size: Size
-    flop: Annotated[float, Field(gt=0)]
-    bytes: Annotated[float, Field(gt=0)] | None  # read and written by all kernels
+    flop: Amount
+    bytes: Amount | None  # read and written by all kernels
 
 
 class Image(Record):
