@@ -47,7 +47,8 @@ def slice_backward(
 
 @lowers(aten.sum.default)
 def sum_(emit: Emitter, x: ir.Value) -> ir.Value:
-    return emit.ReduceSum(x, keepdims=0)
+    """In two steps, for OpenVINO leaves a sum without dimensions to the CPU."""
+    return emit.Squeeze(emit.ReduceSum(x, keepdims=1))
 
 
 @lowers(aten.ones_like.default)
