@@ -11,6 +11,7 @@ import typer
 
 from cli.errors import CommandError, nearest
 from cli.exporting import export_to, require_export_extra
+from cli.machine import Machine
 from cli.messages import say, shown, stages, table
 from cli.options import DEFAULT_WEIGHTS
 from cli.sources import find_named, find_weights
@@ -32,14 +33,14 @@ def export(output: Path, weights: str, layers: Sequence[str], target: str) -> No
     )
 
 
-def verify(path: Path, backend: str) -> None:
+def verify(path: Path, machine: Machine) -> None:
     """Compare the file at `path` with PyTorch, row by row; leaves with 1 when one fails."""
     require_export_extra()
     from engine import load_model
 
     with stages() as tell:
         tell("loading the model and PyTorch")
-        model = load_model(path, backend)
+        model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
         from export import verify as judge
 
         rows = judge.verify(path, model.gradient)

@@ -24,12 +24,20 @@ def weights() -> None:
 
 
 def backends() -> None:
-    """List the backends, and for each whether it can be used or the reason why not."""
-    from engine import BACKENDS
+    """List the backends: for each its device, and whether a step works on it or why not."""
+    import onnxruntime
 
-    made = table("name", "provider", "usable")
+    from engine import BACKENDS, find_backend, why_unusable
+
+    made = table("name", "target", "device", "usable")
+    best = find_backend("auto").name
     with shown(made):
         for backend in BACKENDS.values():
-            reason = backend.why_not()
+            reason = why_unusable(backend)
             usable = "yes" if reason is None else f"no: {reason}"
-            made.add_row(backend.name, backend.provider, usable)
+            if backend.name == best:
+                usable += ", and what auto takes"
+            made.add_row(backend.name, backend.target, backend.device or "", usable)
+    say(
+        f"onnxruntime {onnxruntime.__version__}: {', '.join(onnxruntime.get_available_providers())}"
+    )

@@ -97,6 +97,8 @@ def run_command(
     seed: options.Seed = None,
     backend: options.BackendName = "auto",
     threads: options.Threads = None,
+    provider_option: options.ProviderOptions = None,
+    allow_cpu_nodes: options.AllowCpuNodes = False,
     output: options.PictureOutput = None,
     save_octaves: options.SaveOctaves = False,
 ) -> None:
@@ -110,6 +112,7 @@ def run_command(
     that makes it again.
     """
     from cli import photo as photos
+    from cli.machine import Machine
     from cli.sources import request
     from engine import Settings
 
@@ -125,8 +128,7 @@ def run_command(
             jitter=jitter,
             **({} if seed is None else {"seed": seed}),
         ),
-        backend,
-        threads,
+        Machine(backend, threads, tuple(provider_option or ()), allow_cpu_nodes),
         save_octaves,
     )
 
@@ -160,7 +162,12 @@ def export(
 @app.command(
     epilog=examples("dream verify 4c.onnx", "dream verify 4c.onnx --backend cuda && echo good")
 )
-def verify(file: options.ModelFile, backend: options.BackendName = "cpu") -> None:
+def verify(
+    file: options.ModelFile,
+    backend: options.BackendName = "cpu",
+    provider_option: options.ProviderOptions = None,
+    allow_cpu_nodes: options.AllowCpuNodes = False,
+) -> None:
     """Compare a gradient file with PyTorch.
 
     The judge is PyTorch's autograd in float64, at several sizes. Errors are
@@ -170,8 +177,9 @@ def verify(file: options.ModelFile, backend: options.BackendName = "cpu") -> Non
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
     from cli.graphs import verify as verify_file
+    from cli.machine import Machine
 
-    verify_file(file, backend)
+    verify_file(file, Machine(backend, None, tuple(provider_option or ()), allow_cpu_nodes))
 
 
 @app.command(

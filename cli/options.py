@@ -114,7 +114,8 @@ BackendName = Annotated[
         "--backend",
         "-b",
         metavar="NAME",
-        help="auto, cpu or cuda. `dream backends` tells which can be used here.",
+        help="auto, cpu, cuda, tensorrt, openvino, webgpu, or ONNX Runtime's name for another "
+        "execution provider. `dream backends` tells which can be used here.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -124,6 +125,24 @@ Threads = Annotated[
         metavar="N",
         help="CPU threads.",
         show_default="one for each core",
+        rich_help_panel=MACHINE,
+    ),
+]
+ProviderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--provider-option",
+        metavar="KEY=VALUE",
+        help="An option of ONNX Runtime's execution provider, such as use_tf32=0. May be repeated.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+AllowCpuNodes = Annotated[
+    bool,
+    typer.Option(
+        "--allow-cpu-nodes",
+        help="Go on when the backend leaves a part of the network to the CPU.",
         rich_help_panel=MACHINE,
     ),
 ]

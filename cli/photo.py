@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CommandError
+from cli.machine import Machine
 from cli.messages import bar, note, say, stages
 from cli.record import record
 from cli.sources import Request, find_model
@@ -19,7 +20,6 @@ from engine import (
     Progress,
     Settings,
     dream,
-    find_backend,
     load_model,
     read_picture,
     write_picture,
@@ -40,19 +40,18 @@ def run(
     output: Path | None,
     wanted: Request,
     settings: Settings,
-    backend: str,
-    threads: int | None,
+    machine: Machine,
     save_octaves: bool,
 ) -> None:
     """Dream on the picture at `photo` and write what was dreamt, its settings stored in it."""
     picture = read_picture(photo)
     outputs = _outputs(photo, output, picture, settings.octaves if save_octaves else 0)
-    model = _load(wanted, backend, threads)
+    model = _load(wanted, machine)
     started = time.perf_counter()
     result = _watched(model, picture, settings, save_octaves)
     seconds = time.perf_counter() - started
     _tell_oddities(result, model)
-    _write(outputs, picture, result, record(photo, wanted, model, settings, threads))
+    _write(outputs, picture, result, record(photo, wanted, model, settings, machine))
     height, width = picture.rgb.shape[:2]
     say(
         f"{outputs.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
@@ -74,19 +73,20 @@ def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -
     return outputs
 
 
-def _load(wanted: Request, backend: str, threads: int | None) -> Model:
-    chosen = find_backend(backend)
+def _load(wanted: Request, machine: Machine) -> Model:
+    chosen = machine.find()
     path = find_model(wanted, chosen.target)
     with stages() as tell:
         tell("loading the model")
-        model = load_model(path, chosen.name, threads)
-    if backend == "auto":
+        model = load_model(path, chosen, machine.threads, machine.allow_cpu_nodes)
+    if machine.backend == "auto":
         note(_what_auto_took(chosen))
     return model
 
 
 def _what_auto_took(chosen: Backend) -> str:
-    better = list(BACKENDS)[: list(BACKENDS).index(chosen.name)]
+    tried = [backend.name for backend in BACKENDS.values() if backend.in_auto]
+    better = tried[: tried.index(chosen.name)]
     reason = f"; `dream backends` tells why not on {' or '.join(better)}" if better else ""
     return f"running on {chosen.name}{reason}"
 

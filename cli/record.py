@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnxruntime
 
+from cli.machine import Machine
 from cli.sources import Request
 from engine import Model, Settings
 
@@ -17,7 +18,7 @@ PREFIX = "deepdream."
 
 
 def record(
-    photo: Path, wanted: Request, model: Model, settings: Settings, threads: int | None
+    photo: Path, wanted: Request, model: Model, settings: Settings, machine: Machine
 ) -> dict[str, str]:
     """Text for the picture's metadata; `deepdream.command` makes the picture again.
 
@@ -26,7 +27,7 @@ def record(
     info = model.info
     software = f"ort-deepdream {version('ort-deepdream')}"
     values = {
-        "command": _command(photo, wanted, model, settings, threads),
+        "command": _command(photo, wanted, model, settings, machine),
         "source": photo.name,
         "architecture": info.architecture,
         "layers": json.dumps(info.layers),
@@ -34,7 +35,10 @@ def record(
         "weights_sha256": info.weights_sha256,
         "target": info.target,
         "backend": model.backend.name,
-        "threads": "all" if threads is None else str(threads),
+        "provider_options": json.dumps(dict(model.backend.provider_options)),
+        "placement": json.dumps(dict(model.placement)),
+        "precision": model.precision,
+        "threads": "all" if machine.threads is None else str(machine.threads),
         **{name: str(value) for name, value in asdict(settings).items()},
         "onnxruntime": onnxruntime.__version__,
         "numpy": version("numpy"),
@@ -43,15 +47,13 @@ def record(
 
 
 def _command(
-    photo: Path, wanted: Request, model: Model, settings: Settings, threads: int | None
+    photo: Path, wanted: Request, model: Model, settings: Settings, machine: Machine
 ) -> str:
     if wanted.file is not None:
         source = ["--model", wanted.file.name]
     else:
         weights = Path(wanted.weights).name
         source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
-    words = ["dream", "run", photo.name, *source, "--backend", model.backend.name]
-    if threads is not None:
-        words += ["--threads", str(threads)]
+    words = ["dream", "run", photo.name, *source, *machine.words(model.backend)]
     words += [f"--{name.replace('_', '-')}={value}" for name, value in asdict(settings).items()]
     return shlex.join(words)

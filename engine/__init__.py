@@ -16,6 +16,7 @@ from engine.errors import DreamError
 from engine.gradient_file import ModelInfo
 from engine.image import Picture, read_metadata, read_picture, write_picture
 from engine.model import Model, load_model
+from engine.probe import why_unusable
 
 __all__ = [
     "BACKENDS",
@@ -32,5 +33,6 @@ __all__ = [
     "load_model",
     "read_metadata",
     "read_picture",
+    "why_unusable",
     "write_picture",
 ]

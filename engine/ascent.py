@@ -24,6 +24,7 @@ class Ascent:
         self.memory = model.backend.memory
         self.height, self.width = height, width
         self.binding = self.session.io_binding()
+        self.lent: dict[str, OrtValue] = {}
         for name, limit in zip(("low", "high"), model.limits(), strict=True):
             self._bind(name, limit[np.newaxis])
 
@@ -68,8 +69,9 @@ class Ascent:
         return image
 
     def _bind(self, name: str, value: NDArray[np.float32 | np.int64]) -> None:
-        """Copy a small input to the device, if that is not the host."""
-        self.binding.bind_ortvalue_input(name, OrtValue.ortvalue_from_numpy(value))
+        """Copy a small input to the device; where that is the host, lend it."""
+        self.lent[name] = OrtValue.ortvalue_from_numpy(value)
+        self.binding.bind_ortvalue_input(name, self.lent[name])
 
 
 def rolled_indices(count: int, shift: int) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import onnxruntime
 
+from engine.devices import cuda_device_name, processor_name
 from engine.errors import DreamError
 from engine.libraries import why_not_cuda, why_not_tensorrt
 
@@ -36,6 +37,16 @@ class Backend:
     fixed_sizes: bool  # a session for each size of picture, rather than one for all
     in_auto: bool = True
     provider_options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def device(self) -> str | None:
+        """What the device is called, where that can be told."""
+        if self.memory == "cuda":
+            return cuda_device_name()
+        on_processor = self.provider == "CPUExecutionProvider" or (
+            self.provider_options.get("device_type") == "CPU"
+        )
+        return processor_name() if on_processor else None
 
     @property
     def uses_tf32(self) -> bool:
@@ -134,7 +145,11 @@ def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend
 
 
 def _best() -> Backend:
-    return next(b for b in BACKENDS.values() if b.in_auto and b.why_not() is None)
+    """The first that takes a step; a library that loads may still find its driver too old."""
+    from engine.probe import why_unusable  # which makes sessions, for backends
+
+    candidates = [backend for backend in BACKENDS.values() if backend.in_auto]
+    return next((b for b in candidates[:-1] if why_unusable(b) is None), candidates[-1])
 
 
 def _named(name: str) -> Backend:

@@ -41,6 +41,11 @@ class Model:
         return self.file.info
 
     @property
+    def device(self) -> str | None:
+        """What it runs on is called, where that can be told."""
+        return self.backend.device
+
+    @property
     def placement(self) -> Mapping[str, int]:
         """Nodes of the step by execution provider, in the sessions made so far."""
         return next((session.placement for session in self.sessions.values()), {})

@@ -16,19 +16,25 @@ anew at each run.
 
 from __future__ import annotations
 
+import json
+
 import onnx
 import onnx.checker
 import onnx.parser
+
+from export.model_file import FORMAT, PREFIX
 
 OPSET = 18
 GIVEN = ("image", "gradient")  # by the gradient file
 
 # A mean below TINY is rounding, and dividing by it overflows; one that is NaN or above HUGE
 # belongs to a gradient that is not finite. Neither may change the picture, and `Equal` with the
-# clamped mean is false for both.
+# clamped mean is false for both. OpenVINO leaves a reduction to a scalar to the CPU, and with it
+# everything before it: hence Squeeze.
 ASCEND = """
     magnitude = Abs (gradient)
-    mean = ReduceMean <keepdims = 0> (magnitude)
+    kept = ReduceMean (magnitude)
+    mean = Squeeze (kept)
     tiny = Constant <value = float {1e-30}> ()
     huge = Constant <value = float {3e38}> ()
     zero = Constant <value = float {0}> ()
@@ -86,7 +92,8 @@ PROBE = """
 probe ({picture} image) => (float objective, {picture} gradient) {{
     square = Mul (image, image)
     half = Constant <value = float {{0.5}}> ()
-    sum = ReduceSum <keepdims = 0> (square)
+    kept = ReduceSum (square)
+    sum = Squeeze (kept)
     objective = Mul (sum, half)
     gradient = Identity (image)
 }}
@@ -116,7 +123,19 @@ def ascent_fragment(target: str) -> bytes:
 
 def probe_model() -> onnx.ModelProto:
     """A network of no layers, to see whether an execution provider works at all."""
-    return _checked(onnx.parser.parse_graph(PROBE.format(picture=PICTURE)))
+    model = _checked(onnx.parser.parse_graph(PROBE.format(picture=PICTURE)))
+    description = {
+        "format": FORMAT,
+        "architecture": "none",
+        "layers": json.dumps([{"layer": "image", "channel": None, "weight": 1.0}]),
+        "objective": "half_square_sum",
+        "stride": "1",
+        "preprocessing": json.dumps({"order": [0, 1, 2], "mean": [127.5] * 3, "scale": [1.0] * 3}),
+        "weights": json.dumps({"identity": "none", "kind": "none", "sha256": ""}),
+        "target": "portable",
+    }
+    onnx.helper.set_model_props(model, {PREFIX + key: value for key, value in description.items()})
+    return model
 
 
 def _checked(graph: onnx.GraphProto) -> onnx.ModelProto:

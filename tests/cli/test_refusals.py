@@ -61,7 +61,7 @@ REFUSALS = {
     f"{RUN} -o photo.png": ("would replace its photograph",),
     # the model
     "run photo.png --model nothere.onnx": ("nothere.onnx", "no such model file"),
-    "run photo.png --model text.txt": ("text.txt", "cannot load this file"),
+    "run photo.png --model text.txt": ("text.txt", "is not an ONNX file"),
     "run photo.png --model foreign.onnx": ("not one that `dream export` made",),
     "run photo.png --model damaged.onnx": ("description is damaged", "export it again"),
     "run photo.png --model future.onnx": ("format 9", "export it again"),
@@ -76,7 +76,9 @@ REFUSALS = {
     "run photo.png --weights seeded:0 --layer conv2/3x3=x": ("weight after '='",),
     # the backend
     "run photo.png --model 3a.onnx --backend cdua": ("no backend 'cdua'", "did you mean cuda?"),
-    "run photo.png --model 3a.onnx --backend toaster": ("choose one of auto, cuda, cpu",),
+    "run photo.png --model 3a.onnx --backend toaster": ("choose one of auto, cuda,",),
+    "run photo.png --model 3a.onnx --provider-option=x": ("write KEY=VALUE",),
+    "run photo.png --model 3a.onnx --backend DmlExecutionProvider": ("built without Dml",),
     # the parameters
     f"{RUN} --threads 0": ("threads must be 1 to 1024, not 0",),
     f"{RUN} --iterations 0": ("iterations must be 1 or more",),

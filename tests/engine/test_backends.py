@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from gradient_files import write_gradient_file
 
-import engine.backends
-from engine import BACKENDS, DreamError, find_backend, load_model
-from engine.backends import _why_not_cuda
+import engine.libraries
+import engine.probe
+import engine.session
+from engine import BACKENDS, DreamError, find_backend, load_model, why_unusable
+from engine.ascent import Ascent
+from engine.libraries import why_not_cuda, why_not_tensorrt
+
+CHOICE = "choose one of auto, cuda, tensorrt, webgpu, openvino, cpu"
 
 
 @pytest.fixture
@@ -30,10 +42,21 @@ def test_the_cpu_is_always_there():
     assert backend.why_not() is None
 
 
-def test_auto_takes_the_best_that_works(cuda):
+def test_auto_takes_the_best_that_works(monkeypatch):
+    """A second CPU stands in for the device: it is the real provider under another name."""
+    other = dataclasses.replace(BACKENDS["cpu"], name="other", fixed_sizes=True, target="portable")
+    monkeypatch.setattr(engine.backends, "BACKENDS", {"other": other, "cpu": BACKENDS["cpu"]})
+    assert find_backend("auto").name == "other"
+    broken = dataclasses.replace(other, why_not=lambda: "no driver")
+    monkeypatch.setattr(engine.backends, "BACKENDS", {"other": broken, "cpu": BACKENDS["cpu"]})
+    assert find_backend("auto").name == "cpu"
+
+
+def test_auto_passes_over_a_backend_that_only_looks_usable(cuda):
+    """Its libraries load, and no session gets there: a driver that is too old."""
+    if why_not_cuda() is None:
+        pytest.skip("CUDA works here")
     cuda(None)
-    assert find_backend("auto").name == "cuda"
-    cuda("no driver")
     assert find_backend("auto").name == "cpu"
 
 
@@ -49,11 +72,14 @@ def test_a_backend_that_does_not_work_is_refused_with_the_reason(cuda):
     ("name", "message"),
     [
         ("cpuu", "there is no backend 'cpuu': did you mean cpu?"),
-        ("CUDA", "there is no backend 'CUDA': choose one of auto, cuda, cpu"),
+        (
+            "CUDA",
+            f"there is no backend 'CUDA': {CHOICE}",
+        ),
         ("cud", "there is no backend 'cud': did you mean cuda?"),
         ("aut", "there is no backend 'aut': did you mean auto?"),
-        ("", "there is no backend '': choose one of auto, cuda, cpu"),
-        ("openvino", "there is no backend 'openvino': choose one of auto, cuda, cpu"),
+        ("", f"there is no backend '': {CHOICE}"),
+        ("openvin", "there is no backend 'openvin': did you mean openvino?"),
     ],
 )
 def test_an_unknown_backend(name, message):
@@ -67,37 +93,146 @@ def test_an_unknown_backend_is_refused_with_a_good_file(tmp_path):
         load_model(write_gradient_file(tmp_path / "model.onnx"), "gpu")
 
 
-def test_a_build_without_cuda_says_so(monkeypatch):
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert "built without CUDA" in str(_why_not_cuda())
+def test_provider_options_are_added_to_the_backends_own():
+    assert find_backend("cpu", {"a": "b"}).provider_options == {"a": "b"}
+    assert BACKENDS["cpu"].provider_options == {}
 
 
-def test_a_machine_without_driver_says_so(monkeypatch):
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
-    monkeypatch.setattr(engine.backends, "_load_error", lambda library: f"{library}: not found")
-    assert "no NVIDIA driver was found" in str(_why_not_cuda())
+def test_any_other_provider_goes_by_its_own_name():
+    backend = find_backend("CPUExecutionProvider")
+    assert (backend.provider, backend.target) == ("CPUExecutionProvider", "portable")
+    assert why_unusable(backend) is None
+    with pytest.raises(DreamError, match="was built without DmlExecutionProvider"):
+        find_backend("DmlExecutionProvider")
 
 
-def test_libraries_that_do_not_load_say_so(monkeypatch):
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+# --- Libraries, through the real loader -------------------------------------------------------
+
+
+def why_not(folder: Path, name: str = "cuda") -> str:
+    """The reason in a process that looks for libraries in `folder` too."""
+    code = f"from engine import BACKENDS; print(BACKENDS[{name!r}].why_not())"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "LD_LIBRARY_PATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stderr == ""
+    (line,) = run.stdout.splitlines()  # none of ONNX Runtime's own
+    return line
+
+
+@pytest.fixture
+def no_cuda() -> None:
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime was built without CUDA")
+    if engine.libraries.load_error("libcublasLt.so.13") is None:
+        pytest.skip("CUDA is installed here")
+
+
+def some_library() -> Path:
+    """A library that loads, to be found under another name."""
+    return Path(onnxruntime.__file__).parent / "capi" / "libonnxruntime_providers_shared.so"
+
+
+@pytest.mark.usefixtures("no_cuda")
+def test_no_driver(tmp_path):
+    assert "no NVIDIA driver was found" in why_not(tmp_path)
+
+
+@pytest.mark.usefixtures("no_cuda")
+def test_a_broken_driver(tmp_path):
+    (tmp_path / "libcuda.so.1").write_text("not a library")
+    assert "the NVIDIA driver's library is broken" in why_not(tmp_path)
+
+
+@pytest.mark.usefixtures("no_cuda")
+def test_no_cuda(tmp_path):
+    shutil.copy(some_library(), tmp_path / "libcuda.so.1")
+    reason = why_not(tmp_path)
+    assert reason.startswith("CUDA 13 is missing (libcublasLt.so.13: ")
+    assert "pip install 'ort-deepdream[cuda]'" in reason
+
+
+@pytest.mark.usefixtures("no_cuda")
+def test_another_cuda(tmp_path):
+    for name in ("libcuda.so.1", "libcublasLt.so.12"):
+        shutil.copy(some_library(), tmp_path / name)
+    assert "needs CUDA 13, and CUDA 12 is what was found" in why_not(tmp_path)
+
+
+def test_no_cudnn(monkeypatch):
+    """The provider loads without it, and fails at the first convolution."""
+    missing = "libcudnn.so.9: cannot open shared object file: No such file or directory"
+    providers = ["CUDAExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
     monkeypatch.setattr(
-        engine.backends,
-        "_load_error",
-        lambda library: None if "providers" not in library else "libcudnn.so.9: not found",
+        engine.libraries, "load_error", lambda name: missing if "cudnn" in name else None
     )
-    reason = str(_why_not_cuda())
-    assert "libcudnn.so.9: not found" in reason
-    assert "pip install" in reason
+    assert str(why_not_cuda()).startswith(f"cuDNN 9 is missing ({missing})")
+
+
+def test_a_build_without_cuda_says_so(monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert "built without CUDA" in str(why_not_cuda())
+    assert "built without TensorRT" in str(why_not_tensorrt())
+
+
+# --- Sessions that are not where they were asked to be -----------------------------------------
+
+
+def test_a_node_elsewhere_is_named(tmp_path):
+    """The check itself, on the placement that ONNX Runtime really reports."""
+    model = load_model(write_gradient_file(tmp_path / "tiny.onnx"), "cpu")
+    run = model.session(8, 8).run
+    asked = dataclasses.replace(BACKENDS["cuda"], provider_options={})
+    with pytest.raises(
+        DreamError,
+        match=r"cuda left nodes of the step elsewhere: \w+ .* on CPU.* and \d+ more; --al",
+    ):
+        engine.session._check_placement(run, asked, allow_cpu_nodes=False)
+    placement = engine.session._check_placement(run, asked, allow_cpu_nodes=True)
+    assert placement == model.placement
+    assert placement["CPUExecutionProvider"] > 10
+
+
+def test_a_fixed_size_session_is_made_once_for_each_size(tmp_path):
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+    model = load_model(path, dataclasses.replace(BACKENDS["cpu"], fixed_sizes=True))
+    assert model.sessions == {}
+    for _ in range(2):
+        for size in ((9, 7), (5, 8)):
+            ascent = Ascent(model, *size)
+            ascent.put(np.ones((1, 3, *size), np.float32))
+            ascent.step(1.0, 2, 3)
+    assert list(model.sessions) == [(9, 7), (5, 8)]
+    shape = model.session(9, 7).run.get_inputs()[0].shape
+    assert shape == [1, 3, 9, 7]
+
+
+def test_a_wrong_step_makes_a_backend_unusable(monkeypatch, tmp_path):
+    model = onnx.load(Path(engine.__file__).parent / "graphs" / "probe.onnx")
+    for node in model.graph.node:
+        if node.op_type == "Identity":
+            node.op_type = "Sin"
+    folder = tmp_path / "graphs"
+    shutil.copytree(Path(engine.__file__).parent / "graphs", folder)
+    onnx.save(model, folder / "probe.onnx")
+    monkeypatch.setattr(engine.probe, "files", lambda package: tmp_path)
+    assert "a step comes out wrong there" in str(why_unusable(BACKENDS["cpu"]))
 
 
 def test_a_session_that_fell_back_is_refused(tmp_path, cuda):
     """Its libraries loaded, but ONNX Runtime quietly took the CPU."""
-    if _why_not_cuda() is None:
+    if why_not_cuda() is None:
         pytest.skip("CUDA works here")
     cuda(None)
+    model = load_model(write_gradient_file(tmp_path / "model.onnx"), "cuda")
     with pytest.raises(DreamError, match=r"cuda was asked for|cannot load this file"):
-        load_model(write_gradient_file(tmp_path / "model.onnx"), "cuda")
+        model.session(8, 8)
 
 
 def test_every_reason_is_one_line():

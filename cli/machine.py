@@ -1,0 +1,42 @@
+"""Where to run: the backend and its options, as a command was given them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from engine import Backend
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`--backend`, `--threads`, `--provider-option` and `--allow-cpu-nodes`."""
+
+    backend: str
+    threads: int | None = None
+    provider_options: tuple[str, ...] = ()  # each KEY=VALUE
+    allow_cpu_nodes: bool = False
+
+    def find(self) -> Backend:
+        """The backend with these options. Raises DreamError or CommandError if it cannot be had."""
+        from engine import find_backend
+
+        return find_backend(self.backend, dict(map(_key_and_value, self.provider_options)))
+
+    def words(self, backend: Backend) -> list[str]:
+        """The options again, for a command line that repeats the run on `backend`."""
+        words = ["--backend", backend.name]
+        if self.threads is not None:
+            words += ["--threads", str(self.threads)]
+        words += [f"--provider-option={option}" for option in self.provider_options]
+        return words + ["--allow-cpu-nodes"] * self.allow_cpu_nodes
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise CommandError(f"--provider-option {text}: write KEY=VALUE, such as device_type=GPU")
+    return key, value

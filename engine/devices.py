@@ -1,0 +1,36 @@
+"""What a backend's device is called."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from pathlib import Path
+
+LONGEST_NAME = 256
+
+
+def processor_name() -> str:
+    """Of this machine, as the system calls it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def cuda_device_name() -> str | None:
+    """Of the first CUDA device, by the driver's own interface; None without one."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        name = ctypes.create_string_buffer(LONGEST_NAME)
+        device = ctypes.c_int()
+        failed = (
+            driver.cuInit(0)
+            or driver.cuDeviceGet(ctypes.byref(device), 0)
+            or driver.cuDeviceGetName(name, LONGEST_NAME, device)
+        )
+    except (OSError, AttributeError):
+        return None
+    return None if failed else name.value.decode(errors="replace")

@@ -1,0 +1,47 @@
+"""Whether a backend works, by a step of the smallest gradient file there is."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+import numpy as np
+
+from engine.ascent import Ascent
+from engine.backends import Backend
+from engine.errors import DreamError
+from engine.model import load_model
+
+SIDE = 8  # pixels
+CLOSE = 1e-2  # in levels: one step, also in TF32
+
+
+def probe(backend: Backend) -> None:
+    """One step on `backend`, checked. Raises DreamError when it fails, or comes out wrong."""
+    rgb = np.random.default_rng(0).uniform(50, 200, (SIDE, SIDE, 3)).astype(np.float32)
+    with as_file(files("engine").joinpath("graphs/probe.onnx")) as path:
+        model = load_model(path, backend)
+    image = model.preprocess(rgb)
+    ascent = Ascent(model, SIDE, SIDE)
+    ascent.put(image)
+    try:
+        ascent.step(1.5, 3, 5)
+        found = ascent.take()
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        reason = " ".join(str(error).split())[:200]
+        raise DreamError(f"its session cannot run a step ({reason})") from error
+    expected = np.clip(image + 1.5 / np.abs(image).mean() * image, *model.limits())
+    error_found = float(np.abs(found - expected).max())
+    if not error_found < CLOSE:  # so that NaN fails
+        raise DreamError(f"a step comes out wrong there, by {error_found:.1e} levels")
+
+
+def why_unusable(backend: Backend) -> str | None:
+    """None when a step works on `backend`, else the reason in one line."""
+    reason = backend.why_not()
+    if reason is not None:
+        return reason
+    try:
+        probe(backend)
+    except DreamError as error:
+        return str(error)
+    return None
