@@ -24,7 +24,7 @@ def clean(text: str) -> str:
 
 
 def figures(value: float, count: int = 3) -> str:
-    """A number with so many figures, never fewer than stand before the point: 0.0912, 11.6, 1234."""
+    """A number with so many figures, or as many as stand before its point: 0.0912, 11.6, 1234."""
     if not math.isfinite(value):
         return "too large to show"
     if value == 0:

@@ -1,0 +1,421 @@
+"""The answer in words, made from the numbers of one run; every figure beside its noise.
+
+A contender whose check failed takes no part. What cannot be said is said so, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from measure.result import Check, Kind, Size
+from report import words
+from report.runs import Line, Run, computes_on_cpu
+from report.series import Figure, Pair, Speedup, baseline, figure, leading_pair, sound, speedup
+
+SEED_SIZE = Size(width=182, height=158)
+# What the headline is made of: whole dreams, as in 2019, if they were measured.
+KINDS: tuple[Kind, ...] = ("warm", "step", "cold")
+WHAT: dict[Kind, str] = {
+    "warm": "a dream in a program that is already running",
+    "step": "one step of a dream",
+    "cold": "a one-off dream, starting included,",
+}
+WORKING = ("first steps", "steps", "write")  # the parts of a one-off dream that are no start
+LEVEL = 1.05  # speed-ups that differ by less are called the same
+
+
+@dataclass(frozen=True)
+class Point:
+    """A question, and what the numbers say to it."""
+
+    question: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    headline: str
+    unit: str  # what the headline counts
+    sentence: str
+    noise: str
+    points: tuple[Point, ...]
+    cautions: tuple[str, ...]
+
+
+def answer(run: Run) -> Answer:
+    pair = leading_pair(run, KINDS)
+    if pair is not None:
+        return _on_a_gpu(pair)
+    cpu = baseline(sound(run))
+    return _on_the_cpu(cpu) if cpu else _without_a_cpu(run)
+
+
+# --- CPU and GPU -------------------------------------------------------------------------------
+
+
+def _on_a_gpu(pair: Pair) -> Answer:
+    kind = next(kind for kind in KINDS if pair.speedups(kind))
+    speedups = pair.speedups(kind)
+    first = _at_seeds_size(speedups)
+    points = [
+        Point("At other sizes?", _other_sizes(speedups, first)),
+        Point("Does the advantage grow with the picture?", (growth(speedups),)),
+        Point("From which size on does the GPU win?", _wins(pair)),
+        Point("And if the program must first be started?", _one_off(pair, first.size)),
+        *_further_gpus(pair, kind, first.size),
+        *_others_on_the_cpu(pair.cpu, kind, first.size),
+    ]
+    return Answer(
+        headline=first.text,
+        unit="as fast on the GPU as on the CPU",
+        sentence=_sentence(pair, kind, first),
+        noise=first.interval,
+        points=tuple(points),
+        cautions=tuple(cautions(pair.cpu.run)),
+    )
+
+
+def _at_seeds_size(speedups: Sequence[Speedup]) -> Speedup:
+    """The smallest one if the seed's size was not measured."""
+    return next((found for found in speedups if found.size == SEED_SIZE), speedups[0])
+
+
+def _sentence(pair: Pair, kind: Kind, found: Speedup) -> str:
+    return (
+        f"At {_place(found.size)} {WHAT[kind]} takes {found.slow.text} on the CPU "
+        f"({_described(pair.cpu)}) and {found.quick.text} on the GPU ({_described(pair.gpu)}): "
+        f"{_verdict(found)}."
+    )
+
+
+def _place(size: Size) -> str:
+    return f"{words.size(size)} pixels{', the size of 2019,' if size == SEED_SIZE else ''}"
+
+
+def _described(line: Line) -> str:
+    threads = line.contender.threads
+    cores = f", {words.counted(threads, 'thread')}" if line.on_cpu and threads else ""
+    return f"{line.device}{cores}; {words.clean(line.contender.library)}"
+
+
+def _verdict(found: Speedup) -> str:
+    if found.is_faster:
+        return f"the GPU is {words.figures(found.value)} times as fast"
+    if found.is_slower:
+        return f"the GPU is slower and takes {words.figures(1 / found.value)} times as long"
+    return "no difference can be told from the noise"
+
+
+def _other_sizes(speedups: Sequence[Speedup], first: Speedup) -> tuple[str, ...]:
+    others = [found for found in speedups if found is not first]
+    return tuple(f"{_at(found)} ({found.interval})." for found in others) or (
+        "No other size was measured on both.",
+    )
+
+
+def growth(speedups: Sequence[Speedup]) -> str:
+    """Whether the GPU's advantage grows with the picture, and until where."""
+    if len(speedups) < 2:
+        return "Not known: only one size was measured on both."
+    first, last = speedups[0], speedups[-1]
+    top = next(s for s in speedups if not any(_is_more(other, s) for other in _after(s, speedups)))
+    lowest = min(speedups, key=lambda s: s.value)
+    highest = max(speedups, key=lambda s: s.value)
+    if not _is_more(highest, lowest):
+        return (
+            f"No: it stays between {lowest.text} and {highest.text} "
+            f"from {words.size(first.size)} to {words.size(last.size)}."
+        )
+    if top is first:
+        return f"No, it shrinks: from {_at(first)} to {_at(last)}."
+    if _falls_before(top, speedups):
+        return f"It rises and falls: {_at(lowest)}, {_at(highest)}, {_at(last)}."
+    if top is last:
+        return (
+            f"Yes: from {_at(first)} to {_at(last)}, the largest picture that was measured; "
+            f"it may grow further."
+        )
+    return f"Yes, from {_at(first)} to {_at(top)}; {_beyond(top, last)}."
+
+
+def _beyond(top: Speedup, last: Speedup) -> str:
+    if _is_more(top, last):
+        return f"beyond it falls, to {_at(last)}"
+    return f"larger pictures gain no more ({_at(last)})"
+
+
+def _after(found: Speedup, speedups: Sequence[Speedup]) -> Sequence[Speedup]:
+    return speedups[list(speedups).index(found) + 1 :]
+
+
+def _falls_before(top: Speedup, speedups: Sequence[Speedup]) -> bool:
+    rising = speedups[: list(speedups).index(top) + 1]
+    return any(_is_more(a, b) for a in rising for b in _after(a, rising))
+
+
+def _is_more(one: Speedup, other: Speedup) -> bool:
+    """Beyond the noise, and by enough to matter."""
+    return one.low > other.high and one.value > LEVEL * other.value
+
+
+def _at(found: Speedup) -> str:
+    return f"{found.text} at {words.size(found.size)}"
+
+
+def _wins(pair: Pair) -> tuple[str, ...]:
+    return tuple(
+        f"{words.KINDS[kind].capitalize()}: {wins_from(speedups)}"
+        for kind in words.KINDS
+        if (speedups := pair.speedups(kind))
+    )
+
+
+def wins_from(speedups: Sequence[Speedup]) -> str:
+    """From which size on the GPU is faster, beyond the noise."""
+    winning = [found for found in speedups if found.is_faster]
+    if not winning:
+        last = speedups[-1]
+        return f"at no size that was measured ({_at(last)}, {last.interval})."
+    lasting = len(speedups)
+    while lasting and speedups[lasting - 1].is_faster:
+        lasting -= 1
+    if lasting == 0:
+        return f"at every size that was measured, from {words.size(speedups[0].size)} on."
+    if lasting == len(speedups):
+        sizes = words.listed([words.size(found.size) for found in winning])
+        return f"only at {sizes}, and not at the largest ({_at(speedups[-1])})."
+    before = speedups[lasting - 1]
+    return f"from {words.size(speedups[lasting].size)} on; {_at(before)} ({before.interval})."
+
+
+def _one_off(pair: Pair, size: Size) -> tuple[str, ...]:
+    said = [
+        f"A one-off dream at {words.size(size)} takes {found.slow.text} on the CPU and "
+        f"{found.quick.text} on the GPU: {_verdict(found)} ({found.interval})."
+        for found in pair.speedups("cold")
+        if found.size == size
+    ]
+    said += [text for line in (pair.cpu, pair.gpu) if (text := starting(line, size))]
+    return tuple(said) or ("Not measured.",)
+
+
+def _further_gpus(pair: Pair, kind: Kind, size: Size) -> list[Point]:
+    cpu = pair.cpu
+    lines = [
+        line
+        for line in sound(cpu.run)
+        if not line.on_cpu and line is not pair.gpu and (kind, size) in line.series
+    ]
+    said = tuple(_beside(speedup(cpu, line, kind, size), line, cpu) for line in lines)
+    return [Point("Other ways to use a GPU?", said)] if said else []
+
+
+def _beside(found: Speedup, line: Line, cpu: Line) -> str:
+    """Another contender against the CPU that the headline is about."""
+    precision = words.clean(line.contender.precision)
+    return (
+        f"{line.label} ({line.device}, {precision}): {found.quick.text}, "
+        f"{words.figures(found.value)} times as fast as {cpu.label} ({found.interval})."
+    )
+
+
+# --- CPU only, or less -------------------------------------------------------------------------
+
+
+def _on_the_cpu(cpu: Line) -> Answer:
+    kind = next(kind for kind in KINDS if cpu.sizes(kind))
+    size = SEED_SIZE if SEED_SIZE in cpu.sizes(kind) else cpu.sizes(kind)[0]
+    found = _figure(cpu, kind, size)
+    points = [
+        Point("Why is no GPU compared?", _why_no_gpu(cpu.run)),
+        Point("How does the time grow with the picture?", per_pixel(cpu, kind)),
+        Point("And if the program must first be started?", _start_alone(cpu, size)),
+        *_others_on_the_cpu(cpu, kind, size),
+    ]
+    return Answer(
+        headline=found.text,
+        unit="on the CPU; no GPU compared",
+        sentence=f"How much faster a GPU is cannot be said here: none was compared. At "
+        f"{_place(size)} {WHAT[kind]} takes {found.text} on the CPU ({_described(cpu)}).",
+        noise=found.noise,
+        points=tuple(points),
+        cautions=tuple(cautions(cpu.run)),
+    )
+
+
+def _without_a_cpu(run: Run) -> Answer:
+    gpu = next(iter(sound(run)), None)
+    if gpu is None:
+        return _nothing(run)
+    kind = next(kind for kind in KINDS if gpu.sizes(kind))
+    size = SEED_SIZE if SEED_SIZE in gpu.sizes(kind) else gpu.sizes(kind)[0]
+    found = _figure(gpu, kind, size)
+    points = [
+        Point("How does the time grow with the picture?", per_pixel(gpu, kind)),
+        Point("And if the program must first be started?", _start_alone(gpu, size)),
+    ]
+    return Answer(
+        headline=found.text,
+        unit="on the GPU; no CPU to compare with",
+        sentence=f"No speed-up can be given: there is no CPU to compare with. At {_place(size)} "
+        f"{WHAT[kind]} takes {found.text} on {gpu.label} ({_described(gpu)}).",
+        noise=found.noise,
+        points=tuple(points),
+        cautions=tuple(cautions(run)),
+    )
+
+
+def _nothing(run: Run) -> Answer:
+    reason = "every contender failed its check" if run.lines else "nothing was measured"
+    points = (Point("Why is no GPU compared?", _why_no_gpu(run)),)
+    sentence = f"How much faster a GPU is cannot be said here: {reason}."
+    return Answer("No answer", "", sentence, "", points, tuple(cautions(run)))
+
+
+def _figure(line: Line, kind: Kind, size: Size) -> Figure:
+    found = figure(line, kind, size)
+    assert found is not None  # asked for only where it was measured
+    return found
+
+
+def _why_no_gpu(run: Run) -> tuple[str, ...]:
+    said = [
+        f"{words.clean(contender.name)}: {words.clean(contender.missing)}."
+        for contender in run.result.contenders
+        if contender.missing and not computes_on_cpu(contender)
+    ]
+    for line in run.lines:
+        if line.on_cpu:
+            continue
+        if line.failed:
+            said.append(f"{line.label} failed its check.")
+        else:
+            said.append(f"{line.label} was measured, but nothing of its kind on the CPU beside it.")
+    return tuple(said) or ("No GPU was asked for.",)
+
+
+def per_pixel(line: Line, kind: Kind) -> tuple[str, ...]:
+    """How the time grows from the smallest to the largest picture."""
+    sizes = line.sizes(kind)
+    if len(sizes) < 2:
+        return ("Not known: only one size was measured.",)
+    ends = sizes[0], sizes[-1]
+    first, last = (_figure(line, kind, size) for size in ends)
+    more = words.pixels(ends[1]) / words.pixels(ends[0])
+    return (
+        f"{words.size(ends[1])} has {words.figures(more)} times as many pixels as "
+        f"{words.size(ends[0])}, and takes {words.figures(last.median / first.median)} times "
+        "as long.",
+        *(
+            f"At {words.size(size)}: {found.text}, {_each_pixel(found, size)} for each pixel "
+            f"({found.noise})."
+            for size, found in zip(ends, (first, last), strict=True)
+        ),
+    )
+
+
+def _each_pixel(found: Figure, size: Size) -> str:
+    return words.seconds(found.median / words.pixels(size))
+
+
+def _start_alone(line: Line, size: Size) -> tuple[str, ...]:
+    return (starting(line, size) or "Not measured.",)
+
+
+# --- Both --------------------------------------------------------------------------------------
+
+
+def starting(line: Line, size: Size) -> str:
+    """What share of a one-off dream is gone before its first step."""
+    sizes = line.sizes("cold")
+    if not sizes:
+        return ""
+    nearest = size if size in sizes else sizes[0]
+    shares = starting_shares(line, nearest)
+    if not shares:
+        return ""
+    found = _figure(line, "cold", nearest)
+    return (
+        f"On {line.label} starting is {words.percent(float(np.median(shares)))} of a one-off dream "
+        f"at {words.size(nearest)} ({words.percent(min(shares))} to {words.percent(max(shares))}, "
+        f"n = {len(shares)}), which takes {found.text} in all ({found.noise})."
+    )
+
+
+def starting_shares(line: Line, size: Size) -> list[float]:
+    """Of each sample whose parts were measured."""
+    samples = line.series["cold", size].samples
+    return [
+        sum(seconds for part, seconds in sample.parts.items() if part not in WORKING)
+        / sample.seconds
+        for sample in samples
+        if sample.parts
+    ]
+
+
+def _others_on_the_cpu(cpu: Line, kind: Kind, size: Size) -> list[Point]:
+    """Other thread counts and libraries, against the CPU that the headline is about."""
+    lines = [
+        line
+        for line in sound(cpu.run)
+        if line.on_cpu and line is not cpu and (kind, size) in line.series
+    ]
+    said = tuple(_longer(speedup(line, cpu, kind, size), line, cpu) for line in lines)
+    return [Point("Other ways to use the CPU?", said)] if said else []
+
+
+def _longer(found: Speedup, line: Line, cpu: Line) -> str:
+    return (
+        f"{line.label} takes {found.slow.text}, {words.figures(found.value)} times as long as "
+        f"{cpu.label} ({found.interval})."
+    )
+
+
+def cautions(run: Run) -> list[str]:
+    """What a reader must know before believing anything."""
+    said = [words.clean(warning) for warning in run.result.warnings]
+    if not run.result.complete:
+        said.insert(0, "The measurement was interrupted; what is missing is missing for that.")
+    said += [_failure(line) for line in run.lines if line.failed]
+    unchecked = [line.label for line in sound(run) if not line.checks and not _is_judge(line)]
+    if unchecked:
+        said.append(f"Not checked for correctness: {words.listed(unchecked)}.")
+    return said + _unsettled(run)
+
+
+def _failure(line: Line) -> str:
+    failed = next(check for check in line.checks if not check.passed)
+    return (
+        f"{line.label} failed its check at {words.size(failed.size)} and is left out of the "
+        f"answer: against {words.clean(failed.reference)}, {deviation(failed)}; "
+        f"required was {words.clean(failed.limit)}."
+    )
+
+
+def deviation(check: Check) -> str:
+    """How far a contender was from its reference."""
+    said = []
+    if check.equal:
+        said.append("equal dreams")
+    elif check.psnr is not None:
+        said.append(f"dreams {words.figures(check.psnr)} dB apart")
+    if check.gradient_error is not None:
+        said.append(f"gradient off by {words.figures(check.gradient_error, 2)} of its length")
+    return ", ".join(said) or "nothing to compare"
+
+
+def _is_judge(line: Line) -> bool:
+    return any(check.reference == line.contender.name for check in line.run.result.checks)
+
+
+def _unsettled(run: Run) -> list[str]:
+    return [
+        f"{line.label}, {words.KINDS[kind]} at {words.size(size)}: the spread did not settle"
+        + (f" ({words.clean(series.note)})." if series.note else ".")
+        for line in run.lines
+        for (kind, size), series in line.series.items()
+        if not series.stable
+    ]

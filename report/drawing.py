@@ -1,0 +1,103 @@
+"""A chart as numbers and words: what `report.js` draws, and the table with the same numbers.
+
+A chart has one or more views, of which one is shown at a time. A value that cannot be drawn (too
+large, or not above 0) is left out of the drawing and stands in the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from measure.result import Size
+from report import words
+from report.runs import ordered
+from report.tables import Table
+
+Unit = Literal["s", "×", "share", "B", "flop/s", "flop/B", "size", "commit", ""]
+Point = tuple[float, float, float, float, str]  # x, y, lowest, highest, what its tooltip says
+Json = dict[str, object]
+
+LARGEST = 1e300  # a drawing needs room above its values
+NO_COLOUR = -1  # of a line that is no contender
+
+
+@dataclass(frozen=True)
+class Axis:
+    title: str
+    unit: Unit
+    log: bool = False
+    ticks: tuple[tuple[float, str], ...] = ()  # where there are labels of our own
+
+
+@dataclass(frozen=True)
+class Curve:
+    label: str
+    colour: int
+    points: tuple[Point, ...]
+    dashed: bool = False  # its check failed
+    bare: bool = False  # a limit: no points, no tooltip
+    scattered: bool = False  # points without a line
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One value for each category; those of a stack stand end to end."""
+
+    label: str
+    colour: int
+    values: tuple[float | None, ...]
+    texts: tuple[str, ...]
+    stack: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    name: str
+    x: Axis
+    y: Axis
+    curves: tuple[Curve, ...] = ()
+    bars: tuple[Bars, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def as_json(self) -> Json:
+        return {
+            "name": self.name,
+            "x": vars(self.x),
+            "y": vars(self.y),
+            "curves": [vars(curve) | {"points": self._drawn(curve)} for curve in self.curves],
+            "bars": [
+                vars(bars) | {"values": [v if _is_sane(v) else None for v in bars.values]}
+                for bars in self.bars
+            ],
+            "categories": self.categories,
+        }
+
+    def _drawn(self, curve: Curve) -> list[Point]:
+        lowest = (0.0 if self.x.log else -math.inf, 0.0 if self.y.log else -math.inf)
+        return [
+            point
+            for point in curve.points
+            if all(map(_is_sane, point[:4])) and point[0] > lowest[0] and point[1] > lowest[1]
+        ]
+
+
+@dataclass(frozen=True)
+class Chart:
+    name: str  # its id in the page
+    title: str
+    says: str  # how to read it
+    views: tuple[View, ...]
+    table: Table
+    first: int = 0  # the view that is shown at first
+
+
+def _is_sane(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and abs(value) < LARGEST
+
+
+def pixel_axis(sizes: Iterable[Size]) -> Axis:
+    ticks = tuple((float(words.pixels(size)), words.size(size)) for size in ordered(sizes))
+    return Axis("size of the picture", "size", log=True, ticks=ticks)

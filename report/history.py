@@ -1,0 +1,196 @@
+"""The history by commit: what asv keeps in its results folder, read without asv.
+
+    results/benchmarks.json                each benchmark's unit and the names of its parameters
+    results/MACHINE/machine.json
+    results/MACHINE/COMMIT-ENVIRONMENT.json
+
+A result file has its columns' names under `result_columns`; rows are cut after the last value that
+is there. `params` holds the values of each parameter; `result` one number for each combination, the
+last parameter running fastest, or null where it failed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from report import words
+from report.drawing import Axis, Chart, Curve, Point, Unit, View
+from report.errors import ReportError
+from report.tables import Table
+
+VERSION = 2  # of asv's result files
+DESCRIPTIONS = {"benchmarks.json", "machine.json"}
+UNITS: dict[str, Unit] = {"seconds": "s", "bytes": "B"}
+SHORT = 8  # letters of a commit
+
+
+@dataclass(frozen=True)
+class Value:
+    """One benchmark with one set of parameters, at one commit."""
+
+    benchmark: str
+    unit: str
+    series: str  # machine and parameters
+    commit: str
+    date: int  # ms since 1970, of the commit
+    value: float
+    low: float  # asv's 99 % interval, or the value itself
+    high: float
+
+
+def read_history(folder: Path) -> list[Value]:
+    """Raises ReportError for a folder or file that asv did not write."""
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: no such folder; give asv's results folder")
+    described = _read(folder / "benchmarks.json") if (folder / "benchmarks.json").exists() else {}
+    files = [path for path in sorted(folder.glob("*/*.json")) if path.name not in DESCRIPTIONS]
+    if not files:
+        raise ReportError(f"{folder}: no results of asv are in it; give asv's results folder")
+    return [value for path in files for value in _values(path, described)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReportError(
+            f"{path}: cannot be read as asv's JSON ({error}); run asv again"
+        ) from None
+    if not isinstance(data, dict):
+        raise ReportError(f"{path}: is not a file of asv's")
+    return data
+
+
+def _values(path: Path, described: dict[str, Any]) -> list[Value]:
+    data = _read(path)
+    if data.get("version") != VERSION:
+        raise ReportError(
+            f"{path}: version {data.get('version')} of asv's results, not {VERSION}; run asv again"
+        )
+    try:
+        return list(_rows(data, described, path.parent.name))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ReportError(f"{path}: is not a result of asv's ({error!r}); run asv again") from None
+
+
+def _rows(data: dict[str, Any], described: dict[str, Any], machine: str) -> Iterable[Value]:
+    commit, date = str(data["commit_hash"])[:SHORT], int(data["date"])
+    columns = data["result_columns"]
+    for name, cells in data["results"].items():
+        row = dict(zip(columns, cells, strict=False))
+        combinations = list(itertools.product(*(row.get("params") or [])))
+        count = len(combinations)
+        found = _numbers(row.get("result"), count)
+        lows, highs = (
+            _numbers(row.get("stats_ci_99_a"), count),
+            _numbers(row.get("stats_ci_99_b"), count),
+        )
+        about = described.get(name) or {}
+        for parameters, value, low, high in zip(combinations, found, lows, highs, strict=True):
+            if value is not None:
+                series = ", ".join([machine, *map(str, parameters)])
+                unit = str(about.get("unit", ""))
+                yield Value(
+                    name, unit, series, commit, date, value, _or(low, value), _or(high, value)
+                )
+
+
+def _numbers(cell: object, count: int) -> list[float | None]:
+    """One for each combination of parameters; None where nothing was measured."""
+    if cell is None:
+        return [None] * count
+    if not isinstance(cell, list) or len(cell) != count:
+        raise ValueError(f"not {count} values")
+    return [_number(value) for value in cell]
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _or(value: float | None, instead: float) -> float:
+    return instead if value is None else value
+
+
+# --- The chart ---------------------------------------------------------------------------------
+
+
+def history_chart(values: Sequence[Value]) -> Chart | None:
+    if not values:
+        return None
+    commits = _commits(values)
+    names = sorted({value.benchmark for value in values})
+    return Chart(
+        "history",
+        "History by commit",
+        "The project's own benchmarks, run by asv at each commit, the oldest on the left. Whiskers "
+        "are asv's 99 % intervals.",
+        tuple(_view(name, [v for v in values if v.benchmark == name], commits) for name in names),
+        _table(values),
+    )
+
+
+def _commits(values: Sequence[Value]) -> dict[str, int]:
+    """The place of each, by date."""
+    dates = {value.commit: value.date for value in values}
+    return {
+        commit: place for place, commit in enumerate(sorted(dates, key=lambda c: (dates[c], c)))
+    }
+
+
+def _view(name: str, values: Sequence[Value], commits: dict[str, int]) -> View:
+    series = sorted({value.series for value in values})
+    curves = tuple(
+        Curve(words.clean(one), number, _points([v for v in values if v.series == one], commits))
+        for number, one in enumerate(series)
+    )
+    ticks = tuple((float(place), words.clean(commit)) for commit, place in commits.items())
+    unit = UNITS.get(values[0].unit, "")
+    y = Axis(words.clean(values[0].unit), unit)
+    return View(words.clean(name), Axis("commit", "commit", ticks=ticks), y, curves)
+
+
+def _points(values: Sequence[Value], commits: dict[str, int]) -> tuple[Point, ...]:
+    placed = sorted(values, key=lambda value: commits[value.commit])
+    return tuple(
+        (float(commits[v.commit]), v.value, v.low, v.high, f"{_text(v)} at {words.clean(v.commit)}")
+        for v in placed
+    )
+
+
+def _text(value: Value) -> str:
+    if value.unit == "seconds":
+        return words.seconds(value.value)
+    if value.unit == "bytes":
+        return words.memory(value.value)
+    return f"{words.figures(value.value)} {words.clean(value.unit)}".strip()
+
+
+def _table(values: Sequence[Value]) -> Table:
+    rows = [
+        (
+            _day(value.date),
+            words.clean(value.commit),
+            words.clean(value.benchmark),
+            words.clean(value.series),
+            _text(value),
+        )
+        for value in sorted(values, key=lambda v: (v.benchmark, v.series, v.date))
+    ]
+    return Table(
+        ("date", "commit", "benchmark", "machine, parameters", "value"), tuple(rows), words=4
+    )
+
+
+def _day(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):
+        return words.DASH

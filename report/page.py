@@ -1,0 +1,158 @@
+"""The page: everything in one HTML file that needs no network and believes nothing in its input.
+
+Strings reach the page through jinja2's escaping, or as JSON in a script that is never run. The
+Content-Security-Policy lets run only the scripts and styles that are inlined here, by their hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from report import facts
+from report.answer import Answer, answer
+from report.charts import timing_charts
+from report.drawing import Chart
+from report.history import Value, history_chart
+from report.pictures import Gallery, galleries
+from report.roofline import roofline_chart
+from report.runs import Run
+from report.tables import Table
+from report.then_and_now import then_and_now
+
+HERE = Path(__file__).parent
+LIBRARY = "chart.umd.min.js"
+
+Tell = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Download:
+    name: str
+    address: str  # data:
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """One run, as the page shows it."""
+
+    run: Run
+    answer: Answer
+    galleries: list[Gallery]
+    machine: Table
+    dream: Table
+    contenders: Table
+    command: str
+    download: Download
+
+
+def page(
+    runs: Sequence[Run], history: Sequence[Value], tell: Tell = lambda part, text: None
+) -> str:
+    """The whole page. `tell` hears how far it is."""
+    sections = []
+    for number, run in enumerate(runs):
+        tell(number / (len(runs) + 1), f"reading {run.name}")
+        sections.append(_section(run))
+    tell(len(runs) / (len(runs) + 1), "drawing charts")
+    charts = [*timing_charts(runs), roofline_chart(runs), history_chart(history)]
+    return _render([chart for chart in charts if chart is not None], sections, runs)
+
+
+def _section(run: Run) -> Section:
+    return Section(
+        run,
+        answer(run),
+        galleries(run),
+        facts.machine(run),
+        facts.dream(run),
+        facts.contenders(run),
+        facts.command(run),
+        download(f"{run.letter or 'result'}.json", "application/json", run.data),
+    )
+
+
+def _render(charts: Sequence[Chart], sections: Sequence[Section], runs: Sequence[Run]) -> str:
+    style, script = _asset("report.css"), f"{_library()}\n{_asset('report.js')}"
+    template = _environment().get_template("report.html.jinja")
+    return template.render(
+        policy=policy(script, style),
+        style=Markup(style),  # ours
+        script=Markup(script),
+        data=Markup(as_script([_drawing(chart) for chart in charts])),
+        charts=charts,
+        sections=sections,
+        then_and_now=then_and_now(runs),
+        checks=facts.checks(runs),
+        missing=facts.missing(runs),
+        samples=download("samples.csv", "text/csv", facts.as_csv(runs).encode()),
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _drawing(chart: Chart) -> dict[str, Any]:
+    return {
+        "name": chart.name,
+        "title": chart.title,
+        "first": chart.first,
+        "views": [view.as_json() for view in chart.views],
+    }
+
+
+def as_script(data: object) -> str:
+    """JSON that can stand in a script element: nothing in it ends the element or begins one."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _asset(name: str) -> str:
+    return (HERE / "assets" / name).read_text("utf-8")
+
+
+def _library() -> str:
+    """Without its last line, which names a file that is not in the page."""
+    lines = _asset(LIBRARY).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL="))
+
+
+def policy(script: str, style: str) -> str:
+    """Only these two may run or style; pictures are in the page; nothing is fetched or sent."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{_source(script)}'",
+            f"style-src '{_source(style)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _source(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def download(name: str, kind: str, data: bytes) -> Download:
+    encoded = base64.b64encode(data).decode()
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Download(name, f"data:{kind};base64,{encoded}", sha256, len(data))

@@ -1,0 +1,158 @@
+"""The pictures: the original, each contender's dream, and how far the dreams differ.
+
+Whatever a file calls a PNG is decoded and written anew, so that a page holds no bytes that Pillow
+did not make. What does not decode is named, with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from measure.result import Image, Size
+from report import words
+from report.runs import Line, Run, ordered
+from report.series import baseline, sound
+
+MOST_PIXELS = 40_000_000
+WIDEST = 960  # pixels in the page; larger ones are scaled down
+SMALL = 300_000  # pixels: up to here without loss
+QUALITY = 90
+MOST_AMPLIFIED = 64
+
+Rgb = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture in the page, or the reason why there is none."""
+
+    caption: str
+    says: str
+    source: str  # a data: address, "" when there is no picture
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A dream beside its difference from another picture."""
+
+    title: str
+    dream: Shown
+    difference: Shown
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures of one run at one size."""
+
+    title: str
+    original: Shown | None
+    rows: tuple[Row, ...]
+
+
+class _NoPictureError(Exception):
+    """Why bytes of a file cannot be shown."""
+
+
+def galleries(run: Run) -> list[Gallery]:
+    images = run.result.images
+    return [_gallery(run, size) for size in ordered(image.size for image in images)]
+
+
+def _gallery(run: Run, size: Size) -> Gallery:
+    images = {image.contender: image for image in run.result.images if image.size == size}
+    original = images.pop(None, None)
+    lines = [line for line in run.lines if line.contender.name in images]
+    judge = baseline([line for line in sound(run) if line in lines])
+    rows = tuple(_row(line, judge, images, original) for line in lines)
+    title = f"{run.letter} · {words.size(size)}" if run.letter else words.size(size)
+    shown = _shown("original", "", original) if original else None
+    return Gallery(title, shown, rows)
+
+
+def _row(
+    line: Line, judge: Line | None, images: dict[str | None, Image], original: Image | None
+) -> Row:
+    """The judge's dream is set against the original, the others' against the judge's."""
+    image, other, name = images[line.contender.name], original, "the original"
+    if judge is not None and line is not judge:
+        other, name = images[judge.contender.name], f"the dream of {judge.label}"
+    title = line.label + (" (check failed)" if line.failed else "")
+    dream = _shown(f"dream of {line.label}", "", image)
+    return Row(title, dream, _difference(image, other, name))
+
+
+def _shown(caption: str, says: str, image: Image) -> Shown:
+    try:
+        rgb = decoded(image)
+    except _NoPictureError as error:
+        return Shown(caption, f"cannot be shown: {error}", "")
+    return _encoded(caption, says, rgb)
+
+
+def _difference(image: Image, other: Image | None, name: str) -> Shown:
+    caption = f"difference from {name}"
+    if other is None:
+        return Shown(caption, "not in the result file", "")
+    try:
+        difference = np.abs(decoded(image).astype(np.int16) - decoded(other))
+    except _NoPictureError as error:
+        return Shown(caption, f"cannot be shown: {error}", "")
+    largest = int(difference.max())
+    if not largest:
+        return Shown(caption, "none: the two are equal in every pixel", "")
+    factor = amplification(largest)
+    mean = words.figures(float(difference.mean()), 2)
+    scaled = f"amplified {factor} times; " if factor > 1 else "not amplified; "
+    says = f"{scaled}on average {mean} levels of 255, at most {largest}"
+    return _encoded(caption, says, (difference * factor).astype(np.uint8))
+
+
+def amplification(largest: int) -> int:
+    """The largest power of two that keeps the largest difference below white."""
+    factor = 1
+    while factor < MOST_AMPLIFIED and largest * factor * 2 <= 255:
+        factor *= 2
+    return factor
+
+
+def decoded(image: Image) -> Rgb:
+    """Raises _NoPictureError with a reason for a sentence."""
+    if words.pixels(image.size) > MOST_PIXELS:
+        raise _NoPictureError(f"{words.size(image.size)} is too large")
+    try:
+        found = _decode(base64.b64decode(image.png, validate=True))
+    except Exception:  # of very many kinds: the bytes may be anything
+        raise _NoPictureError("what the result file holds is no whole PNG") from None
+    height, width = found.shape[:2]
+    if (width, height) != (image.size.width, image.size.height):
+        raise _NoPictureError(f"it is {width}×{height} instead of {words.size(image.size)}")
+    return found
+
+
+def _decode(data: bytes) -> Rgb:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a bomb of a picture is only warned of
+        with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+
+def _encoded(caption: str, says: str, rgb: Rgb) -> Shown:
+    picture = Pillow.fromarray(rgb)
+    width, height = picture.size
+    if width > WIDEST:
+        picture = picture.resize((WIDEST, max(1, round(height * WIDEST / width))))
+        says = "; ".join(filter(None, [says, "scaled down for this page"]))
+    kind = "PNG" if picture.width * picture.height <= SMALL else "JPEG"
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, quality=QUALITY, optimize=True)
+    source = f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return Shown(caption, says, source, picture.width, picture.height)

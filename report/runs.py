@@ -1,0 +1,126 @@
+"""The result files of a report, each with a letter, and the contenders in them."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from measure.result import Check, Contender, Kind, Result, Series, Size, read_result
+from report import words
+from report.errors import ReportError
+
+CPU = "cpu"
+# What else computes on the processor: OpenVINO's device, and drivers that play a graphics card.
+PLAYED = re.compile(r"\b(cpu|swiftshader|llvmpipe|lavapipe|softpipe|software)\b", re.IGNORECASE)
+MOST = len(string.ascii_uppercase)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One result file."""
+
+    name: str  # of the file
+    letter: str  # "" when there is one file only
+    data: bytes  # the file as it is
+    result: Result
+
+    @property
+    def title(self) -> str:
+        machine = self.result.machine
+        processor = f"{words.clean(machine.processor)}, {words.counted(machine.cores, 'core')}"
+        gpu = words.clean(machine.gpu) if machine.gpu else "no GPU"
+        return f"{processor}; {gpu}"
+
+    @property
+    def day(self) -> str:
+        try:
+            return datetime.fromisoformat(self.result.created).strftime("%-d %B %Y")
+        except ValueError:
+            return words.clean(self.result.created)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The contenders that were timed."""
+        timed = {series.contender for series in self.result.series if series.samples}
+        return tuple(
+            Line(self, contender)
+            for contender in self.result.contenders
+            if contender.missing is None and contender.name in timed
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A contender of a run, and what is known of it."""
+
+    run: Run
+    contender: Contender
+
+    @property
+    def label(self) -> str:
+        name = words.clean(self.contender.name)
+        return f"{self.run.letter} · {name}" if self.run.letter else name
+
+    @property
+    def on_cpu(self) -> bool:
+        return computes_on_cpu(self.contender)
+
+    @property
+    def device(self) -> str:
+        """What it ran on, for a sentence."""
+        machine = self.run.result.machine
+        known = self.contender.device or (machine.processor if self.on_cpu else machine.gpu)
+        return words.clean(known or self.contender.name)
+
+    @cached_property
+    def series(self) -> dict[tuple[Kind, Size], Series]:
+        return {
+            (series.kind, series.size): series
+            for series in self.run.result.series
+            if series.contender == self.contender.name and series.samples
+        }
+
+    def seconds(self, kind: Kind, size: Size) -> list[float]:
+        """The samples in the order they were taken; none when it was not measured."""
+        series = self.series.get((kind, size))
+        return [sample.seconds for sample in series.samples] if series else []
+
+    def sizes(self, kind: Kind) -> list[Size]:
+        """The smallest first."""
+        return ordered(size for of, size in self.series if of == kind)
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        checks = self.run.result.checks
+        return tuple(check for check in checks if check.contender == self.contender.name)
+
+    @property
+    def failed(self) -> bool:
+        """A fast wrong answer is no answer."""
+        return any(not check.passed for check in self.checks)
+
+
+def computes_on_cpu(contender: Contender) -> bool:
+    device = f"{contender.device or ''} {contender.options.get('device_type', '')}"
+    return contender.backend == CPU or bool(PLAYED.search(device))
+
+
+def ordered(sizes: Iterable[Size]) -> list[Size]:
+    """Each once, the smallest first."""
+    return sorted(set(sizes), key=lambda size: (words.pixels(size), size.width))
+
+
+def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
+    """Raises MeasureError or ReportError for a file that cannot be used."""
+    if len(paths) > MOST:
+        raise ReportError(f"{len(paths)} result files are too many for one report; {MOST} at most")
+    letters = string.ascii_uppercase if len(paths) > 1 else [""]
+    return tuple(
+        Run(path.name, letter, path.read_bytes(), read_result(path))
+        for path, letter in zip(paths, letters, strict=False)
+    )

@@ -1,0 +1,64 @@
+"""The seed's table, repeated: five trials of one dream, CPU and GPU, in 2019 and now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from report import words
+from report.answer import KINDS, SEED_SIZE
+from report.runs import Line, Run
+from report.series import baseline, leading_pair, sound
+from report.tables import Table
+
+THEN_CPU = (11.5642619133, 11.0189261436, 10.9254310131, 10.9863009453, 10.9531219006)
+THEN_GPU = (1.62579798698, 1.611369133, 1.61122298241, 1.61808490753, 1.62012815475)
+TRIALS = len(THEN_CPU)
+
+
+def then_and_now(runs: Sequence[Run]) -> Table:
+    """Rows: the trials, their median, the ratio of the medians. A dash was not measured."""
+    columns: list[tuple[str, Sequence[float]]] = [("2019, CPU", THEN_CPU), ("2019, GPU", THEN_GPU)]
+    speedups = [_ratio(THEN_CPU, THEN_GPU)]
+    for run in runs:
+        cpu, gpu = _lines(run)
+        trials = [_trials(cpu), _trials(gpu)]
+        columns += [(_heading("CPU", cpu, run), trials[0]), (_heading("GPU", gpu, run), trials[1])]
+        speedups.append(_ratio(*trials))
+    rows = [
+        (f"trial {number + 1}", *(_cell(trials, number) for _, trials in columns))
+        for number in range(TRIALS)
+    ]
+    rows.append(("median", *(_median(trials) for _, trials in columns)))
+    rows.append(("CPU / GPU", *(cell for found in speedups for cell in ("", found))))
+    return Table(("", *(heading for heading, _ in columns)), tuple(rows))
+
+
+def _lines(run: Run) -> tuple[Line | None, Line | None]:
+    pair = leading_pair(run, KINDS)
+    return (pair.cpu, pair.gpu) if pair else (baseline(sound(run)), None)
+
+
+def _heading(kind: str, line: Line | None, run: Run) -> str:
+    when = f"{run.letter} · now" if run.letter else "now"
+    return f"{when}, {line.label if line and not run.letter else kind}"
+
+
+def _trials(line: Line | None) -> tuple[float, ...]:
+    """The first ones, in the order they were taken, as the seed's were."""
+    return tuple(line.seconds("warm", SEED_SIZE)[:TRIALS]) if line else ()
+
+
+def _cell(trials: Sequence[float], number: int) -> str:
+    return words.seconds(trials[number]) if number < len(trials) else words.DASH
+
+
+def _median(trials: Sequence[float]) -> str:
+    return words.seconds(float(np.median(trials))) if trials else words.DASH
+
+
+def _ratio(cpu: Sequence[float], gpu: Sequence[float]) -> str:
+    if not cpu or not gpu:
+        return words.DASH
+    return words.times(float(np.median(cpu) / np.median(gpu)))
