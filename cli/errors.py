@@ -22,6 +22,9 @@ def is_users_to_mend(error: Exception) -> bool:
     # Imported once something went wrong: the engine's package takes a while.
     from engine.errors import DreamError
     from export.errors import ExportError
+    from measure.errors import MeasureError
     from models.errors import ModelsError
+    from report.errors import ReportError
 
-    return isinstance(error, (CommandError, DreamError, ExportError, ModelsError))
+    mendable = (CommandError, DreamError, ExportError, MeasureError, ModelsError, ReportError)
+    return isinstance(error, mendable)

@@ -34,7 +34,7 @@ def export_to(path: Path, weights: str, layers: Sequence[str], target: str) -> W
     Raises CommandError for what can be seen before the work, ExportError for the rest.
     """
     require_export_extra()
-    _check_output(path)
+    check_output(path)
     with stages() as tell:
         tell("loading PyTorch")
         from export.model_file import export_gradient, save
@@ -56,7 +56,7 @@ def find_target(name: str) -> Target:
     return TARGETS[name]
 
 
-def _check_output(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Raise CommandError now for what would fail only after seconds of work."""
     if path.is_dir():
         raise CommandError(f"{path}: is a folder; name a file in it")

@@ -5,6 +5,7 @@ Nothing heavy is imported up here, so that help and mistyped options answer at o
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -227,6 +228,77 @@ def backends() -> None:
     from cli import listings
 
     listings.backends()
+
+
+@app.command(
+    epilog=examples(
+        "dream bench photo.jpg --profile quick",
+        "dream bench photo.jpg -b cpu -b cuda --threads 1 --threads 4 --size 512x512",
+        "dream bench photo.jpg --profile full --torch -o machine.json",
+    )
+)
+def bench(
+    photo: options.Photo,
+    layer: options.Layers = None,
+    weights: options.Weights = None,
+    model: options.Model = None,
+    backend: options.Backends = None,
+    threads: options.ThreadCounts = None,
+    torch: options.PyTorch = False,
+    profile: options.ProfileName = "normal",
+    size: options.Sizes = None,
+    trials: options.Trials = None,
+    budget: options.Budget = None,
+    output: options.ResultOutput = None,
+    resume: options.Resume = False,
+) -> None:
+    """Measure how fast this machine dreams, and how much faster its GPU is.
+
+    Default dreams of the photo, each in a fresh process and in one that goes on,
+    and single steps; all backends take turns. What they compute is compared: the
+    exit code is 1 when one is wrong. All samples are kept in one JSON file.
+    """
+    from cli import benching
+    from cli.sources import request
+
+    benching.bench(
+        benching.Asked(
+            photo=photo,
+            model=request(model, weights, layer),
+            backends=tuple(backend or ()),
+            threads=tuple(threads or ()),
+            sizes=tuple(size or ()),
+            trials=trials,
+            budget=budget,
+            profile=profile,
+            torch=torch,
+            resume=resume,
+            output=output,
+        )
+    )
+
+
+@app.command(
+    epilog=examples(
+        "dream report result.json",
+        "dream report laptop.json server.json -o both.html",
+        "dream report result.json --asv .asv/results -o history.html",
+    )
+)
+def report(
+    results: options.Results,
+    output: options.ReportOutput = Path("report.html"),
+    asv: options.AsvResults = None,
+) -> None:
+    """Make a page of what 'dream bench' measured.
+
+    It is one HTML file that opens in any browser and needs no network: how much
+    faster the GPU is, in words and in charts, how sure that is, what was not
+    measured and why, and the pictures. Every number can be saved from it.
+    """
+    from cli.reporting import report as write_report
+
+    write_report(results, output, asv)
 
 
 def run() -> None:

@@ -18,6 +18,7 @@ DEFAULT_WEIGHTS = "builtin"
 MODEL = "What to dream"
 LOOP = "How to dream"
 MACHINE = "Where to run"
+AMOUNT = "How much to measure"
 OUTPUT = "What to write"
 
 Photo = Annotated[
@@ -202,6 +203,120 @@ NameFilter = Annotated[
         "-f",
         metavar="TEXT",
         help="Only the layers with TEXT in one of their names.",
+        show_default=False,
+    ),
+]
+Backends = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--backend",
+        "-b",
+        metavar="NAME",
+        help="cpu, cuda ... May be repeated. `dream backends` tells which can be used here.",
+        show_default="all",
+        rich_help_panel=MACHINE,
+    ),
+]
+ThreadCounts = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        help="CPU threads. May be repeated: each number is measured.",
+        show_default="one for each core",
+        rich_help_panel=MACHINE,
+    ),
+]
+PyTorch = Annotated[
+    bool,
+    typer.Option(
+        "--torch",
+        help="Measure PyTorch as well, on the CPU and on the GPU that it sees.",
+        rich_help_panel=MACHINE,
+    ),
+]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="quick, normal or full: sizes, trials and budget, where those are not given.",
+        rich_help_panel=AMOUNT,
+    ),
+]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--size",
+        metavar="WxH",
+        help="The photo is measured resized to this. May be repeated.",
+        show_default="the profile's",
+        rich_help_panel=AMOUNT,
+    ),
+]
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=1000,
+        help="Samples of each measurement; more while it is unstable.",
+        show_default="the profile's",
+        rich_help_panel=AMOUNT,
+    ),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=1,
+        help="For everything; what would take longer is skipped.",
+        show_default="the profile's",
+        rich_help_panel=AMOUNT,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with a result file that was interrupted.", rich_help_panel=OUTPUT
+    ),
+]
+ResultOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The result file, *.json. A file of that name is replaced.",
+        show_default="PHOTO-bench.json",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Results = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RESULT",
+        help="Result files of `dream bench`: of one machine or of several.",
+        show_default=False,
+    ),
+]
+ReportOutput = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The page, usually *.html. A file of that name is replaced.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+AsvResults = Annotated[
+    Path | None,
+    typer.Option(
+        "--asv",
+        metavar="FOLDER",
+        help="asv's results folder, usually .asv/results: adds the history by commit.",
         show_default=False,
     ),
 ]

@@ -26,7 +26,7 @@ from report.pictures import Gallery, galleries
 from report.roofline import roofline_chart
 from report.runs import Run
 from report.tables import Table
-from report.then_and_now import then_and_now
+from report.then_and_now import same_dream, then_and_now
 
 HERE = Path(__file__).parent
 LIBRARY = "chart.umd.min.js"
@@ -53,6 +53,7 @@ class Section:
     dream: Table
     contenders: Table
     command: str
+    same_dream: str
     download: Download
 
 
@@ -78,6 +79,7 @@ def _section(run: Run) -> Section:
         facts.dream(run),
         facts.contenders(run),
         facts.command(run),
+        same_dream(run),
         download(f"{run.letter or 'result'}.json", "application/json", run.data),
     )
 

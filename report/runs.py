@@ -119,8 +119,10 @@ def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
     """Raises MeasureError or ReportError for a file that cannot be used."""
     if len(paths) > MOST:
         raise ReportError(f"{len(paths)} result files are too many for one report; {MOST} at most")
-    letters = string.ascii_uppercase if len(paths) > 1 else [""]
-    return tuple(
-        Run(path.name, letter, path.read_bytes(), read_result(path))
-        for path, letter in zip(paths, letters, strict=False)
-    )
+    letters = string.ascii_uppercase[: len(paths)] if len(paths) > 1 else [""]
+    return tuple(_read(path, letter) for path, letter in zip(paths, letters, strict=True))
+
+
+def _read(path: Path, letter: str) -> Run:
+    result = read_result(path)
+    return Run(path.name, letter, path.read_bytes(), result)

@@ -15,6 +15,8 @@ from report.tables import Table
 THEN_CPU = (11.5642619133, 11.0189261436, 10.9254310131, 10.9863009453, 10.9531219006)
 THEN_GPU = (1.62579798698, 1.611369133, 1.61122298241, 1.61808490753, 1.62012815475)
 TRIALS = len(THEN_CPU)
+# What was dreamt then: the defaults of Google's notebook.
+DREAM, STEPS = ("bvlc", "inception_4c/output"), (4, 10)
 
 
 def then_and_now(runs: Sequence[Run]) -> Table:
@@ -33,6 +35,20 @@ def then_and_now(runs: Sequence[Run]) -> Table:
     rows.append(("median", *(_median(trials) for _, trials in columns)))
     rows.append(("CPU / GPU", *(cell for found in speedups for cell in ("", found))))
     return Table(("", *(heading for heading, _ in columns)), tuple(rows))
+
+
+def same_dream(run: Run) -> str:
+    """What was dreamt now, and whether that can be set beside 2019."""
+    model, settings = run.result.model, run.result.settings
+    layers = words.listed([words.clean(layer) for layer in model.layers])
+    now = f"Now{f' ({run.letter})' if run.letter else ''}"
+    steps = f"{words.counted(settings.octaves, 'octave')} of {settings.iterations} steps"
+    network = words.clean(model.architecture)
+    said = f"{now}: {layers} of {network}, {steps}, dreamt in a program that is already running"
+    found = (model.architecture, *model.layers), (settings.octaves, settings.iterations)
+    if found == (DREAM, STEPS):
+        return f"{said}. The network, the layer and the steps are those of 2019."
+    return f"{said}. That is not the dream of 2019, so the times are not to be compared with it."
 
 
 def _lines(run: Run) -> tuple[Line | None, Line | None]:

@@ -18,7 +18,16 @@ PAGES = {"": GROUP, **COMMANDS}
 
 
 def test_the_commands():
-    assert list(COMMANDS) == ["run", "export", "verify", "layers", "weights", "backends"]
+    assert list(COMMANDS) == [
+        "run",
+        "export",
+        "verify",
+        "layers",
+        "weights",
+        "backends",
+        "bench",
+        "report",
+    ]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -215,7 +215,11 @@ def result(
         "checks": tuple(check(name) for name in names),
         "operators": operators(names, SEED_SIZE),
         "limits": tuple(
-            Limit(contender=name, flops=8e12 if "cuda" in name else 1.5e11, bytes_per_second=2e10)
+            Limit(
+                contender=name,
+                flops=8e12 if "cuda" in name else 1.5e11,
+                bytes_per_second=5e11 if "cuda" in name else 2e10,
+            )
             for name in names
         ),
         "work": tuple(

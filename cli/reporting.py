@@ -1,0 +1,48 @@
+"""`dream report`: result files in, one page out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.errors import CommandError
+from cli.exporting import check_output
+from cli.messages import bar, say
+from report.history import read_history
+from report.page import page
+from report.runs import read_runs
+
+
+def report(results: Sequence[Path], output: Path, asv: Path | None) -> None:
+    """Write the page that the result files make, or nothing."""
+    check_output(output)
+    _check_distinct(results, output)
+    runs = read_runs(results)
+    history = read_history(asv) if asv is not None else []
+    with bar("reporting") as tell:
+        text = page(runs, history, tell)
+    _write(output, text)
+    say(f"{output}: {len(text.encode()) / 1e6:.1f} MB, open it in any browser")
+
+
+def _check_distinct(results: Sequence[Path], output: Path) -> None:
+    if output.exists() and any(path.exists() and output.samefile(path) for path in results):
+        raise CommandError(f"{output}: the report would replace its result file; name another file")
+
+
+def _write(path: Path, text: str) -> None:
+    """Beside it first: what stands at `path` is always whole."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".html", delete=False
+        ) as file:
+            beside = Path(file.name)
+            file.write(text)
+        try:
+            beside.chmod(0o644)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be written ({error.strerror})") from None
