@@ -78,7 +78,7 @@ def verify(path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES) ->
     Raises ExportError when `path` is not a gradient file.
     """
     try:
-        network, terms, low, high = _rebuild(path)
+        network, terms, low, high = rebuild(path)
         smallest = int(_properties(path)[PREFIX + "stride"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ExportError(f"{path}: its description is damaged ({error!r})") from error
@@ -88,8 +88,8 @@ def verify(path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES) ->
         for picture in PICTURES:
             for attempt in range(1, ATTEMPTS + 1):
                 image = _picture(picture, height, width, low, high, attempt)
-                truth = _autograd(double, terms, torch.from_numpy(image).double())
-                single = _autograd(network, terms, torch.from_numpy(image))
+                truth = autograd(double, terms, torch.from_numpy(image).double())
+                single = autograd(network, terms, torch.from_numpy(image))
                 errors = (*_errors(run(image), truth), *_errors(single, truth))
                 row = Row(height, width, picture, *errors, attempt)
                 if row.passed:
@@ -106,7 +106,7 @@ def _errors(
     return value, float(distance / max(float(np.linalg.norm(truth[1])), tiny))
 
 
-def _autograd(
+def autograd(
     network: GoogLeNet, terms: Sequence[Term], image: torch.Tensor
 ) -> tuple[float, NDArray[np.floating]]:
     image.requires_grad_(True)
@@ -148,7 +148,7 @@ def _numbers(initializer: ir.Value) -> Array:
     return initializer.const_value.numpy().astype(np.float32)
 
 
-def _rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
+def rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
     """The network and objective of the file, and black and white in the network's units."""
     properties = _properties(path)
     network = GoogLeNet(ARCHITECTURES[properties[PREFIX + "architecture"]])

@@ -200,7 +200,7 @@ class Image(Record):
 
 
 class Result(Record):
-    schema_name: Literal["ort-deepdream/bench"] = Field(SCHEMA, alias="schema")
+    schema_name: Literal["ort-deepdream/bench"] = Field(default=SCHEMA, alias="schema")
     version: Literal[1] = VERSION
     created: Name  # ISO 8601, UTC
     command: Annotated[tuple[Text, ...], Field(max_length=1000)]  # that repeats it

@@ -1,0 +1,112 @@
+"""`dream bench`: measure dreams on every backend, and say what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from cli.errors import CommandError, nearest
+from cli.messages import bar, say
+from cli.sources import Request, find_model
+from engine import Settings
+from engine.image import read_picture
+from measure.bench import Bench
+from measure.pictures import parse_size
+from measure.plan import PROFILES, Wanted, candidates, check_sizes, describe_model
+from measure.result import Result, read_result
+
+SEED = 0  # of every dream, so that all do the same work
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `dream bench`, as they were typed."""
+
+    photo: Path
+    model: Request
+    backends: tuple[str, ...]
+    threads: tuple[int, ...]
+    sizes: tuple[str, ...]
+    trials: int | None
+    budget: float | None
+    profile: str
+    torch: bool
+    resume: bool
+    output: Path | None
+
+
+def bench(asked: Asked) -> None:
+    """Measure, write the result file, show it; leaves with 1 when a contender is wrong."""
+    output = _output(asked)
+    wanted = _wanted(asked)
+    before = _before(asked, output, wanted)
+    with bar("measuring") as tell:
+        found = Bench(wanted, output, before, tell).run()
+    say(f"{output}: {len(found.series)} series")
+    failed = [check for check in found.checks if not check.passed]
+    if failed:
+        for check in failed:
+            say(f"{check.contender} FAILED against {check.reference}: {check.limit}")
+        raise typer.Exit(1)
+
+
+def _output(asked: Asked) -> Path:
+    output = asked.output or asked.photo.with_name(f"{asked.photo.stem}-bench.json")
+    if output.suffix != ".json":
+        raise CommandError(f"{output}: a result file ends in .json")
+    if output.is_dir() or not output.parent.is_dir():
+        raise CommandError(f"{output}: is a folder, or in none; name a file in one that exists")
+    return output
+
+
+def _wanted(asked: Asked) -> Wanted:
+    read_picture(asked.photo)
+    if asked.profile not in PROFILES:
+        raise CommandError(
+            f"there is no profile '{asked.profile}': {nearest(asked.profile, PROFILES)}"
+        )
+    profile = PROFILES[asked.profile]
+    settings = Settings(seed=SEED)
+    found = candidates(
+        asked.backends, asked.threads, lambda target: find_model(asked.model, target), settings
+    )
+    model, info = describe_model(found)
+    sizes = tuple(map(parse_size, asked.sizes)) or profile.sizes
+    trials = asked.trials or profile.trials
+    return Wanted(
+        photo=asked.photo,
+        candidates=tuple(found),
+        sizes=check_sizes(sizes, info.stride),
+        trials=trials,
+        most_trials=max(trials, profile.most_trials),
+        budget=asked.budget or profile.budget,
+        settings=settings,
+        model=model,
+        stride=info.stride,
+        command=_command(asked),
+    )
+
+
+def _command(asked: Asked) -> tuple[str, ...]:
+    """Repeats it. Files are named without their folders, which are the user's own."""
+    words = ["dream", "bench", asked.photo.name, "--profile", asked.profile]
+    if asked.model.file is not None:
+        words += ["--model", asked.model.file.name]
+    else:
+        words += ["--weights", Path(asked.model.weights).name]
+        words += [f"--layer={layer}" for layer in asked.model.layers]
+    words += [f"--backend={name}" for name in asked.backends]
+    words += [f"--threads={count}" for count in asked.threads]
+    words += [f"--size={size}" for size in asked.sizes]
+    words += [] if asked.trials is None else [f"--trials={asked.trials}"]
+    words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
+    words += ["--torch"] if asked.torch else []
+    return tuple(words)
+
+
+def _before(asked: Asked, output: Path, wanted: Wanted) -> Result | None:
+    if not asked.resume:
+        return None
+    return read_result(output)

@@ -1,0 +1,38 @@
+"""PyTorch's gradient in float64: `python -m measure.autograd MODEL PHOTO OUTPUT.npy`.
+
+The network is rebuilt from the weights in the gradient file itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine import read_picture
+
+
+def main(model: str, photo: str, output: str) -> None:
+    import torch
+
+    from export.errors import ExportError
+    from export.verify import autograd, rebuild
+
+    try:
+        network, terms, _, _ = rebuild(Path(model))
+    except (ExportError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise SystemExit(f"its network cannot be rebuilt ({error})") from error
+    preprocessing = network.architecture.preprocessing
+    mean, scale = (
+        np.array(values, np.float32).reshape(3, 1, 1)
+        for values in (preprocessing.mean, preprocessing.scale)
+    )
+    planes = np.moveaxis(read_picture(photo).rgb, 2, 0)[list(preprocessing.order)]
+    image = ((planes - mean) * scale)[np.newaxis]
+    _, gradient = autograd(network.double(), terms, torch.from_numpy(image).double())
+    np.save(output, gradient)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

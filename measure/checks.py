@@ -1,0 +1,170 @@
+"""Whether the contenders compute the same: a fast wrong answer is a failure.
+
+Gradients are compared with PyTorch's autograd in float64 where PyTorch is installed and the file's
+network is one that it can be rebuilt from, and with the CPU's; whole dreams at one seed with
+the CPU's. A dream amplifies what differs, so at a lower precision it goes its own way and no limit
+is set on it.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import read_picture
+from measure.pictures import psnr
+from measure.process import ContenderError
+from measure.result import Check, Image, Result, Size
+
+if TYPE_CHECKING:
+    from measure.bench import Bench
+
+Array = NDArray[np.float32]
+
+AUTOGRAD = "PyTorch autograd, float64"
+FULL = "float32"
+
+# |found - reference| / |reference| in the 2-norm. Where two activations are equal but for rounding,
+# each library picks its own winner: such flips make 0.004 of a gradient; a wrong rule 0.1 and more.
+MOST_ERROR = 0.02
+MOST_ERROR_ROUNDED = 0.1  # TF32 and float16 keep 11 bits, and flip more often
+# 68 dB and more were seen between two graphs of one network; another seed's dream is at 22 dB.
+LEAST_PSNR = 30.0
+
+LARGEST = 65_536  # pixels of the picture that is compared, for float64 takes its time
+SIDE = 256
+
+
+class Checker:
+    """The checks of a bench, and the dreams that were compared."""
+
+    def __init__(self, before: Result | None) -> None:
+        self.checks = list(before.checks) if before else []
+        self.images = list(before.images) if before else []
+
+    def check(self, bench: Bench) -> None:
+        """All contenders that are there, unless it was done before an interruption."""
+        if self.images:
+            return
+        self.bench = bench
+        self.size = comparable(bench.wanted.sizes[0], bench.wanted.stride)
+        self.photo = bench.photo(self.size)
+        gradients, dreams = self.outputs()
+        self.against_autograd(gradients)
+        self.against_cpu(gradients, dreams)
+        self.keep(None, self.photo)
+        for name, path in dreams.items():
+            self.keep(name, path)
+        if not self.checks:
+            bench.warn(["nothing was compared: there is neither a second contender nor PyTorch"])
+
+    def outputs(self) -> tuple[dict[str, Array], dict[str, Path]]:
+        """Gradients and dreams by contender; one that fails here is lost."""
+        gradients, dreams = {}, {}
+        folder, photo = self.bench.folder, str(self.photo)
+        for number, (name, process) in enumerate(list(self.bench.processes.items())):
+            gradient, dream = folder / f"gradient{number}.npy", folder / f"dream{number}.png"
+            try:
+                process.ask("gradient", photo=photo, output=str(gradient))
+                process.ask("dream", photo=photo, output=str(dream))
+            except ContenderError as error:
+                self.bench.lose(name, str(error))
+                continue
+            gradients[name], dreams[name] = np.load(gradient), dream
+        return gradients, dreams
+
+    def against_autograd(self, gradients: dict[str, Array]) -> None:
+        job = next(iter(self.bench.jobs.values()))
+        try:
+            truth = autograd(Path(job.model), self.photo, self.bench.folder / "autograd.npy")
+        except ContenderError as reason:
+            self.bench.warn([f"not compared with PyTorch: {reason}"])
+            return
+        for name, gradient in gradients.items():
+            error = distance(gradient, truth)
+            most = self.most_error(name)
+            self.checks.append(
+                Check(
+                    contender=name,
+                    reference=AUTOGRAD,
+                    size=self.size,
+                    equal=None,
+                    psnr=None,
+                    gradient_error=error,
+                    limit=f"gradient error at most {most}",
+                    passed=error is not None and error <= most,
+                )
+            )
+
+    def against_cpu(self, gradients: dict[str, Array], dreams: dict[str, Path]) -> None:
+        contenders = self.bench.contenders
+        reference = next((name for name in gradients if contenders[name].backend == "cpu"), None)
+        for name in gradients:
+            if reference is None or name == reference:
+                continue
+            error = distance(gradients[name], gradients[reference])
+            most = self.most_error(name)
+            alike = psnr(*(read_picture(dreams[n]).rgb for n in (name, reference)))
+            full = contenders[name].precision == FULL
+            limit = f"gradient error at most {most}"
+            good = error is not None and error <= most
+            if full:
+                limit += f", dreams alike to {LEAST_PSNR:.0f} dB"
+                good = good and (alike is None or alike >= LEAST_PSNR)
+            self.checks.append(
+                Check(
+                    contender=name,
+                    reference=reference,
+                    size=self.size,
+                    equal=alike is None,
+                    psnr=alike,
+                    gradient_error=error,
+                    limit=limit,
+                    passed=good,
+                )
+            )
+
+    def most_error(self, name: str) -> float:
+        full = self.bench.contenders[name].precision == FULL
+        return MOST_ERROR if full else MOST_ERROR_ROUNDED
+
+    def keep(self, contender: str | None, path: Path) -> None:
+        png = base64.b64encode(path.read_bytes()).decode()
+        self.images.append(Image(contender=contender, size=self.size, png=png))
+
+
+def comparable(size: Size, stride: int) -> Size:
+    """The size that outputs are compared at: the given one, unless it is large."""
+    if size.width * size.height <= LARGEST:
+        return size
+    scale = SIDE / max(size.width, size.height)
+    width, height = (max(stride, round(side * scale)) for side in (size.width, size.height))
+    return Size(width=width, height=height)
+
+
+def distance(found: Array, truth: NDArray[np.floating]) -> float | None:
+    """Relative, in the 2-norm; None when it is no number."""
+    norm = float(np.linalg.norm(truth.astype(np.float64)))
+    error = float(np.linalg.norm(found.astype(np.float64) - truth)) / max(norm, 1e-38)
+    return error if math.isfinite(error) else None
+
+
+def autograd(model: Path, photo: Path, output: Path) -> NDArray[np.float64]:
+    """PyTorch's gradient in float64, made in a process of its own. Raises ContenderError."""
+    missing = [name for name in ("torch", "onnx_ir") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ContenderError(f"there is no {missing[0]} here; pip install 'ort-deepdream[export]'")
+    words = [sys.executable, "-P", "-m", "measure.autograd", str(model), str(photo), str(output)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ContenderError((done.stderr.strip().splitlines() or ["it failed"])[-1])
+    found: NDArray[np.float64] = np.load(output)
+    return found

@@ -1,0 +1,88 @@
+"""What a device reaches at best: operations by a large matrix product, bytes by a large copy.
+
+Both run in ONNX Runtime on the contender's own provider, with its options, from and to the memory
+of the device. The best of several runs counts: a limit is not disturbed upwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+
+import numpy as np
+import onnxruntime
+from onnxruntime import OrtValue
+
+from engine import Backend
+from measure.timing import timed
+
+RUNS = 10
+ENOUGH = 0.5  # seconds for a run: longer ones are not repeated often, and smaller ones grow
+
+SIDES = (1024, 2048, 4096, 8192)  # of the matrices: as large as can be had in ENOUGH
+COPIED = 2**26  # values, 256 MiB: more than any cache holds
+
+
+def limits(backend: Backend, threads: int | None) -> dict[str, float | None]:
+    return {
+        "flops": product_rate(backend, threads),
+        "bytes_per_second": copy_rate(backend, threads),
+    }
+
+
+def product_rate(backend: Backend, threads: int | None) -> float:
+    """Operations a second; a multiply-add is two."""
+    best = 0.0
+    for side in SIDES:
+        a, b = np.random.default_rng(0).random((2, side, side), np.float32)
+        run = bound(backend, threads, "product.onnx", {"a": a, "b": b}, "c")
+        seconds = fastest(run)
+        best = max(best, 2 * side**3 / seconds)
+        if seconds * 8 > ENOUGH:
+            break
+    return best
+
+
+def copy_rate(backend: Backend, threads: int | None) -> float:
+    """Bytes a second, read and written."""
+    values = np.ones(COPIED, np.float32)
+    return 2 * values.nbytes / fastest(bound(backend, threads, "copy.onnx", {"a": values}, "b"))
+
+
+def fastest(run: Callable[[], object]) -> float:
+    first = timed(run)  # makes room
+    count = RUNS if first < ENOUGH else 3
+    return min(timed(run) for _ in range(count))
+
+
+def bound(
+    backend: Backend,
+    threads: int | None,
+    graph: str,
+    inputs: dict[str, np.typing.NDArray[np.float32]],
+    output: str,
+) -> Callable[[], object]:
+    """Runs a graph of measure/graphs within the memory of the backend's device."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    content = files("measure").joinpath(f"graphs/{graph}").read_bytes()
+    provider = (backend.provider, dict(backend.provider_options))
+    session = onnxruntime.InferenceSession(content, options, [provider])
+    binding = session.io_binding()
+    values = {
+        name: OrtValue.ortvalue_from_numpy(value, backend.memory, 0)
+        for name, value in inputs.items()
+    }
+    for name, value in values.items():
+        binding.bind_ortvalue_input(name, value)
+    room = next(iter(values.values())).shape()
+    made = OrtValue.ortvalue_from_shape_and_type(room, np.float32, backend.memory, 0)
+    binding.bind_ortvalue_output(output, made)
+
+    def run() -> None:
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+
+    return run

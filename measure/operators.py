@@ -1,0 +1,135 @@
+"""Where the time of one step goes, by kind of kernel, from ONNX Runtime's own profiler.
+
+A kernel's time is its median over some steps, the first left out. Profiling itself takes time, most
+of all where kernels are small: read the shares, and not the sum.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from engine import Model
+
+Array = NDArray[np.float32]
+Shape = list[int]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One node of the optimised graph, as the profiler saw it."""
+
+    kind: str
+    seconds: float
+    flop: int
+    moved: int  # bytes of inputs and outputs, weights included
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All kernels of one kind, in one step."""
+
+    name: str
+    kernels: int
+    seconds: float
+    flop: int
+    moved: int  # bytes
+
+
+def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[Kind]:
+    """The kernels of a gradient on `image`, by kind, the slowest first."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.enable_mem_pattern = False  # as in the engine
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    options.enable_profiling = True
+    backend = model.backend
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(
+            str(model.file.path), options, [(backend.provider, dict(backend.provider_options))]
+        )
+        for _ in range(1 + runs):
+            session.run(["objective", "gradient"], {"image": image})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    return by_kind(kernels(events))
+
+
+def kernels(events: Iterable[dict[str, Any]]) -> list[Kernel]:
+    """From the profiler's events of several runs; each node's first is left out."""
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            runs[event["args"]["node_index"]].append(event)
+    found = []
+    for of_node in runs.values():
+        seconds = float(np.median([event["dur"] for event in of_node[1:]])) * 1e-6
+        arguments = of_node[0]["args"]
+        kind, flop = classify(
+            arguments["op_name"],
+            shapes(arguments["input_type_shape"]),
+            shapes(arguments["output_type_shape"]),
+        )
+        sizes = ("activation_size", "parameter_size", "output_size")
+        found.append(Kernel(kind, seconds, flop, sum(int(arguments[size]) for size in sizes)))
+    return found
+
+
+def shapes(typed: Sequence[dict[str, Shape]]) -> list[Shape]:
+    """The profiler's `[{"float": [1, 3, 8, 8]}, ...]` without the types."""
+    return [next(iter(entry.values()), []) for entry in typed]
+
+
+def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> tuple[str, int]:
+    """A kernel's kind, and its operations where they are worth counting."""
+    if operator not in ("Conv", "FusedConv", "ConvTranspose"):
+        return operator, 0
+    x, weight = inputs[:2]
+    height, width = weight[2:]
+    if operator == "ConvTranspose":
+        return f"ConvTranspose {height}x{width}", 2 * math.prod(x) * math.prod(weight[1:])
+    groups = x[1] // weight[1]
+    name = "Conv" if groups == 1 else "depthwise" if weight[1] == 1 else "grouped"
+    kind = f"{name} {height}x{width}"
+    if any(len(shape) == 4 for shape in inputs[2:]):  # of a fused Add
+        kind += " + sum"
+    return kind, 2 * math.prod(outputs[0]) * math.prod(weight[1:])
+
+
+def by_kind(found: Iterable[Kernel]) -> list[Kind]:
+    """The kernels' sums by kind, the slowest kind first."""
+    groups: dict[str, list[Kernel]] = defaultdict(list)
+    for kernel in found:
+        groups[kernel.kind].append(kernel)
+    kinds = [
+        Kind(
+            name,
+            len(group),
+            sum(kernel.seconds for kernel in group),
+            sum(kernel.flop for kernel in group),
+            sum(kernel.moved for kernel in group),
+        )
+        for name, group in groups.items()
+    ]
+    return sorted(kinds, key=lambda kind: -kind.seconds)
+
+
+def all_kinds(kinds: Sequence[Kind]) -> Kind:
+    return Kind(
+        "all",
+        sum(kind.kernels for kind in kinds),
+        sum(kind.seconds for kind in kinds),
+        sum(kind.flop for kind in kinds),
+        sum(kind.moved for kind in kinds),
+    )

@@ -1,0 +1,49 @@
+"""Sizes of pictures, and the pictures that are measured on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine import Model, read_picture, write_picture
+from measure.errors import MeasureError
+from measure.result import Size
+
+Array = NDArray[np.float32]
+
+LARGEST = 100_000  # pixels on a side
+
+
+def parse_size(text: str) -> Size:
+    """`182x158`, width first. Raises MeasureError."""
+    width, _, height = text.partition("x")
+    sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) <= 6]
+    if len(sides) != 2 or not all(1 <= side <= LARGEST for side in sides):
+        raise MeasureError(f"'{text}' is no size: write WIDTHxHEIGHT, such as 182x158")
+    return Size(width=sides[0], height=sides[1])
+
+
+def noise(model: Model, size: Size) -> Array:
+    """Noise [1, 3, H, W] in the network's units; the work does not depend on what is seen."""
+    shape = (size.height, size.width, 3)
+    return model.preprocess(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
+
+
+def resize_photo(photo: Path, size: Size, folder: Path) -> Path:
+    """The picture at `photo` in another size, as a PNG in `folder`."""
+    path = folder / f"{size}.png"
+    rgb = np.clip(np.rint(read_picture(photo).rgb), 0, 255).astype(np.uint8)
+    image = Image.fromarray(rgb)
+    if image.size != (size.width, size.height):
+        image = image.resize((size.width, size.height), Image.Resampling.LANCZOS)
+    write_picture(path, np.asarray(image, np.float32))
+    return path
+
+
+def psnr(one: Array, other: Array) -> float | None:
+    """Of two pictures in 0..255, in dB; None when they are equal."""
+    square = float(((one.astype(np.float64) - other) ** 2).mean())
+    return None if square == 0 else float(10 * np.log10(255**2 / square))

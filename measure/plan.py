@@ -1,0 +1,180 @@
+"""What a bench is asked to measure, and what of it there is time for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from engine import BACKENDS, DreamError, Settings, find_backend
+from engine.gradient_file import ModelInfo, read_gradient_file
+from engine.octaves import octave_sizes
+from measure.errors import MeasureError
+from measure.pictures import parse_size
+from measure.result import Contender, Kind, Model, Size
+from measure.subject import OURS, Job
+
+CPU = "cpu"
+KINDS: tuple[Kind, ...] = ("step", "warm", "cold")  # the cheapest first
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is measured if nothing else is said."""
+
+    sizes: tuple[Size, ...]
+    trials: int
+    most_trials: int  # until a measurement is stable
+    budget: float  # seconds for everything
+
+
+def _sizes(*texts: str) -> tuple[Size, ...]:
+    return tuple(parse_size(text) for text in texts)
+
+
+PROFILES = {
+    "quick": Profile(_sizes("182x158"), trials=5, most_trials=10, budget=90),
+    "normal": Profile(
+        _sizes("182x158", "512x512", "1024x1024"), trials=5, most_trials=15, budget=900
+    ),
+    "full": Profile(
+        _sizes("182x158", "256x256", "512x512", "1024x1024", "2048x2048"),
+        trials=10,
+        most_trials=40,
+        budget=7200,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A contender before it was tried. It has a job unless it is missing already."""
+
+    contender: Contender
+    job: Job | None
+
+    @property
+    def name(self) -> str:
+        return self.contender.name
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for."""
+
+    photo: Path
+    candidates: tuple[Candidate, ...]
+    sizes: tuple[Size, ...]  # the smallest first
+    trials: int
+    most_trials: int
+    budget: float
+    settings: Settings
+    model: Model
+    stride: int
+    command: tuple[str, ...]
+
+
+class Cell(NamedTuple):
+    """One thing to measure, again in each round."""
+
+    contender: str
+    size: Size
+    kind: Kind
+
+
+FindModel = Callable[[str], Path]  # the gradient file for a graph target
+
+
+def candidates(
+    backends: Sequence[str], threads: Sequence[int], find_model: FindModel, settings: Settings
+) -> list[Candidate]:
+    """A contender for each backend, on the CPU one for each number of threads.
+
+    No backends are all of them. Raises DreamError for a name that no backend has, and MeasureError
+    when not one can be used.
+    """
+    found: list[Candidate] = []
+    for name in dict.fromkeys(backends or BACKENDS):
+        counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
+        for count in counts or [None]:
+            found.append(_candidate(name, count, find_model, settings))
+    if all(candidate.job is None for candidate in found):
+        reasons = "; ".join(str(candidate.contender.missing) for candidate in found)
+        raise MeasureError(f"nothing can be measured: {reasons}")
+    return found
+
+
+def _candidate(
+    name: str, threads: int | None, find_model: FindModel, settings: Settings
+) -> Candidate:
+    label = name if threads is None else f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+    known = BACKENDS.get(name)
+    missing, job, target = None, None, known.target if known else None
+    try:
+        backend = find_backend(name)
+    except DreamError as error:
+        if known is None and not name.endswith("ExecutionProvider"):
+            raise  # mistyped
+        missing = str(error)
+    else:
+        target = backend.target
+        model = str(find_model(target).resolve())
+        job = Job(OURS, model, name, threads, settings)
+    contender = Contender(
+        name=label,
+        library=OURS,
+        backend=name,
+        provider=known.provider if known else name,
+        device=None,
+        threads=threads,
+        options={},
+        precision="float32",
+        target=target,
+        placement={},
+        missing=missing,
+    )
+    return Candidate(contender, job)
+
+
+def describe_model(found: Sequence[Candidate]) -> tuple[Model, ModelInfo]:
+    """The record of the gradient files that the candidates run, and what they say of themselves."""
+    files = {}
+    infos = {}
+    for candidate in found:
+        if candidate.job is not None:
+            path = Path(candidate.job.model)
+            info = read_gradient_file(path).info
+            infos[info.target] = info
+            files[info.target] = hashlib.sha256(path.read_bytes()).hexdigest()
+    info = next(iter(infos.values()))
+    record = Model(
+        architecture=info.architecture,
+        layers=info.layers,
+        weights=info.weights,
+        weights_sha256=info.weights_sha256,
+        files=files,
+    )
+    return record, info
+
+
+def check_sizes(sizes: Sequence[Size], stride: int) -> tuple[Size, ...]:
+    """Each once, the smallest first. Raises MeasureError for one below the layer's stride."""
+    for size in sizes:
+        if min(size.width, size.height) < stride:
+            raise MeasureError(
+                f"{size} is too small to dream at: both sides must be {stride} or more; "
+                f"choose an earlier layer or a larger size"
+            )
+    return tuple(sorted(set(sizes), key=lambda size: (pixels(size), size.width)))
+
+
+def pixels(size: Size) -> int:
+    return size.width * size.height
+
+
+def steps_in_dream(size: Size, settings: Settings, stride: int) -> float:
+    """A dream's steps, in steps at full size."""
+    octaves = octave_sizes(size.height, size.width, settings.octaves, settings.octave_scale, stride)
+    return settings.iterations * sum(h * w for h, w in octaves) / pixels(size)

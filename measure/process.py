@@ -1,0 +1,117 @@
+"""The other end of `measure.worker` and `measure.trial`: processes that measure one contender."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from measure.errors import MeasureError
+from measure.machine import Others
+from measure.result import Sample
+from measure.subject import Job, parts
+from measure.timing import run_process
+
+
+class ContenderError(MeasureError):
+    """A contender could not do what it was asked for; the others go on."""
+
+
+class Process:
+    """A contender's worker. Raises ContenderError when it cannot be started."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
+        self.child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "measure.worker", job.dump()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the one who gives the orders
+        )
+        self.watched = psutil.Process(self.child.pid)
+        try:
+            self._answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, order: str, **arguments: object) -> Any:
+        """Raises ContenderError when it cannot be done, or the process is gone."""
+        assert self.child.stdin is not None
+        with contextlib.suppress(OSError):  # it is gone: the answer tells
+            print(json.dumps([order, arguments]), file=self.child.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self.child.stdout is not None
+        line = self.child.stdout.readline()
+        if not line.endswith("\n"):
+            raise ContenderError(self._last_words())
+        done, answer = json.loads(line)
+        if not done:
+            raise ContenderError(answer)
+        return answer
+
+    def _last_words(self) -> str:
+        code = self.child.wait()
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace").split()
+        reason = f": {' '.join(said)[-300:]}" if said else ""
+        killed = " (the system may have run out of memory)" if code == -9 else ""
+        return f"its process ended with code {code}{killed}{reason}"
+
+    def busy(self) -> float:
+        """Seconds of processor time that it has used."""
+        try:
+            times = self.watched.cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
+    def close(self) -> None:
+        self.child.kill()
+        self.child.communicate()
+        self.errors.close()
+
+
+def measure_step(process: Process, photo: Path, count: int) -> Sample:
+    others, before = Others(), process.busy()
+    seconds = process.ask("step", photo=str(photo), count=count)
+    load = others.busy(process.busy() - before)
+    return Sample(seconds=seconds, parts={}, peak_memory=None, device_memory=None, load=load)
+
+
+def measure_warm(process: Process, photo: Path, output: Path) -> Sample:
+    others, before = Others(), process.busy()
+    found = process.ask("dream", photo=str(photo), output=str(output))
+    load = others.busy(process.busy() - before)
+    return Sample(
+        seconds=sum(found.values()), parts=found, peak_memory=None, device_memory=None, load=load
+    )
+
+
+def measure_cold(job: Job, photo: Path, output: Path) -> Sample:
+    """Raises ContenderError."""
+    others = Others()
+    words = [sys.executable, "-P", "-m", "measure.trial", job.dump(), str(photo), str(output)]
+    try:
+        run = run_process(words)
+    except MeasureError as error:
+        raise ContenderError(str(error)) from error
+    found = parts(run.started, json.loads(run.output.splitlines()[-1]))
+    return Sample(
+        seconds=sum(found.values()),
+        parts=found,
+        peak_memory=run.peak_bytes,
+        device_memory=None,
+        load=others.busy(run.busy),
+    )
