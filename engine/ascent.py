@@ -3,13 +3,16 @@
 A step is one run of one graph: gradient, normalisation, ascent, limits, and the roll to where the
 next step wants the picture. Two buffers of the device take turns as its input and its output. The
 first step's input comes from the host; after that only scalars and the indices of the roll travel.
+
+There are two ways to hold the buffers. `Ascent` lets ONNX Runtime allocate them, which every
+provider can. `CapturedAscent` allocates everything itself, once: a CUDA graph replays addresses.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import OrtValue
+from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from engine.model import Model
 
@@ -72,6 +75,71 @@ class Ascent:
         """Copy a small input to the device; where that is the host, lend it."""
         self.lent[name] = OrtValue.ortvalue_from_numpy(value)
         self.binding.bind_ortvalue_input(name, self.lent[name])
+
+
+class CapturedAscent(Ascent):
+    """The same through buffers that stay where they are, for `enable_cuda_graph`.
+
+    A captured graph belongs to its addresses. The two pictures take turns, so there are two
+    bindings and two graphs, told apart by `gpu_graph_id`.
+    """
+
+    def __init__(self, model: Model, height: int, width: int) -> None:
+        super().__init__(model, height, width)
+        low, high = model.limits()
+        picture = np.zeros((1, 3, height, width), np.float32)
+        scalar = np.zeros((), np.float32)
+        self.inputs = {
+            "low": self._allocate(low[np.newaxis]),
+            "high": self._allocate(high[np.newaxis]),
+            "length": self._allocate(scalar),
+            "rows": self._allocate(rolled_indices(height, 0)),
+            "columns": self._allocate(rolled_indices(width, 0)),
+        }
+        self.scalars = {name: self._allocate(scalar) for name in ("objective", "mean")}
+        self.pictures = self._allocate(picture), self._allocate(picture)
+        self.turns = [self._turn(number) for number in (0, 1)]
+
+    def _allocate(self, value: NDArray[np.float32 | np.int64]) -> OrtValue:
+        # A copy: on the host an OrtValue borrows the array, and writes into it.
+        return OrtValue.ortvalue_from_numpy(value.copy(), self.memory)
+
+    def _turn(self, number: int) -> tuple[IOBinding, RunOptions]:
+        """The step from picture `number` to the other."""
+        binding, options = self.session.io_binding(), RunOptions()
+        for name, value in {**self.inputs, "image": self.pictures[number]}.items():
+            binding.bind_ortvalue_input(name, value)
+        for name, value in {**self.scalars, "next": self.pictures[1 - number]}.items():
+            binding.bind_ortvalue_output(name, value)
+        options.add_run_config_entry("gpu_graph_id", str(number + 1))
+        return binding, options
+
+    def put(self, image: Array, down: int = 0, across: int = 0) -> None:
+        rolled = np.empty(image.shape, np.float32)
+        roll_into(rolled, image, down, across)
+        self.number = 0
+        self.picture = self.pictures[0]
+        self.picture.update_inplace(rolled)
+        self.shift = down, across
+
+    def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
+        rows = rolled_indices(self.height, down - self.shift[0])
+        columns = rolled_indices(self.width, across - self.shift[1])
+        self.inputs["length"].update_inplace(np.array(length, np.float32))
+        self.inputs["rows"].update_inplace(rows)
+        self.inputs["columns"].update_inplace(columns)
+        self.session.run_with_iobinding(*self.turns[self.number])
+        self.number = 1 - self.number
+        self.picture = self.pictures[self.number]
+        self.shift = down, across
+        return float(self.scalars["objective"].numpy()), float(self.scalars["mean"].numpy())
+
+
+def make_ascent(model: Model, height: int, width: int) -> Ascent:
+    """The kind of ascent that the backend's options ask for."""
+    captured = model.backend.provider_options.get("enable_cuda_graph", "0").lower()
+    kind = CapturedAscent if captured in ("1", "true") else Ascent
+    return kind(model, height, width)
 
 
 def rolled_indices(count: int, shift: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.ascent import Ascent
+from engine.ascent import make_ascent
 from engine.errors import DreamError
 from engine.model import Array, Model
 from engine.octaves import octave_sizes, resize
@@ -161,7 +161,7 @@ class _Climb:
             (int(down), int(across))
             for across, down in self.random.integers(-jitter, jitter + 1, (iterations, 2))
         ]
-        ascent = Ascent(self.model, height, width)
+        ascent = make_ascent(self.model, height, width)
         ascent.put(image, *shifts[0])
         self.objectives.append([])
         for iteration, shift in enumerate([*shifts[1:], shifts[-1]], 1):

@@ -273,9 +273,8 @@ def matmul_model() -> onnx.ModelProto:
 
 def gradients_only(model: Model, sizes: Sequence[Size], iterations: int) -> Callable[[], None]:
     """The gradients of a dream and nothing else, by the gradient file as it was exported."""
-    session = onnxruntime.InferenceSession(
-        model.file.path, session_options(model.threads or measuring.cores()), [model.backend.provider]
-    )
+    options = session_options(model.threads or measuring.cores())
+    session = onnxruntime.InferenceSession(model.file.path, options, [model.backend.provider])
     images = [picture(model, (width, height)) for height, width in sizes]
 
     def run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine import Model, load_model
-from engine.ascent import Ascent, roll_into, rolled_indices
+from engine.ascent import Ascent, CapturedAscent, make_ascent, roll_into, rolled_indices
 from export.ascent import ENDS, ascent_model
 from scripts.write_ascent import GRAPHS, contents
 
@@ -41,10 +42,14 @@ def ascended(model: Model, picture: Array, length: float) -> Array:
     return np.clip(picture + length / np.abs(gradient).mean() * gradient, low, high)
 
 
+KINDS = pytest.mark.parametrize("kind", [Ascent, CapturedAscent])
+
+
+@KINDS
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (8, 1), (29, 37)])
-def test_steps_are_numpys(model, shape):
+def test_steps_are_numpys(model, shape, kind):
     expected = image(*shape).astype(np.float64)
-    ascent = Ascent(model, *shape)
+    ascent = kind(model, *shape)
     ascent.put(image(*shape), 3, -5)
     for shift in ((11, 2), (0, 0), (-40, 4), (5, 5)):
         objective, mean = ascent.step(1.5, *shift)
@@ -55,8 +60,9 @@ def test_steps_are_numpys(model, shape):
         np.testing.assert_allclose(ascent.take(), expected, atol=1e-3)
 
 
-def test_one_ascent_serves_many_pictures(model):
-    ascent = Ascent(model, 9, 11)
+@KINDS
+def test_one_ascent_serves_many_pictures(model, kind):
+    ascent = kind(model, 9, 11)
     for scale in (1.0, 30.0, 5.0):
         picture = image(9, 11, scale)
         ascent.put(picture)
@@ -64,19 +70,21 @@ def test_one_ascent_serves_many_pictures(model):
         np.testing.assert_allclose(ascent.take(), ascended(model, picture, 2.0), atol=1e-3)
 
 
-def test_the_callers_picture_is_not_changed(model):
+@KINDS
+def test_the_callers_picture_is_not_changed(model, kind):
     picture = image(9, 11)
     before = picture.copy()
-    ascent = Ascent(model, 9, 11)
+    ascent = kind(model, 9, 11)
     ascent.put(picture)
     for _ in range(3):
         ascent.step(20.0)
     assert (picture == before).all()
 
 
-def test_buffers_are_reused(model):
+@KINDS
+def test_buffers_are_reused(model, kind):
     """After the first step, two buffers take turns."""
-    ascent = Ascent(model, 9, 11)
+    ascent = kind(model, 9, 11)
     ascent.put(image(9, 11))
     seen = []
     for _ in range(6):
@@ -84,6 +92,28 @@ def test_buffers_are_reused(model):
         seen.append(ascent.picture.data_ptr())
     assert len(set(seen)) == 2
     assert seen[0] == seen[2] == seen[4] != seen[1] == seen[3] == seen[5]
+
+
+def test_a_captured_ascent_never_moves_a_buffer(model):
+    """Which is what a CUDA graph needs; capturing itself needs a GPU."""
+    ascent = CapturedAscent(model, 9, 11)
+    everything = [*ascent.inputs.values(), *ascent.scalars.values(), *ascent.pictures]
+    before = [value.data_ptr() for value in everything]
+    assert len(set(before)) == len(before)
+    for _ in range(2):
+        ascent.put(image(9, 11))
+        ascent.step(1.0, 1, 2)
+        ascent.step(1.0, 3, 4)
+    assert [value.data_ptr() for value in everything] == before
+
+
+def test_cuda_graphs_are_asked_for_by_a_provider_option(tmp_path):
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+    for value, kind in (("1", CapturedAscent), ("True", CapturedAscent), ("0", Ascent)):
+        options = {"enable_cuda_graph": value}
+        model = load_model(path, "cpu")
+        model.backend = dataclasses.replace(model.backend, provider_options=options)
+        assert type(make_ascent(model, 5, 5)) is kind
 
 
 @pytest.mark.parametrize("factor", [0.0, math.nan, math.inf, 1e-37])
