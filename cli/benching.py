@@ -7,15 +7,16 @@ from pathlib import Path
 
 import typer
 
+from cli.bench_tables import show
 from cli.errors import CommandError, nearest
-from cli.messages import bar, say
+from cli.messages import bar, note, say
 from cli.sources import Request, find_model
 from engine import Settings
-from engine.image import read_picture
 from measure.bench import Bench
-from measure.pictures import parse_size
+from measure.pictures import describe_photo, parse_size
 from measure.plan import PROFILES, Wanted, candidates, check_sizes, describe_model
-from measure.result import Result, read_result
+from measure.result import Result
+from measure.resume import resumable
 
 SEED = 0  # of every dream, so that all do the same work
 
@@ -41,14 +42,31 @@ def bench(asked: Asked) -> None:
     """Measure, write the result file, show it; leaves with 1 when a contender is wrong."""
     output = _output(asked)
     wanted = _wanted(asked)
-    before = _before(asked, output, wanted)
-    with bar("measuring") as tell:
-        found = Bench(wanted, output, before, tell).run()
-    say(f"{output}: {len(found.series)} series")
+    before = resumable(output, wanted) if asked.resume else None
+    run = Bench(wanted, output, before)
+    try:
+        with bar("measuring") as tell:
+            found = run.run(tell)
+    except KeyboardInterrupt:
+        if run.saved:
+            note(f"{output} holds the rounds so far; the same command with --resume goes on")
+        raise
+    show(found)
+    say(f"{output}: every sample, and what they depend on")
+    _judge(found)
+
+
+def _judge(found: Result) -> None:
+    """A fast wrong answer is a failure: leaves with 1."""
     failed = [check for check in found.checks if not check.passed]
+    for check in failed:
+        error = check.gradient_error
+        far = "is no number" if error is None else f"is {error:.1e} off"
+        say(
+            f"FAIL: {check.contender} computes something else than {check.reference}: "
+            f"its gradient {far} ({check.limit})"
+        )
     if failed:
-        for check in failed:
-            say(f"{check.contender} FAILED against {check.reference}: {check.limit}")
         raise typer.Exit(1)
 
 
@@ -62,7 +80,7 @@ def _output(asked: Asked) -> Path:
 
 
 def _wanted(asked: Asked) -> Wanted:
-    read_picture(asked.photo)
+    photo = describe_photo(asked.photo)
     if asked.profile not in PROFILES:
         raise CommandError(
             f"there is no profile '{asked.profile}': {nearest(asked.profile, PROFILES)}"
@@ -77,6 +95,7 @@ def _wanted(asked: Asked) -> Wanted:
     trials = asked.trials or profile.trials
     return Wanted(
         photo=asked.photo,
+        photo_record=photo,
         candidates=tuple(found),
         sizes=check_sizes(sizes, info.stride),
         trials=trials,
@@ -104,9 +123,3 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
     words += ["--torch"] if asked.torch else []
     return tuple(words)
-
-
-def _before(asked: Asked, output: Path, wanted: Wanted) -> Result | None:
-    if not asked.resume:
-        return None
-    return read_result(output)

@@ -280,6 +280,26 @@ def bench(
 
 @app.command(
     epilog=examples(
+        "dream compare before.json after.json",
+        "dream compare before.json after.json --fail-above 1.05 && echo as quick",
+    )
+)
+def compare(
+    before: options.Before, after: options.After, fail_above: options.FailAbove = 1.10
+) -> None:
+    """Compare two results of 'dream bench'.
+
+    Ratios are the second over the first: above 1, the second is slower. The exit
+    code is 1 when one is above the limit and chance does not explain it. What
+    else differs, such as a driver, a setting or a processor, is listed.
+    """
+    from cli.comparing import compare as compare_files
+
+    compare_files(before, after, fail_above)
+
+
+@app.command(
+    epilog=examples(
         "dream report result.json",
         "dream report laptop.json server.json -o both.html",
         "dream report result.json --asv .asv/results -o history.html",

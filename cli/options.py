@@ -293,6 +293,23 @@ ResultOutput = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Before = Annotated[
+    Path,
+    typer.Argument(metavar="BEFORE", help="A result file of `dream bench`.", show_default=False),
+]
+After = Annotated[
+    Path,
+    typer.Argument(metavar="AFTER", help="The result file to set against it.", show_default=False),
+]
+FailAbove = Annotated[
+    float,
+    typer.Option(
+        "--fail-above",
+        metavar="RATIO",
+        min=1.0,
+        help="The largest ratio of times that is not called slower.",
+    ),
+]
 Results = Annotated[
     list[Path],
     typer.Argument(

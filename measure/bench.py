@@ -5,7 +5,6 @@ After every round the result file is written anew, so an interruption costs one 
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 import tempfile
@@ -16,9 +15,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import Image
-
-from measure import result as records
 from measure.checks import Checker
 from measure.errors import MeasureError
 from measure.extras import Extras
@@ -26,7 +22,7 @@ from measure.machine import BUSY_CORES, device_memory, disturbances, this_machin
 from measure.pictures import resize_photo
 from measure.plan import KINDS, Cell, Wanted, pixels, steps_in_dream
 from measure.process import ContenderError, Process, measure_cold, measure_step, measure_warm
-from measure.result import Result, Sample, Series, Size, Skipped, write_result
+from measure.result import Result, Sample, Series, Settings, Size, Skipped, write_result
 from measure.statistics import why_unstable
 from measure.timing import PAUSE, steps_in_turn
 
@@ -38,10 +34,9 @@ RESERVED = 0.15  # of the budget: for the operators and limits after the rounds
 class Bench:
     """One run of `dream bench`, or the rest of one that was interrupted."""
 
-    def __init__(self, wanted: Wanted, output: Path, before: Result | None, tell: OnProgress):
+    def __init__(self, wanted: Wanted, output: Path, before: Result | None = None) -> None:
         self.wanted = wanted
         self.output = output
-        self.tell = tell
         self.started = time.perf_counter()
         self.created = before.created if before else datetime.now(UTC).isoformat(timespec="seconds")
         self.machine = before.machine if before else this_machine()
@@ -57,14 +52,16 @@ class Bench:
         self.checker = Checker(before)
         self.extras = Extras(before)
         self.complete = False
+        self.saved = False  # whether the result file is there
         for series in before.series if before else ():
             cell = Cell(series.contender, series.size, series.kind)
             self.samples[cell] = list(series.samples)
 
     # --- from beginning to end --------------------------------------------------------------
 
-    def run(self) -> Result:
-        """Raises MeasureError when nothing could be measured."""
+    def run(self, tell: OnProgress = lambda fraction, what: None) -> Result:
+        """`tell` hears what is being done. Raises MeasureError when nothing could be measured."""
+        self.tell = tell
         with tempfile.TemporaryDirectory() as folder:
             self.folder = Path(folder)
             try:
@@ -110,6 +107,12 @@ class Bench:
             self.contenders[name] = self.contenders[name].model_copy(update=about)
 
     def lose(self, name: str, reason: str) -> None:
+        """Give a contender up before anything was timed."""
+        if any(samples for cell, samples in self.samples.items() if cell.contender == name):
+            raise MeasureError(
+                f"{name} was measured before the interruption, and cannot be now: {reason}; "
+                f"leave out --resume to measure anew"
+            )
         self.contenders[name] = self.contenders[name].model_copy(update={"missing": reason})
         if name in self.processes:
             self.processes.pop(name).close()
@@ -271,12 +274,11 @@ class Bench:
     def save(self) -> Result:
         found = self.result()
         write_result(self.output, found)
+        self.saved = True
         return found
 
     def result(self) -> Result:
         wanted = self.wanted
-        with Image.open(wanted.photo) as photo:
-            width, height = photo.size
         measured = {cell: samples for cell, samples in self.samples.items() if samples}
         return Result(
             created=self.created,
@@ -284,13 +286,8 @@ class Bench:
             complete=self.complete,
             machine=self.machine,
             model=wanted.model,
-            photo=records.Photo(
-                name=wanted.photo.name,
-                sha256=hashlib.sha256(wanted.photo.read_bytes()).hexdigest(),
-                width=width,
-                height=height,
-            ),
-            settings=records.Settings(**asdict(wanted.settings)),
+            photo=wanted.photo_record,
+            settings=Settings(**asdict(wanted.settings)),
             contenders=tuple(self.contenders.values()),
             series=tuple(self.series(cell, samples) for cell, samples in measured.items()),
             skipped=tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from engine import Model, read_picture, write_picture
 from measure.errors import MeasureError
-from measure.result import Size
+from measure.result import Photo, Size
 
 Array = NDArray[np.float32]
 
@@ -30,6 +31,13 @@ def noise(model: Model, size: Size) -> Array:
     """Noise [1, 3, H, W] in the network's units; the work does not depend on what is seen."""
     shape = (size.height, size.width, 3)
     return model.preprocess(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
+
+
+def describe_photo(path: Path) -> Photo:
+    """Raises DreamError when there is no picture at `path`."""
+    height, width = read_picture(path).rgb.shape[:2]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Photo(name=path.name, sha256=digest, width=width, height=height)
 
 
 def resize_photo(photo: Path, size: Size, folder: Path) -> Path:

@@ -13,7 +13,7 @@ from engine.gradient_file import ModelInfo, read_gradient_file
 from engine.octaves import octave_sizes
 from measure.errors import MeasureError
 from measure.pictures import parse_size
-from measure.result import Contender, Kind, Model, Size
+from measure.result import Contender, Kind, Model, Photo, Size
 from measure.subject import OURS, Job
 
 CPU = "cpu"
@@ -65,6 +65,7 @@ class Wanted:
     """What was asked for."""
 
     photo: Path
+    photo_record: Photo
     candidates: tuple[Candidate, ...]
     sizes: tuple[Size, ...]  # the smallest first
     trials: int

@@ -1,0 +1,41 @@
+"""Whether an interrupted bench can go on: the same model, photo, settings and machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from measure.compare import differing
+from measure.errors import MeasureError
+from measure.machine import this_machine
+from measure.plan import Wanted
+from measure.result import Result, Settings, read_result
+
+
+def resumable(path: Path, wanted: Wanted) -> Result:
+    """The result at `path`. Raises MeasureError, saying what differs, when it cannot be gone on."""
+    before = read_result(path)
+    parts = (
+        ("machine", before.machine, this_machine()),
+        ("model", before.model, wanted.model),
+        ("photo", before.photo, wanted.photo_record),
+        ("settings", before.settings, Settings(**asdict(wanted.settings))),
+    )
+    found = [
+        f"{difference.what} was {difference.before} and is {difference.after}"
+        for name, one, other in parts
+        for difference in differing(name, one, other)
+    ]
+    names = {contender.name for contender in before.contenders}
+    now = {candidate.name for candidate in wanted.candidates}
+    if names != now:
+        found.append(
+            f"the contenders were {', '.join(sorted(names))} and are {', '.join(sorted(now))}"
+        )
+    if found:
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+        raise MeasureError(
+            f"{path}: cannot be gone on with: {'; '.join(found[:3])}{more}; "
+            f"leave out --resume to measure anew, or name another file with -o"
+        )
+    return before
