@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from measure.result import Check, Kind, Size
+from measure.seed_table import SIZE as SEED_SIZE
 from report import words
 from report.runs import Line, Run, computes_on_cpu
 from report.series import Figure, Pair, Speedup, baseline, figure, leading_pair, sound, speedup
 
-SEED_SIZE = Size(width=182, height=158)
 # What the headline is made of: whole dreams, as in 2019, if they were measured.
 KINDS: tuple[Kind, ...] = ("warm", "step", "cold")
 WHAT: dict[Kind, str] = {
@@ -24,6 +24,7 @@ WHAT: dict[Kind, str] = {
     "cold": "a one-off dream, starting included,",
 }
 WORKING = ("first steps", "steps", "write")  # the parts of a one-off dream that are no start
+MOST_NAMED = 3  # measurements that did not settle: more are counted
 LEVEL = 1.05  # speed-ups that differ by less are called the same
 
 
@@ -96,9 +97,15 @@ def _place(size: Size) -> str:
 
 
 def _described(line: Line) -> str:
+    threads = f", {_threads(line)}" if line.on_cpu else ""
+    return f"{line.device}{threads}; {words.clean(line.contender.library)}"
+
+
+def _threads(line: Line) -> str:
     threads = line.contender.threads
-    cores = f", {words.counted(threads, 'thread')}" if line.on_cpu and threads else ""
-    return f"{line.device}{cores}; {words.clean(line.contender.library)}"
+    if threads is None:
+        return f"all {words.counted(line.run.result.machine.cores, 'core')}"
+    return words.counted(threads, "thread")
 
 
 def _verdict(found: Speedup) -> str:
@@ -217,8 +224,8 @@ def _beside(found: Speedup, line: Line, cpu: Line) -> str:
     """Another contender against the CPU that the headline is about."""
     precision = words.clean(line.contender.precision)
     return (
-        f"{line.label} ({line.device}, {precision}): {found.quick.text}, "
-        f"{words.figures(found.value)} times as fast as {cpu.label} ({found.interval})."
+        f"{line.name} ({line.device}, {precision}): {found.quick.text}, "
+        f"{words.figures(found.value)} times as fast as {cpu.name} ({found.interval})."
     )
 
 
@@ -261,7 +268,7 @@ def _without_a_cpu(run: Run) -> Answer:
         headline=found.text,
         unit="on the GPU; no CPU to compare with",
         sentence=f"No speed-up can be given: there is no CPU to compare with. At {_place(size)} "
-        f"{WHAT[kind]} takes {found.text} on {gpu.label} ({_described(gpu)}).",
+        f"{WHAT[kind]} takes {found.text} on {gpu.name} ({_described(gpu)}).",
         noise=found.noise,
         points=tuple(points),
         cautions=tuple(cautions(run)),
@@ -291,9 +298,9 @@ def _why_no_gpu(run: Run) -> tuple[str, ...]:
         if line.on_cpu:
             continue
         if line.failed:
-            said.append(f"{line.label} failed its check.")
+            said.append(f"{line.name} failed its check.")
         else:
-            said.append(f"{line.label} was measured, but nothing of its kind on the CPU beside it.")
+            said.append(f"{line.name} was measured, but nothing of its kind on the CPU beside it.")
     return tuple(said) or ("No GPU was asked for.",)
 
 
@@ -339,7 +346,7 @@ def starting(line: Line, size: Size) -> str:
         return ""
     found = _figure(line, "cold", nearest)
     return (
-        f"On {line.label} starting is {words.percent(float(np.median(shares)))} of a one-off dream "
+        f"On {line.name} starting is {words.percent(float(np.median(shares)))} of a one-off dream "
         f"at {words.size(nearest)} ({words.percent(min(shares))} to {words.percent(max(shares))}, "
         f"n = {len(shares)}), which takes {found.text} in all ({found.noise})."
     )
@@ -369,18 +376,18 @@ def _others_on_the_cpu(cpu: Line, kind: Kind, size: Size) -> list[Point]:
 
 def _longer(found: Speedup, line: Line, cpu: Line) -> str:
     return (
-        f"{line.label} takes {found.slow.text}, {words.figures(found.value)} times as long as "
-        f"{cpu.label} ({found.interval})."
+        f"{line.name} takes {found.slow.text}, {words.figures(found.value)} times as long as "
+        f"{cpu.name} ({found.interval})."
     )
 
 
 def cautions(run: Run) -> list[str]:
     """What a reader must know before believing anything."""
-    said = [words.clean(warning) for warning in run.result.warnings]
+    said = [words.sentence(words.clean(warning)) for warning in run.result.warnings]
     if not run.result.complete:
         said.insert(0, "The measurement was interrupted; what is missing is missing for that.")
     said += [_failure(line) for line in run.lines if line.failed]
-    unchecked = [line.label for line in sound(run) if not line.checks and not _is_judge(line)]
+    unchecked = [line.name for line in sound(run) if not line.checks and not _is_judge(line)]
     if unchecked:
         said.append(f"Not checked for correctness: {words.listed(unchecked)}.")
     return said + _unsettled(run)
@@ -389,7 +396,7 @@ def cautions(run: Run) -> list[str]:
 def _failure(line: Line) -> str:
     failed = next(check for check in line.checks if not check.passed)
     return (
-        f"{line.label} failed its check at {words.size(failed.size)} and is left out of the "
+        f"{line.name} failed its check at {words.size(failed.size)} and is left out of the "
         f"answer: against {words.clean(failed.reference)}, {deviation(failed)}; "
         f"required was {words.clean(failed.limit)}."
     )
@@ -412,10 +419,14 @@ def _is_judge(line: Line) -> bool:
 
 
 def _unsettled(run: Run) -> list[str]:
-    return [
-        f"{line.label}, {words.KINDS[kind]} at {words.size(size)}: the spread did not settle"
+    said = [
+        f"{line.name}, {words.KINDS[kind]} at {words.size(size)}: the spread did not settle"
         + (f" ({words.clean(series.note)})." if series.note else ".")
         for line in run.lines
         for (kind, size), series in line.series.items()
         if not series.stable
     ]
+    if len(said) <= MOST_NAMED:
+        return said
+    measured = sum(len(line.series) for line in run.lines)
+    return [f"{len(said)} of {measured} measurements did not settle; each is marked in its table."]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from measure.result import Kind, Operator, Sample, Size
+from measure.seed_table import SIZE as SEED_SIZE
 from report import words
-from report.answer import SEED_SIZE
 from report.drawing import NO_COLOUR, Axis, Bars, Chart, Curve, Point, View, pixel_axis
 from report.runs import Line, Run, ordered
 from report.series import Pair, figure, pairs

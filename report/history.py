@@ -15,7 +15,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ VERSION = 2  # of asv's result files
 DESCRIPTIONS = {"benchmarks.json", "machine.json"}
 UNITS: dict[str, Unit] = {"seconds": "s", "bytes": "B"}
 SHORT = 8  # letters of a commit
+MOST_COMBINATIONS = 100_000  # of a benchmark's parameters
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,19 @@ class Value:
 
     benchmark: str
     unit: str
-    series: str  # machine and parameters
+    machine: str
+    environment: str
+    parameters: str
     commit: str
     date: int  # ms since 1970, of the commit
     value: float
     low: float  # asv's 99 % interval, or the value itself
     high: float
+
+    @property
+    def series(self) -> str:
+        """What a line of the chart is of."""
+        return ", ".join(filter(None, [self.machine, self.parameters, self.environment]))
 
 
 def read_history(folder: Path) -> list[Value]:
@@ -53,7 +61,10 @@ def read_history(folder: Path) -> list[Value]:
     files = [path for path in sorted(folder.glob("*/*.json")) if path.name not in DESCRIPTIONS]
     if not files:
         raise ReportError(f"{folder}: no results of asv are in it; give asv's results folder")
-    return [value for path in files for value in _values(path, described)]
+    values = [value for path in files for value in _values(path, described)]
+    if len({value.environment for value in values}) == 1:
+        return [replace(value, environment="") for value in values]  # it tells nothing apart
+    return values
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -81,30 +92,40 @@ def _values(path: Path, described: dict[str, Any]) -> list[Value]:
 
 
 def _rows(data: dict[str, Any], described: dict[str, Any], machine: str) -> Iterable[Value]:
-    commit, date = str(data["commit_hash"])[:SHORT], int(data["date"])
-    columns = data["result_columns"]
     for name, cells in data["results"].items():
-        row = dict(zip(columns, cells, strict=False))
-        combinations = list(itertools.product(*(row.get("params") or [])))
-        count = len(combinations)
-        found = _numbers(row.get("result"), count)
-        lows, highs = (
-            _numbers(row.get("stats_ci_99_a"), count),
-            _numbers(row.get("stats_ci_99_b"), count),
-        )
+        row = dict(zip(data["result_columns"], cells, strict=False))
         about = described.get(name) or {}
-        for parameters, value, low, high in zip(combinations, found, lows, highs, strict=True):
+        for parameters, value, low, high in _cells(row):
             if value is not None:
-                series = ", ".join([machine, *map(str, parameters)])
-                unit = str(about.get("unit", ""))
                 yield Value(
-                    name, unit, series, commit, date, value, _or(low, value), _or(high, value)
+                    benchmark=name,
+                    unit=str(about.get("unit", "")),
+                    machine=machine,
+                    environment=str(data["env_name"]),
+                    parameters=", ".join(str(parameter).strip("'") for parameter in parameters),
+                    commit=str(data["commit_hash"])[:SHORT],
+                    date=int(data["date"]),
+                    value=value,
+                    low=value if low is None else low,
+                    high=value if high is None else high,
                 )
+
+
+Cell = tuple[tuple[object, ...], float | None, float | None, float | None]
+
+
+def _cells(row: dict[str, Any]) -> Iterable[Cell]:
+    """(parameters, value, low, high) of each combination of parameters."""
+    choices = row.get("params") or []
+    count = math.prod(len(choice) for choice in choices)
+    names = "result", "stats_ci_99_a", "stats_ci_99_b"
+    values, lows, highs = (_numbers(row.get(name), count) for name in names)
+    return zip(itertools.product(*choices), values, lows, highs, strict=True)
 
 
 def _numbers(cell: object, count: int) -> list[float | None]:
     """One for each combination of parameters; None where nothing was measured."""
-    if cell is None:
+    if cell is None and count <= MOST_COMBINATIONS:
         return [None] * count
     if not isinstance(cell, list) or len(cell) != count:
         raise ValueError(f"not {count} values")
@@ -113,10 +134,6 @@ def _numbers(cell: object, count: int) -> list[float | None]:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
-def _or(value: float | None, instead: float) -> float:
-    return instead if value is None else value
 
 
 # --- The chart ---------------------------------------------------------------------------------

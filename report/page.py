@@ -20,6 +20,7 @@ from markupsafe import Markup
 from report import facts
 from report.answer import Answer, answer
 from report.charts import timing_charts
+from report.compared import compared
 from report.drawing import Chart
 from report.history import Value, history_chart
 from report.pictures import Gallery, galleries
@@ -95,6 +96,7 @@ def _render(charts: Sequence[Chart], sections: Sequence[Section], runs: Sequence
         charts=charts,
         sections=sections,
         then_and_now=then_and_now(runs),
+        compared=compared(runs),
         checks=facts.checks(runs),
         missing=facts.missing(runs),
         samples=download("samples.csv", "text/csv", facts.as_csv(runs).encode()),

@@ -84,9 +84,9 @@ def _row(
     """The judge's dream is set against the original, the others' against the judge's."""
     image, other, name = images[line.contender.name], original, "the original"
     if judge is not None and line is not judge:
-        other, name = images[judge.contender.name], f"the dream of {judge.label}"
-    title = line.label + (" (check failed)" if line.failed else "")
-    dream = _shown(f"dream of {line.label}", "", image)
+        other, name = images[judge.contender.name], f"the dream of {judge.name}"
+    title = line.name + (" (check failed)" if line.failed else "")
+    dream = _shown(f"dream of {line.name}", "", image)
     return Row(title, dream, _difference(image, other, name))
 
 

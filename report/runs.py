@@ -62,9 +62,14 @@ class Line:
     contender: Contender
 
     @property
+    def name(self) -> str:
+        """Where its run is plain."""
+        return words.clean(self.contender.name)
+
+    @property
     def label(self) -> str:
-        name = words.clean(self.contender.name)
-        return f"{self.run.letter} · {name}" if self.run.letter else name
+        """Among the contenders of all runs."""
+        return f"{self.run.letter} · {self.name}" if self.run.letter else self.name
 
     @property
     def on_cpu(self) -> bool:

@@ -6,23 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from measure import seed_table
 from report import words
-from report.answer import KINDS, SEED_SIZE
+from report.answer import KINDS
 from report.runs import Line, Run
 from report.series import baseline, leading_pair, sound
 from report.tables import Table
 
-THEN_CPU = (11.5642619133, 11.0189261436, 10.9254310131, 10.9863009453, 10.9531219006)
-THEN_GPU = (1.62579798698, 1.611369133, 1.61122298241, 1.61808490753, 1.62012815475)
-TRIALS = len(THEN_CPU)
-# What was dreamt then: the defaults of Google's notebook.
-DREAM, STEPS = ("bvlc", "inception_4c/output"), (4, 10)
+TRIALS = len(seed_table.CPU.seconds)
+DREAM = (seed_table.ARCHITECTURE, seed_table.LAYER)
+STEPS = (seed_table.OCTAVES, seed_table.ITERATIONS)
 
 
 def then_and_now(runs: Sequence[Run]) -> Table:
     """Rows: the trials, their median, the ratio of the medians. A dash was not measured."""
-    columns: list[tuple[str, Sequence[float]]] = [("2019, CPU", THEN_CPU), ("2019, GPU", THEN_GPU)]
-    speedups = [_ratio(THEN_CPU, THEN_GPU)]
+    then = seed_table.CPU, seed_table.GPU
+    columns: list[tuple[str, Sequence[float]]] = [
+        (f"{seed_table.YEAR}, {row.name}", row.seconds) for row in then
+    ]
+    speedups = [_ratio(*(row.seconds for row in then))]
     for run in runs:
         cpu, gpu = _lines(run)
         trials = [_trials(cpu), _trials(gpu)]
@@ -63,7 +65,7 @@ def _heading(kind: str, line: Line | None, run: Run) -> str:
 
 def _trials(line: Line | None) -> tuple[float, ...]:
     """The first ones, in the order they were taken, as the seed's were."""
-    return tuple(line.seconds("warm", SEED_SIZE)[:TRIALS]) if line else ()
+    return tuple(line.seconds("warm", seed_table.SIZE)[:TRIALS]) if line else ()
 
 
 def _cell(trials: Sequence[float], number: int) -> str:

@@ -79,6 +79,11 @@ def pixels(value: Size) -> int:
     return value.width * value.height
 
 
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def listed(items: Sequence[str]) -> str:
     """a, b and c"""
     if len(items) < 2:

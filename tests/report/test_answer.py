@@ -1,0 +1,354 @@
+"""The answer's words, in every situation that a result file can be in."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from synthetic_results import (
+    NOISE,
+    SEED_SIZE,
+    SIZES,
+    SPEED,
+    check,
+    contender,
+    machine,
+    missing,
+    result,
+    sample,
+    seconds,
+    series,
+    starting,
+)
+
+from measure.result import Kind, Series, Size
+from report.answer import Answer, answer, growth, starting_shares, wins_from
+from report.series import Figure, Speedup, leading_pair, pairs
+
+KINDS: tuple[Kind, ...] = ("cold", "warm", "step")
+
+
+def said(found: Answer, question: str) -> str:
+    """What is answered to the question that begins so."""
+    (point,) = [point for point in found.points if point.question.startswith(question)]
+    return " ".join(point.answers)
+
+
+def everything(found: Answer) -> str:
+    points = " ".join(text for point in found.points for text in (point.question, *point.answers))
+    return " ".join([found.headline, found.unit, found.sentence, found.noise, points])
+
+
+# --- CPU and GPU -------------------------------------------------------------------------------
+
+
+def test_the_headline_is_the_ratio_of_medians_at_the_seeds_size(runs):
+    (run,) = runs(result())
+    found = answer(run)
+    ratio = seconds("cpu", SEED_SIZE, "warm") / seconds("cuda", SEED_SIZE, "warm")
+    assert found.headline == f"{ratio:.1f}×"
+    assert f"the GPU is {ratio:.1f} times as fast" in found.sentence
+    assert "182×158 pixels, the size of 2019" in found.sentence
+    assert "Synthetic Processor 4000, 4 threads" in found.sentence
+    assert "Synthetic GPU" in found.sentence
+    assert re.fullmatch(r"95 % interval [\d.]+× to [\d.]+×", found.noise)
+    assert found.cautions == ()
+
+
+def test_the_interval_is_that_of_the_noise(runs):
+    independent = [NOISE, (0.97, 1.04, 1.0, 0.95, 1.03, 1.0, 1.02)]
+    times = [
+        series(name, SEED_SIZE, "warm", noise=noise)
+        for name, noise in zip(("cpu", "cuda"), independent, strict=True)
+    ]
+    (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
+    low, high = map(float, re.findall(r"([\d.]+)×", answer(run).noise))
+    cpu, cuda = ([s.seconds for s in one.samples] for one in times)
+    ratio = np.median(cpu) / np.median(cuda)
+    assert low < ratio < high
+    assert 0.9 * ratio < low
+    assert high < 1.1 * ratio
+
+
+def test_every_other_size_has_its_speedup_and_interval(runs):
+    (run,) = runs(result())
+    words = said(answer(run), "At other sizes?")
+    for size in SIZES[1:]:
+        ratio = seconds("cpu", size, "warm") / seconds("cuda", size, "warm")
+        assert f"{ratio:.1f}× at {size.width}×{size.height} (95 % interval " in words
+
+
+def test_without_the_seeds_size_the_smallest_is_taken_and_named(runs):
+    (run,) = runs(result(sizes=SIZES[1:]))
+    assert answer(run).sentence.startswith("At 640×427 pixels a dream")
+
+
+def test_steps_are_taken_where_no_dream_was_timed(runs):
+    (run,) = runs(result(kinds=("step",)))
+    assert "one step of a dream takes" in answer(run).sentence
+
+
+def test_a_slower_gpu_is_called_slower(runs):
+    times = [series("cpu", SEED_SIZE, "warm"), series("cuda", SEED_SIZE, "warm", speed=(0.1, 1e-6))]
+    (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
+    found = answer(run)
+    ratio = (0.1 + 1e-6 * 182 * 158) / (1e-3 + 1e-6 * 182 * 158)
+    assert f"the GPU is slower and takes {ratio:.2f} times as long" in found.sentence
+    assert "further dream: at no size" in said(found, "From which size").lower()
+
+
+def test_what_cannot_be_told_apart_is_not(runs):
+    times = [
+        series("cpu", SEED_SIZE, "warm"),
+        series("cuda", SEED_SIZE, "warm", speed=SPEED["cpu"], noise=tuple(reversed(NOISE))),
+    ]
+    (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
+    assert "no difference can be told from the noise" in answer(run).sentence
+
+
+def test_one_off_dreams_and_what_share_of_them_is_starting(runs):
+    (run,) = runs(result())
+    words = said(answer(run), "And if the program must first be started?")
+    slower = seconds("cuda", SEED_SIZE, "cold") / seconds("cpu", SEED_SIZE, "cold")
+    assert f"the GPU is slower and takes {slower:.2f} times as long" in words
+    for name in ("cpu", "cuda"):
+        share = starting(name) / seconds(name, SEED_SIZE, "cold")
+        assert f"On {name} starting is {share:.0%}".replace("%", " %") in words
+        line = next(line for line in run.lines if line.name == name)
+        assert starting_shares(line, SEED_SIZE) == pytest.approx([share] * len(NOISE))
+
+
+def test_the_size_from_which_the_gpu_wins(runs):
+    words = said(answer(runs(result())[0]), "From which size")
+    assert "One-off dream: from 640×427 on; 0.62" in words.replace("0.619", "0.62")
+    assert "Further dream: at every size that was measured, from 182×158 on." in words
+
+
+def test_the_baseline_has_all_threads_and_the_others_are_beside_it(runs):
+    (run,) = runs(result())
+    (pair,) = pairs(run)
+    assert pair.cpu.name == "cpu"
+    longer = seconds("cpu, 1 thread", SEED_SIZE, "warm") / seconds("cpu", SEED_SIZE, "warm")
+    words = said(answer(run), "Other ways to use the CPU?")
+    assert f"cpu, 1 thread takes 1.22 s, {longer:.2f} times as long as cpu" in words
+
+
+def many_gpus() -> tuple[tuple[str, ...], dict[str, tuple[float, float]]]:
+    speed = {"cuda half": (2e-4, 1e-8), "cuda B": (3e-4, 2e-8), "PyTorch cuda": (1e-4, 1e-9)}
+    return ("cpu", "cuda", *speed), SPEED | speed
+
+
+def several(names, speed, **changes):
+    times = [series(name, size, "warm", speed=speed[name]) for name in names for size in SIZES]
+    return result((), contenders=changes["contenders"], series=tuple(times), images=())
+
+
+def test_several_gpus_the_fastest_of_full_precision_leads(runs):
+    names, speed = many_gpus()
+    contenders = [contender(name) for name in names]
+    contenders[2] = contender("cuda half", precision="float16")
+    contenders[3] = contender("cuda B", device="Synthetic GPU B")
+    (run,) = runs(several(names, speed, contenders=tuple(contenders)))
+    pair = leading_pair(run, KINDS)
+    assert pair is not None
+    assert pair.gpu.name == "cuda B"  # not PyTorch's, not the one of half precision
+    words = said(answer(run), "Other ways to use a GPU?")
+    for name in ("cuda (", "cuda half (", "PyTorch cuda ("):
+        assert name in words
+    assert "float16" in words
+
+
+def test_pytorch_is_set_against_pytorch(runs):
+    names = ("cpu", "cuda", "PyTorch cpu", "PyTorch cuda")
+    speed = SPEED | {"PyTorch cpu": (1e-3, 3e-6), "PyTorch cuda": (1e-3, 1e-7)}
+    made = several(names, speed, contenders=tuple(contender(name) for name in names))
+    found = {(pair.cpu.name, pair.gpu.name) for pair in pairs(runs(made)[0])}
+    assert found == {("cpu", "cuda"), ("PyTorch cpu", "PyTorch cuda")}
+
+
+def test_a_driver_that_plays_a_gpu_is_none(runs):
+    played = contender("cuda", backend="webgpu", device="llvmpipe (LLVM 15.0)")
+    (run,) = runs(result(("cpu", "cuda"), contenders=(contender("cpu"), played)))
+    assert answer(run).unit == "on the CPU; no GPU compared"
+
+
+# --- Failed checks, unstable series, interruptions ------------------------------------------------
+
+
+def test_a_failed_contender_is_left_out_and_named(runs):
+    checks = (check("cpu"), check("cpu, 1 thread"), check("cuda", passed=False))
+    found = answer(runs(result(checks=checks))[0])
+    assert found.unit == "on the CPU; no GPU compared"
+    assert "cuda failed its check." in said(found, "Why is no GPU compared?")
+    (caution,) = found.cautions
+    assert "cuda failed its check at 182×158 and is left out of the answer" in caution
+    assert "dreams 9.70 dB apart, gradient off by 0.80" in caution
+    assert "a gradient within 0.001" in caution
+    assert "times as fast" not in everything(found)
+
+
+def test_one_failed_check_of_several_is_enough(runs):
+    checks = (check("cpu"), check("cpu, 1 thread"), check("cuda"), check("cuda", passed=False))
+    assert answer(runs(result(checks=checks))[0]).unit == "on the CPU; no GPU compared"
+
+
+def test_a_failed_baseline_is_replaced_by_the_next_cpu(runs):
+    checks = (check("cpu", passed=False), check("cpu, 1 thread"), check("cuda"))
+    (run,) = runs(result(checks=checks))
+    pair = leading_pair(run, KINDS)
+    assert pair is not None
+    assert pair.cpu.name == "cpu, 1 thread"
+
+
+def test_where_all_failed_there_is_no_answer(runs):
+    names = ("cpu", "cuda")
+    checks = tuple(check(name, passed=False) for name in names)
+    found = answer(runs(result(names, checks=checks))[0])
+    assert found.headline == "No answer"
+    assert "every contender failed its check" in found.sentence
+    assert len(found.cautions) == 2
+
+
+def test_a_contender_without_a_check_is_named(runs):
+    found = answer(runs(result(checks=(check("cpu"), check("cuda"))))[0])
+    assert found.cautions == ("Not checked for correctness: cpu, 1 thread.",)
+
+
+def test_a_series_that_did_not_settle_is_marked_beside_its_figure(runs):
+    times = [
+        series("cpu", SEED_SIZE, "warm"),
+        series("cuda", SEED_SIZE, "warm", stable=False),
+    ]
+    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
+    assert found.noise.endswith("; not settled")
+    (caution,) = found.cautions
+    assert caution == (
+        "cuda, further dream at 182×158: the spread did not settle (the machine was busy)."
+    )
+
+
+def test_warnings_and_interruptions_come_first(runs):
+    (run,) = runs(result(complete=False, warnings=("the machine was busy",)))
+    cautions = answer(run).cautions
+    assert cautions[0].startswith("The measurement was interrupted")
+    assert cautions[1] == "The machine was busy."
+
+
+def test_many_series_that_did_not_settle_are_counted(runs):
+    times = [series("cpu", size, kind, stable=False) for size in SIZES for kind in KINDS]
+    (run,) = runs(result(("cpu",), series=tuple(times)))
+    assert answer(run).cautions == (
+        "9 of 9 measurements did not settle; each is marked in its table.",
+    )
+
+
+def test_one_sample_has_no_interval(runs):
+    times = [series(name, SEED_SIZE, "warm", noise=(1.0,)) for name in ("cpu", "cuda")]
+    (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
+    assert answer(run).noise == "one sample, no interval"
+
+
+# --- Less than both ------------------------------------------------------------------------------
+
+
+def test_cpu_only_says_why_and_what_can_be_said(runs):
+    names = ("cpu", "cpu, 1 thread")
+    contenders = (*map(contender, names), missing("cuda", "no NVIDIA driver was found"))
+    (run,) = runs(result(names, contenders=contenders, machine=machine(gpu=None)))
+    found = answer(run)
+    assert found.headline == "655 ms"
+    assert found.unit == "on the CPU; no GPU compared"
+    assert "cannot be said here" in found.sentence
+    assert said(found, "Why is no GPU compared?") == "cuda: no NVIDIA driver was found."
+    assert "samples" in found.noise
+    growing = said(found, "How does the time grow")
+    assert "1280×854 has 38.0 times as many pixels as 182×158" in growing
+    times = seconds("cpu", SIZES[2], "warm") / seconds("cpu", SEED_SIZE, "warm")
+    assert f"takes {times:.1f} times as long" in growing
+    assert "µs for each pixel" in growing
+    assert "starting is 48 %" in said(found, "And if the program")
+    assert "1.87 times as long as cpu" in said(found, "Other ways to use the CPU?")
+    assert "the GPU is" not in everything(found)
+
+
+def test_no_gpu_was_asked_for(runs):
+    found = answer(runs(result(("cpu",)))[0])
+    assert said(found, "Why is no GPU compared?") == "No GPU was asked for."
+
+
+def test_gpu_only_gives_no_speedup(runs):
+    found = answer(runs(result(("cuda",)))[0])
+    assert found.headline == "27.8 ms"
+    assert found.unit == "on the GPU; no CPU to compare with"
+    assert "No speed-up can be given" in found.sentence
+
+
+def test_a_gpu_without_its_kind_on_the_cpu_is_not_compared(runs):
+    times = [series("cpu", SEED_SIZE, "warm"), series("cuda", SEED_SIZE, "step")]
+    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
+    assert found.unit == "on the CPU; no GPU compared"
+    assert "cuda was measured, but nothing of its kind" in said(found, "Why is no GPU compared?")
+
+
+def test_nothing_measured(runs):
+    (run,) = runs(result(("cpu",), series=()))
+    assert "nothing was measured" in answer(run).sentence
+
+
+# --- Growth, and from where on ------------------------------------------------------------------
+
+
+def speedups(*values: float, noise: float = 0.01) -> list[Speedup]:
+    figure = Figure(1, 1, 1, 1, 1, 7, stable=True, note="")
+    sizes = [Size(width=100 * number, height=100) for number, _ in enumerate(values, 1)]
+    return [
+        Speedup(figure, figure, size, value, value * (1 - noise), value * (1 + noise))
+        for size, value in zip(sizes, values, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "begins"),
+    [
+        ((5, 10, 20), "Yes: from 5.00× at 100×100 to 20.0× at 300×100, the largest"),
+        ((5, 20, 20.1, 20), "Yes, from 5.00× at 100×100 to 20.0× at 200×100; larger pictures gain"),
+        ((5, 20, 10), "Yes, from 5.00× at 100×100 to 20.0× at 200×100; beyond it falls, to 10.0×"),
+        ((10, 10.1, 9.9), "No: it stays between 9.90× and 10.1× from 100×100 to 300×100."),
+        ((20, 10, 5), "No, it shrinks: from 20.0× at 100×100 to 5.00× at 300×100."),
+        ((10, 5, 20, 15), "It rises and falls: 5.00× at 200×100, 20.0× at 300×100"),
+        ((5,), "Not known: only one size"),
+    ],
+)
+def test_growth(values, begins):
+    assert growth(speedups(*values)).startswith(begins)
+
+
+def test_growth_within_the_noise_is_none():
+    assert growth(speedups(5, 6, 7, noise=0.3)).startswith("No: it stays between")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((2, 3), "at every size that was measured, from 100×100 on."),
+        ((0.5, 1.005, 3), "from 300×100 on; 1.00× at 200×100 (95 % interval"),
+        ((0.5, 0.8), "at no size that was measured (0.800× at 200×100"),
+        ((2, 0.5), "only at 100×100, and not at the largest (0.500× at 200×100)."),
+    ],
+)
+def test_from_which_size_on(values, words):
+    assert wins_from(speedups(*values)).startswith(words)
+
+
+def test_parts_that_were_not_measured_are_not_guessed(runs):
+    bare: Series = series("cpu", SEED_SIZE, "cold")
+    samples = tuple(one.model_copy(update={"parts": {}}) for one in bare.samples)
+    times = (bare.model_copy(update={"samples": samples}), series("cpu", SEED_SIZE, "warm"))
+    found = answer(runs(result(("cpu",), series=times))[0])
+    assert said(found, "And if the program") == "Not measured."
+
+
+def test_the_synthetic_parts_add_up():
+    one = sample("cuda", SEED_SIZE, "cold", 1.0, seconds("cuda", SEED_SIZE, "cold"))
+    assert sum(one.parts.values()) == pytest.approx(one.seconds)
