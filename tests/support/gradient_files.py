@@ -57,7 +57,8 @@ def write_gradient_file(
     nodes = [
         helper.make_node("Conv", [image, "A"], ["Ax"]),
         helper.make_node("Mul", ["Ax", "Ax"], ["squares"]),
-        helper.make_node("ReduceSum", ["squares"], ["total"], keepdims=0),
+        helper.make_node("ReduceSum", ["squares"], ["kept"], keepdims=1),
+        helper.make_node("Squeeze", ["kept"], ["total"]),
         helper.make_node("Mul", ["total", "half"], [objective]),
         helper.make_node("Conv", ["Ax", "At"], ["exact"]),
         helper.make_node("Mul", ["exact", "factor"], [gradient]),

@@ -1,0 +1,43 @@
+"""The gradient on this backend against PyTorch's autograd in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine import load_model
+
+LIMIT = 1e-5  # relative, of a float32 gradient; found: 1e-6 and less
+
+
+@pytest.fixture(scope="module")
+def models(backend, references):
+    """Kept, for on some backends the first run of a size takes most of the time."""
+    return {
+        name: load_model(references / f"{name}.onnx", backend) for name in ("bvlc", "torchvision")
+    }
+
+
+CASES = (
+    "bvlc/45x38/noise",
+    "bvlc/45x38/photo",
+    "bvlc/33x97/ties",
+    "bvlc/33x97/flat",
+    "torchvision/37x41/noise",
+    "torchvision/37x41/ties",
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradient_is_pytorchs(case, models, truth, backend):
+    model = models[case.partition("/")[0]]
+    objective, gradient = model.gradient(truth[f"{case}/image"])
+    exact = truth[f"{case}/gradient"]
+    error = np.linalg.norm(gradient - exact) / np.linalg.norm(exact)
+    print(f"\n{backend.name} {case}: gradient off by {error:.1e}", end="")
+    assert error < LIMIT
+    assert objective == pytest.approx(float(truth[f"{case}/objective"]), rel=LIMIT)
+
+
+def test_every_case_is_tested(truth):
+    assert {name.rpartition("/")[0] for name in truth} == set(CASES)
