@@ -11,8 +11,8 @@ from cli.durations import between, seconds
 from cli.messages import table
 from measure import seed_table
 from measure.machine import describe
-from measure.plan import CPU, pixels
-from measure.result import Contender, Kind, Result, Series, Size
+from measure.plan import CPU, is_plain_cpu, pixels
+from measure.result import Kind, Result, Series, Size
 from measure.statistics import Interval, median, ratio
 
 KINDS: tuple[tuple[Kind, str], ...] = (
@@ -96,13 +96,9 @@ def baseline(result: Result, kind: Kind, size: Size) -> Series | None:
     on_cpu = [
         series
         for series in result.series
-        if (series.kind, series.size) == (kind, size) and _is_plain_cpu(known[series.contender])
+        if (series.kind, series.size) == (kind, size) and is_plain_cpu(known[series.contender])
     ]
     return max(on_cpu, key=lambda s: known[s.contender].threads or np.inf, default=None)
-
-
-def _is_plain_cpu(contender: Contender) -> bool:
-    return contender.backend == CPU and contender.library == "ONNX Runtime"
 
 
 def _seconds(series: Series) -> list[float]:

@@ -14,7 +14,7 @@ from cli.sources import Request, find_model
 from engine import Settings
 from measure.bench import Bench
 from measure.pictures import describe_photo, parse_size
-from measure.plan import PROFILES, Wanted, candidates, check_sizes, describe_model
+from measure.plan import PROFILES, Wanted, candidates, check_sizes, describe_model, torch_candidates
 from measure.result import Result
 from measure.resume import resumable
 
@@ -87,9 +87,14 @@ def _wanted(asked: Asked) -> Wanted:
         )
     profile = PROFILES[asked.profile]
     settings = Settings(seed=SEED)
-    found = candidates(
-        asked.backends, asked.threads, lambda target: find_model(asked.model, target), settings
-    )
+
+    def find(target: str) -> Path:
+        return find_model(asked.model, target)
+
+    found = candidates(asked.backends, asked.threads, find, settings)
+    if asked.torch:
+        compiled = asked.profile == "full"
+        found += torch_candidates(asked.threads, find, settings, compiled)
     model, info = describe_model(found)
     sizes = tuple(map(parse_size, asked.sizes)) or profile.sizes
     trials = asked.trials or profile.trials

@@ -20,7 +20,7 @@ from measure.errors import MeasureError
 from measure.extras import Extras
 from measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
 from measure.pictures import resize_photo
-from measure.plan import KINDS, Cell, Wanted, pixels, steps_in_dream
+from measure.plan import Cell, Wanted, pixels, steps_in_dream
 from measure.process import ContenderError, Process, measure_cold, measure_step, measure_warm
 from measure.result import Result, Sample, Series, Settings, Size, Skipped, write_result
 from measure.statistics import why_unstable
@@ -41,8 +41,10 @@ class Bench:
         self.created = before.created if before else datetime.now(UTC).isoformat(timespec="seconds")
         self.machine = before.machine if before else this_machine()
         self.contenders = {c.name: c.contender for c in wanted.candidates}
+        self.kinds = {c.name: c.kinds for c in wanted.candidates}
         self.jobs = {c.name: c.job for c in wanted.candidates if c.job is not None}
         self.processes: dict[str, Process] = {}
+        self.dreamt: set[tuple[str, Size]] = set()  # whole dreams that a process has behind it
         self.opening: dict[str, float] = {}  # seconds to start a process
         self.step_seconds: dict[tuple[str, Size], float] = {}
         self.samples: dict[Cell, list[Sample]] = defaultdict(list)
@@ -133,20 +135,26 @@ class Bench:
         for size in self.wanted.sizes:
             for name in list(self.processes):
                 self.tell(0.03, f"warming up {name} at {size}")
-                for kind in KINDS:
+                for kind in self.kinds[name]:
                     cell = Cell(name, size, kind)
                     cost = self.wanted.trials * self.cost(cell) + self.warming(cell)
-                    if total + cost > self.left():
+                    # Whatever the budget, the quickest of all is measured.
+                    affordable = total + cost < self.left() or cell in self.quickest()
+                    if not affordable:
                         self.skipped[cell] = self.too_long(cost)
                     elif self.has_warmed_up(cell):
                         total += self.wanted.trials * self.cost(cell) + self.warming(cell)
                         self.cells.append(cell)
         for contender in self.contenders.values():
             if contender.missing is not None:
-                for size, kind in itertools.product(self.wanted.sizes, KINDS):
+                kinds = self.kinds[contender.name]
+                for size, kind in itertools.product(self.wanted.sizes, kinds):
                     self.skipped[Cell(contender.name, size, kind)] = contender.missing
         if not self.cells:
             raise MeasureError(f"nothing could be measured: {next(iter(self.skipped.values()))}")
+
+    def quickest(self) -> set[Cell]:
+        return {Cell(name, self.wanted.sizes[0], "step") for name in self.processes}
 
     def has_warmed_up(self, cell: Cell) -> bool:
         """Whether the contender can step at the cell's size; the first cell there tries it."""
@@ -181,7 +189,8 @@ class Bench:
 
     def warming(self, cell: Cell) -> float:
         """Seconds before the first sample that counts."""
-        return self.cost(cell) if cell.kind == "warm" else 0.0
+        behind = (cell.contender, cell.size) in self.dreamt
+        return self.cost(cell) if cell.kind == "warm" and not behind else 0.0
 
     def left(self) -> float:
         """Seconds of the budget for the rounds."""
@@ -197,7 +206,8 @@ class Bench:
 
     def measure(self) -> None:
         for cell in self.cells:
-            if cell.kind == "warm" and len(self.samples[cell]) < self.wanted.trials:
+            fresh = (cell.contender, cell.size) not in self.dreamt
+            if cell.kind == "warm" and fresh and len(self.samples[cell]) < self.wanted.trials:
                 self.tell(self.fraction(0), f"{cell.contender}: a first dream at {cell.size}")
                 self.attempt(cell)  # not counted
         for number in itertools.count(max((len(s) for s in self.samples.values()), default=0)):

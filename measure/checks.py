@@ -13,6 +13,7 @@ import importlib.util
 import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from engine import read_picture
 from measure.pictures import psnr
+from measure.plan import is_plain_cpu
 from measure.process import ContenderError
 from measure.result import Check, Image, Result, Size
 
@@ -74,11 +76,14 @@ class Checker:
             gradient, dream = folder / f"gradient{number}.npy", folder / f"dream{number}.png"
             try:
                 process.ask("gradient", photo=photo, output=str(gradient))
-                process.ask("dream", photo=photo, output=str(dream))
+                if "warm" in self.bench.kinds[name]:
+                    process.ask("dream", photo=photo, output=str(dream))
+                    dreams[name] = dream
+                    self.bench.dreamt.add((name, self.size))
             except ContenderError as error:
                 self.bench.lose(name, str(error))
                 continue
-            gradients[name], dreams[name] = np.load(gradient), dream
+            gradients[name] = np.load(gradient)
         return gradients, dreams
 
     def against_autograd(self, gradients: dict[str, Array]) -> None:
@@ -86,55 +91,44 @@ class Checker:
         try:
             truth = autograd(Path(job.model), self.photo, self.bench.folder / "autograd.npy")
         except ContenderError as reason:
-            self.bench.warn([f"not compared with PyTorch: {reason}"])
+            self.bench.warn([f"not compared with PyTorch's autograd: {reason}"])
             return
         for name, gradient in gradients.items():
-            error = distance(gradient, truth)
-            most = self.most_error(name)
-            self.checks.append(
-                Check(
-                    contender=name,
-                    reference=AUTOGRAD,
-                    size=self.size,
-                    equal=None,
-                    psnr=None,
-                    gradient_error=error,
-                    limit=f"gradient error at most {most}",
-                    passed=error is not None and error <= most,
-                )
-            )
+            self.add(name, AUTOGRAD, distance(gradient, truth))
 
     def against_cpu(self, gradients: dict[str, Array], dreams: dict[str, Path]) -> None:
-        contenders = self.bench.contenders
-        reference = next((name for name in gradients if contenders[name].backend == "cpu"), None)
+        cpu = [name for name in gradients if is_plain_cpu(self.bench.contenders[name])]
         for name in gradients:
-            if reference is None or name == reference:
-                continue
-            error = distance(gradients[name], gradients[reference])
-            most = self.most_error(name)
-            alike = psnr(*(read_picture(dreams[n]).rgb for n in (name, reference)))
-            full = contenders[name].precision == FULL
-            limit = f"gradient error at most {most}"
-            good = error is not None and error <= most
-            if full:
-                limit += f", dreams alike to {LEAST_PSNR:.0f} dB"
-                good = good and (alike is None or alike >= LEAST_PSNR)
-            self.checks.append(
-                Check(
-                    contender=name,
-                    reference=reference,
-                    size=self.size,
-                    equal=alike is None,
-                    psnr=alike,
-                    gradient_error=error,
-                    limit=limit,
-                    passed=good,
-                )
-            )
+            if cpu and name != cpu[0]:
+                error = distance(gradients[name], gradients[cpu[0]])
+                both = [read_picture(dreams[n]).rgb for n in (name, cpu[0]) if n in dreams]
+                self.add(name, cpu[0], error, both)
 
-    def most_error(self, name: str) -> float:
+    def add(
+        self, name: str, reference: str, error: float | None, dreams: Sequence[Array] = ()
+    ) -> None:
+        """Judge a gradient's error, and two dreams if there are two."""
         full = self.bench.contenders[name].precision == FULL
-        return MOST_ERROR if full else MOST_ERROR_ROUNDED
+        most = MOST_ERROR if full else MOST_ERROR_ROUNDED
+        limit = f"gradient error at most {most}"
+        passed = error is not None and error <= most
+        compared = len(dreams) == 2
+        alike = psnr(*dreams) if compared else None
+        if compared and full:
+            limit += f", dreams alike to {LEAST_PSNR:.0f} dB"
+            passed = passed and (alike is None or alike >= LEAST_PSNR)
+        self.checks.append(
+            Check(
+                contender=name,
+                reference=reference,
+                size=self.size,
+                equal=alike is None if compared else None,
+                psnr=alike,
+                gradient_error=error,
+                limit=limit,
+                passed=passed,
+            )
+        )
 
     def keep(self, contender: str | None, path: Path) -> None:
         png = base64.b64encode(path.read_bytes()).decode()

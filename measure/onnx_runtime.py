@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Model, Progress, dream, load_model
-from engine.ascent import Ascent
+from engine.ascent import make_ascent
 from engine.octaves import octave_sizes
 from measure.subject import Job, Subject
 
@@ -25,6 +25,7 @@ class OnnxRuntime(Subject):
         backend = self.model.backend
         return {
             "provider": backend.provider,
+            "device": self.model.device,
             "options": dict(backend.provider_options),
             "precision": self.model.precision,
             "target": self.model.info.target,
@@ -44,7 +45,7 @@ class OnnxRuntime(Subject):
 
     def stepper(self, rgb: Array) -> Callable[[], object]:
         height, width = rgb.shape[:2]
-        ascent = Ascent(self.model, height, width)
+        ascent = make_ascent(self.model, height, width)
         ascent.put(self.model.preprocess(rgb))
         length = self.job.settings.step * float(self.model.info.scale.mean())
         jitter = self.job.settings.jitter

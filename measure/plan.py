@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from engine.octaves import octave_sizes
 from measure.errors import MeasureError
 from measure.pictures import parse_size
 from measure.result import Contender, Kind, Model, Photo, Size
-from measure.subject import OURS, Job
+from measure.subject import OURS, TORCH, Job
 
 CPU = "cpu"
 KINDS: tuple[Kind, ...] = ("step", "warm", "cold")  # the cheapest first
@@ -54,6 +55,7 @@ class Candidate:
 
     contender: Contender
     job: Job | None
+    kinds: tuple[Kind, ...] = KINDS
 
     @property
     def name(self) -> str:
@@ -110,7 +112,6 @@ def candidates(
 def _candidate(
     name: str, threads: int | None, find_model: FindModel, settings: Settings
 ) -> Candidate:
-    label = name if threads is None else f"{name}, {threads} thread{'s' if threads > 1 else ''}"
     known = BACKENDS.get(name)
     missing, job, target = None, None, known.target if known else None
     try:
@@ -124,7 +125,7 @@ def _candidate(
         model = str(find_model(target).resolve())
         job = Job(OURS, model, name, threads, settings)
     contender = Contender(
-        name=label,
+        name=_label(name, threads),
         library=OURS,
         backend=name,
         provider=known.provider if known else name,
@@ -137,6 +138,55 @@ def _candidate(
         missing=missing,
     )
     return Candidate(contender, job)
+
+
+def torch_candidates(
+    threads: Sequence[int], find_model: FindModel, settings: Settings, compiled: bool
+) -> list[Candidate]:
+    """PyTorch on the CPU and on a GPU; `compiled` ones too.
+
+    Nothing of it is timed in fresh processes: what its import costs is not the question.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise MeasureError(
+            "there is no PyTorch here to measure; pip install 'ort-deepdream[export]'"
+        )
+    model = str(find_model(CPU).resolve())
+    counts: list[int | None] = [*dict.fromkeys(threads)]
+    devices = [*((CPU, count) for count in counts or [None]), ("cuda", None)]
+    return [
+        _torch_candidate(Job(TORCH, model, device, count, settings, kind))
+        for kind in ((False, True) if compiled else (False,))
+        for device, count in devices
+    ]
+
+
+def _torch_candidate(job: Job) -> Candidate:
+    way = "compiled" if job.compiled else "eager"
+    contender = Contender(
+        name=f"PyTorch {way}, {_label(job.backend, job.threads)}",
+        library=TORCH,
+        backend=job.backend,
+        provider=f"PyTorch {job.backend}",
+        device=None,
+        threads=job.threads,
+        options={},
+        precision="float32",
+        target=None,
+        placement={},
+        missing=None,
+    )
+    # Each octave of a dream would be compiled, for a minute.
+    return Candidate(contender, job, ("step",) if job.compiled else ("step", "warm"))
+
+
+def is_plain_cpu(contender: Contender) -> bool:
+    """Whether it is what the others are set against: ONNX Runtime on the CPU."""
+    return contender.backend == CPU and contender.library == OURS
+
+
+def _label(name: str, threads: int | None) -> str:
+    return name if threads is None else f"{name}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def describe_model(found: Sequence[Candidate]) -> tuple[Model, ModelInfo]:
