@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from report import words
 from report.runs import CPU, Line, Run, ordered
 
 OURS = "ONNX Runtime"
+CACHED = 4096  # figures: the page asks for each several times, and a bootstrap takes a while
 FULL = "float32"  # and "float32 (TF32)", as most run it
 
 
@@ -98,6 +100,7 @@ class Pair:
         return [speedup(self.cpu, self.gpu, kind, size) for size in ordered(common)]
 
 
+@functools.lru_cache(CACHED)
 def figure(line: Line, kind: Kind, size: Size) -> Figure | None:
     samples = line.seconds(kind, size)
     if not samples:
@@ -116,6 +119,7 @@ def figure(line: Line, kind: Kind, size: Size) -> Figure | None:
     )
 
 
+@functools.lru_cache(CACHED)
 def speedup(slow: Line, quick: Line, kind: Kind, size: Size) -> Speedup:
     """Both must have been measured so."""
     ours, theirs = slow.seconds(kind, size), quick.seconds(kind, size)

@@ -131,9 +131,7 @@ def test_a_failed_contender_is_drawn_dashed_and_marked(runs):
 
 def test_colours_are_the_contenders_own(runs):
     found = charts(runs(result(), result(("cpu",))))
-    colours = {
-        curve.label: curve.colour for view in found["time"].views for curve in view.curves
-    }
+    colours = {curve.label: curve.colour for view in found["time"].views for curve in view.curves}
     labels = ["A · cpu", "A · cpu, 1 thread", "A · cuda", "B · cpu"]
     assert colours == {label: number for number, label in enumerate(labels)}
     (gpu,) = (curve for curve in found["speedup"].views[0].curves if not curve.bare)

@@ -1,0 +1,49 @@
+"""The seed's table: what was measured in 2019 beside what was measured now, and nothing else."""
+
+from __future__ import annotations
+
+from synthetic_results import NOISE, SEED_SIZE, check, result, seconds, series
+
+from report.then_and_now import same_dream, then_and_now
+
+
+def test_the_trials_are_the_first_five_in_order(runs):
+    table = then_and_now(runs(result()))
+    assert table.headings == ("", "2019, Caffe, CPU", "2019, Caffe, K80", "now, cpu", "now, cuda")
+    assert [row[0] for row in table.rows] == [
+        *(f"trial {number}" for number in range(1, 6)),
+        "median",
+        "CPU / GPU",
+    ]
+    base = seconds("cpu", SEED_SIZE, "warm")
+    assert [row[3] for row in table.rows[:5]] == [f"{base * n * 1000:.0f} ms" for n in NOISE[:5]]
+    assert [row[1] for row in table.rows[:2]] == ["11.6 s", "11.0 s"]
+    assert table.rows[-1][2] == "6.79×"
+    assert table.rows[-1][4] == "23.6×"
+
+
+def test_what_was_not_measured_is_a_dash(runs):
+    few = series("cpu", SEED_SIZE, "warm", noise=(1.0, 1.0))
+    table = then_and_now(runs(result(("cpu",), series=(few,))))
+    assert [row[3] for row in table.rows[2:5]] == ["–"] * 3
+    assert [row[4] for row in table.rows] == ["–"] * 7
+
+
+def test_a_failed_gpu_is_not_in_it(runs):
+    checks = (check("cpu"), check("cuda", passed=False))
+    table = then_and_now(runs(result(("cpu", "cuda"), checks=checks)))
+    assert {row[4] for row in table.rows} == {"–"}
+
+
+def test_every_run_has_its_columns(runs):
+    table = then_and_now(runs(result(), result(("cpu",))))
+    assert table.headings[3:] == ("A · now, CPU", "A · now, GPU", "B · now, CPU", "B · now, GPU")
+
+
+def test_another_dream_is_not_to_be_compared(runs):
+    (run,) = runs(result())
+    assert same_dream(run).endswith("The network, the layer and the steps are those of 2019.")
+    settings = run.result.settings.model_copy(update={"octaves": 1})
+    (other,) = runs(result(settings=settings))
+    assert "1 octave of 10 steps" in same_dream(other)
+    assert same_dream(other).endswith("not to be compared with it.")
