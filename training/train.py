@@ -41,7 +41,7 @@ SAVE_EVERY = 180.0
 CHECK_COUNT = 192  # held-out pictures in a quick check
 
 # (until this part of the run, side in pixels, pictures per process and step)
-STAGES = [(0.35, 48, 32), (0.8, 64, 40), (1.01, 80, 28)]
+STAGES = [(0.35, 48, 32), (1.01, 64, 40)]
 
 # glibc returns freed activations to the system and faults them in again at each step; keeping them
 # made a step about 20% faster here.
