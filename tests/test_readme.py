@@ -70,7 +70,7 @@ def test_ci_runs_just_these_two():
 
 
 def test_every_line_of_a_block_is_known_here():
-    beginnings = ("dream ", "python3 -m venv ", ".venv/bin/pip install -c constraints.txt ")
+    beginnings = ("dream ", "asv ", "python3 -m venv ", ".venv/bin/pip install -c constraints.txt ")
     assert [line for line in shell_lines() if not line.startswith(beginnings)] == []
     assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {"bash", "python"}
 
