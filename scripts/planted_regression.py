@@ -37,7 +37,7 @@ EXPANSIONS = (  # the CPU's graph gets the portable target's form of each compos
 )
 DIMENSIONS = (  # its equal sizes get no common names, so fewer sums are fused
     "        name_dimensions(model)\n",
-    '        if self.name != "cpu":\n            name_dimensions(model)\n',
+    '        self.name == "cpu" or name_dimensions(model)\n',
 )
 PLANTS = {
     "lowering": (EXPANSIONS, DIMENSIONS),
@@ -51,7 +51,7 @@ DEARER = re.compile(
 )
 ALLOWED = re.compile(r"graphs\.\w+\.\w+\('cpu'\)")  # other counts may go either way
 
-ROW = re.compile(r"^\|\s*([-+!x*]?)\s*\|(.+?)\|(.+?)\|\s*(\S+)\s*\|\s*(.+?)\s*\|$")
+ROW = re.compile(r"^\|\s*([-+!x*]?)\s*\|(.+?)\|(.+?)\|\s*([\d.~]+|n/a)\s*\|\s*(.+?)\s*\|$")
 PERCENT = re.compile(r"^\[\s*([\d.]+)%\]")
 
 
@@ -148,11 +148,16 @@ def one_try(clone: Path, kind: str, o: argparse.Namespace, on_part: Callable[[fl
     command += ["--interleave-rounds", "--no-only-changed", "--sort", "name", "--show-stderr"]
     load = os.getloadavg()[0]
     code, lines = follow(command, clone, {"ORT_DEEPDREAM_BENCH": o.profile}, on_part)
-    rows = tuple(Row(*(cell.strip() for cell in m.groups())) for m in map(ROW.match, lines) if m)
-    rows = tuple(row for row in rows if row.benchmark != "Benchmark (Parameter)")
+    rows = read_rows(lines)
     if code not in (0, 1) or not rows:
         raise RuntimeError(f"asv continuous ended with {code}:\n" + "\n".join(lines))
     return Try(kind, code, load, rows, tuple(faults(kind, rows)))
+
+
+def read_rows(lines: Sequence[str]) -> tuple[Row, ...]:
+    """The rows of asv's table, without its heading."""
+    found = [Row(*(cell.strip() for cell in m.groups())) for m in map(ROW.match, lines) if m]
+    return tuple(row for row in found if row.benchmark != "Benchmark (Parameter)")
 
 
 def faults(kind: str, rows: Sequence[Row]) -> list[str]:
