@@ -186,10 +186,15 @@ def missing(result: Result) -> Iterator[str]:
 
 
 def unsettled(result: Result) -> Iterator[str]:
+    """What is marked with a star, by reason."""
+    reasons: dict[str, list[str]] = {}
     for series in result.series:
         if series.note is not None:
             star = "" if series.stable else "* "
-            yield f"{star}{series.contender} at {series.size}, {series.kind}: {series.note}"
+            measured = f"{series.contender} at {series.size}, {series.kind}"
+            reasons.setdefault(f"{star}{series.note}", []).append(measured)
+    for reason, found in reasons.items():
+        yield f"{reason}: {'; '.join(found)}"
 
 
 def warnings(result: Result) -> Iterator[str]:

@@ -61,10 +61,11 @@ def _judge(found: Result) -> None:
     failed = [check for check in found.checks if not check.passed]
     for check in failed:
         error = check.gradient_error
-        far = "is no number" if error is None else f"is {error:.1e} off"
+        far = "its gradient is no number" if error is None else f"its gradient is {error:.1e} off"
+        alike = "" if check.psnr is None else f", its dream alike to {check.psnr:.0f} dB"
         say(
             f"FAIL: {check.contender} computes something else than {check.reference}: "
-            f"its gradient {far} ({check.limit})"
+            f"{far}{alike} ({check.limit})"
         )
     if failed:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from measure.subject import OURS
 if TYPE_CHECKING:
     from measure.bench import Bench
 
+OVER = "the budget ended before every limit and operator was measured"
 RUNS = 3  # of a step under the profiler
 
 
@@ -25,10 +26,13 @@ class Extras:
 
     def measure(self, bench: Bench) -> None:
         for name in list(bench.processes):
+            if bench.is_over():
+                return bench.warn([OVER])
             bench.tell(0.96, f"what {name} could do at best")
             self.measure_limit(bench, name)
-        stepped = [cell for cell in bench.cells if cell.kind == "step"]
-        for cell in stepped:
+        for cell in [cell for cell in bench.cells if cell.kind == "step"]:
+            if bench.is_over():
+                return bench.warn([OVER])
             if bench.jobs[cell.contender].library == OURS:
                 bench.tell(0.98, f"operators of {cell.contender} at {cell.size}")
                 self.profile(bench, cell.contender, cell.size)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Model, Progress, dream, load_model
+from engine import Model, Progress, Settings, dream, load_model
 from engine.ascent import make_ascent
 from engine.octaves import octave_sizes
 from measure.subject import Job, Subject
@@ -40,8 +40,8 @@ class OnnxRuntime(Subject):
         for size in octaves:
             self.model.session(*size)
 
-    def dream(self, rgb: Array, tell: Callable[[Progress], None]) -> Array:
-        return dream(self.model, rgb, self.job.settings, on_step=tell).rgb
+    def dream(self, rgb: Array, settings: Settings, tell: Callable[[Progress], None]) -> Array:
+        return dream(self.model, rgb, settings, on_step=tell).rgb
 
     def stepper(self, rgb: Array) -> Callable[[], object]:
         height, width = rgb.shape[:2]

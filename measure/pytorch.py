@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import DreamError, Progress
+from engine import DreamError, Progress, Settings
 from engine.gradient_file import read_gradient_file
 from export.errors import ExportError
 from export.verify import rebuild
@@ -112,9 +112,8 @@ class PyTorch(Subject):
     def prepare(self, rgb: Array) -> None:
         self.ascent(rgb)
 
-    def dream(self, rgb: Array, tell: Callable[[Progress], None]) -> Array:
+    def dream(self, rgb: Array, settings: Settings, tell: Callable[[Progress], None]) -> Array:
         height, width = rgb.shape[:2]
-        settings = self.job.settings
 
         def hear(iteration: int) -> None:
             tell(Progress(0, 0, iteration, settings.iterations, height, width, 0.0, 0.0))

@@ -156,10 +156,8 @@ class Check(Record):
     contender: Name
     reference: Name  # another contender, or "PyTorch autograd, float64"
     size: Size
-    equal: bool | None  # whether the dreams are equal; None when no dreams were compared
-    psnr: (
-        Annotated[float, Field(ge=-1000, le=1000)] | None
-    )  # dB between the two dreams; None when they are equal or were not compared
+    equal: bool | None  # whether two short dreams are equal; None when none were compared
+    psnr: Annotated[float, Field(ge=-1000, le=1000)] | None  # of the two, in dB; None when equal
     gradient_error: Annotated[float, Field(ge=0, le=1e21)] | None  # relative, in the 2-norm
     limit: Text  # what was required, in words
     passed: bool

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Subject(ABC):
         """Make what a dream of this picture needs and can be made beforehand: sessions."""
 
     @abstractmethod
-    def dream(self, rgb: Array, tell: Callable[[Progress], None]) -> Array:
+    def dream(self, rgb: Array, settings: Settings, tell: Callable[[Progress], None]) -> Array:
         """A whole dream."""
 
     @abstractmethod
@@ -81,8 +81,9 @@ class Subject(ABC):
     def limits(self) -> dict[str, float | None]:
         """`flops` and `bytes_per_second` that the device reaches."""
 
-    def dream_to_file(self, photo: Path, output: Path) -> list[Mark]:
-        """From the photo on disk to the dream on disk."""
+    def dream_to_file(self, photo: Path, output: Path, iterations: int | None = None) -> list[Mark]:
+        """From the photo on disk to the dream on disk; `iterations` other than the settings'."""
+        settings = replace(self.job.settings, iterations=iterations or self.job.settings.iterations)
         rgb = read_picture(photo).rgb
         self.prepare(rgb)
         marks: list[Mark] = [("session", time.perf_counter())]
@@ -90,7 +91,7 @@ class Subject(ABC):
         def tell(at: Progress) -> None:
             marks.append(("first steps" if at.iteration == 1 else "steps", time.perf_counter()))
 
-        write_picture(output, self.dream(rgb, tell))
+        write_picture(output, self.dream(rgb, settings, tell))
         return [*marks, ("write", time.perf_counter())]
 
     def turn(self, photo: Path, count: int) -> float:

@@ -41,10 +41,10 @@ class Worker:
     def step(self, photo: str, count: int) -> float:
         return self.subject.turn(Path(photo), count)
 
-    def dream(self, photo: str, output: str) -> dict[str, float]:
+    def dream(self, photo: str, output: str, iterations: int | None = None) -> dict[str, float]:
         """The parts of a whole dream."""
         began = time.perf_counter()
-        return parts(began, self.subject.dream_to_file(Path(photo), Path(output)))
+        return parts(began, self.subject.dream_to_file(Path(photo), Path(output), iterations))
 
     def gradient(self, photo: str, output: str) -> None:
         np.save(output, self.subject.gradient(read_picture(photo).rgb))
