@@ -43,7 +43,10 @@ class Import(Cold):
 
 
 class Session(Cold):
-    """Reading the file, optimising the graph, laying out the weights."""
+    """Reading the file, optimising the graph, laying out the weights.
+
+    Where each size has a session of its own, it is made in the first run, and timed there.
+    """
 
     params = (PROFILE.backends,)
     param_names = ("backend",)
