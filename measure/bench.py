@@ -196,9 +196,6 @@ class Bench:
         """Seconds of the budget for the rounds."""
         return self.wanted.budget * (1 - RESERVED) - (time.perf_counter() - self.started)
 
-    def is_over(self) -> bool:
-        return time.perf_counter() - self.started > self.wanted.budget
-
     def too_long(self, cost: float) -> str:
         return (
             f"{self.wanted.trials} trials would take {cost:.0f} s more, "
