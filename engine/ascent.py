@@ -20,16 +20,25 @@ Array = NDArray[np.float32]
 
 
 class Ascent:
-    """Steps on pictures of one size, [1, 3, height, width] in the network's units."""
+    """Steps on pictures of one size, [1, 3, height, width] in the network's units.
+
+    Each of two bindings keeps the output that ONNX Runtime allocated for its first run, and reads
+    what the other wrote. What `get_outputs` returns is a view of that output, so a binding's
+    outputs are bound once and never again.
+    """
 
     def __init__(self, model: Model, height: int, width: int) -> None:
         self.session = model.session(height, width).run
         self.memory = model.backend.memory
         self.height, self.width = height, width
-        self.binding = self.session.io_binding()
         self.lent: dict[str, OrtValue] = {}
+        self.bindings = self.session.io_binding(), self.session.io_binding()
         for name, limit in zip(("low", "high"), model.limits(), strict=True):
-            self._bind(name, limit[np.newaxis])
+            self._lend(name, limit[np.newaxis], *self.bindings)
+        for binding in self.bindings:
+            binding.bind_output("next", self.memory)
+            binding.bind_output("objective")
+            binding.bind_output("mean")
 
     def put(self, image: Array, down: int = 0, across: int = 0) -> None:
         """Take a copy of `image`, rolled by `down` and `across` pixels."""
@@ -37,8 +46,7 @@ class Ascent:
         roll_into(rolled, image, down, across)
         self.picture = OrtValue.ortvalue_from_numpy(rolled)
         self.shift = down, across
-        self.spare: OrtValue | None = None  # a buffer of the device that the next step may fill
-        self.on_host = True
+        self.turn = 0
 
     def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
         """Ascend by `length` on average, then roll the picture by `down` and `across` in all.
@@ -46,22 +54,14 @@ class Ascent:
         Returns the objective and the mean absolute gradient, both before the step. A gradient
         that is zero or not finite changes nothing.
         """
-        self._bind("length", np.array(length, np.float32))
-        self._bind("rows", rolled_indices(self.height, down - self.shift[0]))
-        self._bind("columns", rolled_indices(self.width, across - self.shift[1]))
-        self.binding.bind_ortvalue_input("image", self.picture)
-        self.binding.clear_binding_outputs()
-        if self.spare is None:
-            self.binding.bind_output("next", self.memory)
-        else:
-            self.binding.bind_ortvalue_output("next", self.spare)
-        self.binding.bind_output("objective")
-        self.binding.bind_output("mean")
-        self.session.run_with_iobinding(self.binding)
-        following, objective, mean = self.binding.get_outputs()
-        self.spare = None if self.on_host else self.picture
-        self.picture, self.on_host = following, False
-        self.shift = down, across
+        binding = self.bindings[self.turn]
+        self._lend("length", np.array(length, np.float32), binding)
+        self._lend("rows", rolled_indices(self.height, down - self.shift[0]), binding)
+        self._lend("columns", rolled_indices(self.width, across - self.shift[1]), binding)
+        binding.bind_ortvalue_input("image", self.picture)
+        self.session.run_with_iobinding(binding)
+        self.picture, objective, mean = binding.get_outputs()
+        self.shift, self.turn = (down, across), 1 - self.turn
         return float(objective.numpy()), float(mean.numpy())
 
     def take(self) -> Array:
@@ -71,10 +71,11 @@ class Ascent:
         roll_into(image, rolled, -self.shift[0], -self.shift[1])
         return image
 
-    def _bind(self, name: str, value: NDArray[np.float32 | np.int64]) -> None:
-        """Copy a small input to the device; where that is the host, lend it."""
+    def _lend(self, name: str, value: NDArray[np.float32 | np.int64], *bindings: IOBinding) -> None:
+        """Bind a small input: a device gets a copy now, the host reads it where it lies."""
         self.lent[name] = OrtValue.ortvalue_from_numpy(value)
-        self.binding.bind_ortvalue_input(name, self.lent[name])
+        for binding in bindings:
+            binding.bind_ortvalue_input(name, self.lent[name])
 
 
 class CapturedAscent(Ascent):
@@ -98,7 +99,7 @@ class CapturedAscent(Ascent):
         }
         self.scalars = {name: self._allocate(scalar) for name in ("objective", "mean")}
         self.pictures = self._allocate(picture), self._allocate(picture)
-        self.turns = [self._turn(number) for number in (0, 1)]
+        self.turns = self._turn(0), self._turn(1)
 
     def _allocate(self, value: NDArray[np.float32 | np.int64]) -> OrtValue:
         # A copy: on the host an OrtValue borrows the array, and writes into it.
@@ -117,10 +118,10 @@ class CapturedAscent(Ascent):
     def put(self, image: Array, down: int = 0, across: int = 0) -> None:
         rolled = np.empty(image.shape, np.float32)
         roll_into(rolled, image, down, across)
-        self.number = 0
         self.picture = self.pictures[0]
         self.picture.update_inplace(rolled)
         self.shift = down, across
+        self.turn = 0
 
     def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
         rows = rolled_indices(self.height, down - self.shift[0])
@@ -128,10 +129,9 @@ class CapturedAscent(Ascent):
         self.inputs["length"].update_inplace(np.array(length, np.float32))
         self.inputs["rows"].update_inplace(rows)
         self.inputs["columns"].update_inplace(columns)
-        self.session.run_with_iobinding(*self.turns[self.number])
-        self.number = 1 - self.number
-        self.picture = self.pictures[self.number]
-        self.shift = down, across
+        self.session.run_with_iobinding(*self.turns[self.turn])
+        self.shift, self.turn = (down, across), 1 - self.turn
+        self.picture = self.pictures[self.turn]
         return float(self.scalars["objective"].numpy()), float(self.scalars["mean"].numpy())
 
 

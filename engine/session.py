@@ -21,6 +21,7 @@ Size = tuple[int, int]  # (height, width)
 
 STEP_INPUTS = {"image", "length", "low", "high", "rows", "columns"}
 STEP_OUTPUTS = {"objective", "gradient", "mean", "next"}
+MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,19 @@ def make_session(
             enable_fallback=False,  # to the CPU, with a message of its own
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        reason = " ".join(str(error).split())[:200]
         raise DreamError(
-            f"{file.path}: ONNX Runtime cannot load this file on {backend.name} ({reason}); "
-            "export it again"
+            f"{file.path}: ONNX Runtime cannot load this file on {backend.name} "
+            f"({_reason(error)}); if `dream backends` calls {backend.name} usable, export it again"
         ) from error
     _check_provider(session, backend)
     _check_values(session, file)
     return Session(session, _check_placement(session, backend, allow_cpu_nodes))
+
+
+def _reason(error: Exception) -> str:
+    """The end of ONNX Runtime's message; it begins with places in its own source."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= MOST_WORDS else f"... {text[-MOST_WORDS:]}"
 
 
 def _check_provider(session: onnxruntime.InferenceSession, backend: Backend) -> None:
@@ -104,7 +110,9 @@ def _check_placement(
         nodes = part.get_nodes()
         placement[part.ep_name] += len(nodes)
         if part.ep_name != backend.provider:
-            elsewhere += [f"{node.op_type} {node.name} on {part.ep_name}" for node in nodes]
+            elsewhere += [
+                f"{node.op_type} {node.name}".strip() + f" on {part.ep_name}" for node in nodes
+            ]
     if elsewhere and not allow_cpu_nodes:
         more = f" and {len(elsewhere) - 3} more" if len(elsewhere) > 3 else ""
         raise DreamError(
