@@ -36,6 +36,14 @@ Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
+class Link:
+    """To another page of the site that this one stands in."""
+
+    words: str
+    address: str  # relative
+
+
+@dataclass(frozen=True)
 class Download:
     name: str
     address: str  # data:
@@ -59,16 +67,19 @@ class Section:
 
 
 def page(
-    runs: Sequence[Run], history: Sequence[Value], tell: Tell = lambda part, text: None
+    runs: Sequence[Run],
+    history: Sequence[Value],
+    tell: Tell = lambda part, text: None,
+    links: Sequence[Link] = (),
 ) -> str:
-    """The whole page. `tell` hears how far it is."""
+    """The whole page. `tell` hears how far it is; `links` lead to the rest of a site."""
     sections = []
     for number, run in enumerate(runs):
         tell(number / (len(runs) + 1), f"reading {run.name}")
         sections.append(_section(run))
     tell(len(runs) / (len(runs) + 1), "drawing charts")
     charts = [*timing_charts(runs), roofline_chart(runs), history_chart(history)]
-    return _render([chart for chart in charts if chart is not None], sections, runs)
+    return _render([chart for chart in charts if chart is not None], sections, runs, links)
 
 
 def _section(run: Run) -> Section:
@@ -85,7 +96,12 @@ def _section(run: Run) -> Section:
     )
 
 
-def _render(charts: Sequence[Chart], sections: Sequence[Section], runs: Sequence[Run]) -> str:
+def _render(
+    charts: Sequence[Chart],
+    sections: Sequence[Section],
+    runs: Sequence[Run],
+    links: Sequence[Link],
+) -> str:
     style, script = _asset("report.css"), f"{_library()}\n{_asset('report.js')}"
     template = _environment().get_template("report.html.jinja")
     return template.render(
@@ -94,6 +110,7 @@ def _render(charts: Sequence[Chart], sections: Sequence[Section], runs: Sequence
         script=Markup(script),
         data=Markup(as_script([_drawing(chart) for chart in charts])),
         charts=charts,
+        links=links,
         sections=sections,
         then_and_now=then_and_now(runs),
         compared=compared(runs),

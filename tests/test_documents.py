@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FOLDERS = r"(?:\.ci|cli|docs|engine|examples|export|models|scripts|tests|training)"
+FOLDERS = r"(?:\.ci|cli|docs|engine|examples|export|measure|models|report|scripts|tests|training)"
 ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
 

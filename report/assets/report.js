@@ -46,6 +46,7 @@
       border: { color: css("--line") },
       grace: axis.log ? undefined : horizontal ? 0 : "5%",
       beginAtZero: !axis.log && axis.unit !== "commit",
+      suggestedMax: axis.unit === "share" ? 1 : undefined, // how far it is from all
       ticks: {
         color: css("--soft"), padding: 6, autoSkip: true, autoSkipPadding: 12,
         maxRotation: horizontal ? 50 : 0, font: { size: 12 },

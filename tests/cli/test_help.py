@@ -26,6 +26,7 @@ def test_the_commands():
         "weights",
         "backends",
         "bench",
+        "compare",
         "report",
     ]
 

@@ -120,6 +120,7 @@ MAY_IMPORT = {
     "engine": {"numpy", "PIL", "onnxruntime"},
     "export": {"numpy", "torch", "onnx", "onnx_ir", "onnxruntime", "safetensors", "google"},
     "models": {"filelock", "platformdirs"},
+    "report": {"PIL", "jinja2", "markupsafe", "measure", "numpy"},
 }
 
 

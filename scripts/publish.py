@@ -1,0 +1,224 @@
+"""Build the site that is published: the newest report, past ones, asv's own pages.
+
+    python -m scripts.publish result.json -o site
+    python -m scripts.publish result.json --past results -o site
+    python -m scripts.publish result.json --asv .asv/results --asv-html .asv/html -o site
+
+`index.html` is the report of the results named first; `past/` has one for each result file in the
+folder given as `--past`; `asv/` is a copy of what `asv publish` wrote. Then every link is followed:
+a missing file, a missing anchor, or an address on another host in one of our pages is an error, and
+leaves the site that was there before. asv's pages load their libraries from elsewhere; they are
+asv's, and only have to be there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from jinja2 import Environment
+
+from measure.errors import MeasureError
+from report import words
+from report.errors import ReportError
+from report.history import Value, read_history
+from report.page import Link, page
+from report.runs import Run, read_runs
+
+MARK = ".made-by-publish"  # in every site: what has none is not replaced
+ASV, PAST = "asv", "past"
+
+PAST_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; base-uri 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Past reports</title>
+</head>
+<body>
+<h1>Past reports</h1>
+<p><a href="../index.html">The newest report</a></p>
+<ul>
+{% for name, run in reports %}
+<li><a href="{{ name | urlencode }}">{{ run.day }}</a>: {{ run.title }}</li>
+{% endfor %}
+</ul>
+</body>
+</html>
+"""
+
+
+class PublishError(Exception):
+    """Why no site was built, in one line."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    results: Sequence[Path]
+    past: Path | None
+    asv: Path | None
+    asv_html: Path | None
+
+
+def publish(sources: Sources, output: Path) -> list[Path]:
+    """Build the site and replace the one that was there; returns its pages.
+
+    Raises PublishError, ReportError or MeasureError, and then changes nothing.
+    """
+    _check_output(output)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{output.name}.part") as folder:
+        made = Path(folder) / "site"
+        made.mkdir()
+        build(sources, made)
+        if problems := check(made):
+            raise PublishError(f"the site is not whole: {'; '.join(problems)}")
+        pages = [path.relative_to(made) for path in our_pages(made)]
+        if output.exists():
+            output.rename(Path(folder) / "before")
+        made.rename(output)
+    return [output / path for path in pages]
+
+
+def _check_output(output: Path) -> None:
+    if not output.parent.is_dir():
+        raise PublishError(f"{output}: the folder {output.parent} does not exist; create it first")
+    if output.exists() and not (output / MARK).exists():
+        raise PublishError(f"{output}: is there and not made by this script; name another folder")
+
+
+# --- Building ------------------------------------------------------------------------------------
+
+
+def build(sources: Sources, folder: Path) -> None:
+    (folder / MARK).touch()
+    history = read_history(sources.asv) if sources.asv else []
+    links = []
+    if sources.past:
+        write_past(sources.past, folder / PAST)
+        links.append(Link("Past reports", f"{PAST}/index.html"))
+    if sources.asv_html:
+        copy_asv(sources.asv_html, folder / ASV)
+        links.append(Link("Every benchmark by commit", f"{ASV}/index.html"))
+    write_report(folder / "index.html", read_runs(sources.results), history, links)
+
+
+def write_report(
+    path: Path, runs: Sequence[Run], history: Sequence[Value], links: Sequence[Link]
+) -> None:
+    path.write_text(page(runs, history, links=links), "utf-8", newline="\n")
+
+
+def write_past(results: Path, folder: Path) -> None:
+    """A report for each result file, and their list, the newest first."""
+    files = sorted(results.glob("*.json"))
+    if not files:
+        raise PublishError(f"{results}: there is no result file in it")
+    folder.mkdir()
+    runs = [read_runs([path])[0] for path in files]
+    runs.sort(key=lambda run: run.result.created, reverse=True)
+    reports = [(f"report-{Path(run.name).stem}.html", run) for run in runs]
+    links = [Link("Past reports", "index.html"), Link("The newest report", "../index.html")]
+    for name, run in reports:
+        write_report(folder / name, [run], [], links)
+    listing = Environment(autoescape=True).from_string(PAST_PAGE).render(reports=reports)
+    (folder / "index.html").write_text(listing, "utf-8", newline="\n")
+
+
+def copy_asv(html: Path, folder: Path) -> None:
+    if not (html / "index.html").is_file():
+        raise PublishError(f"{html}: has no index.html; run `asv publish` first")
+    shutil.copytree(html, folder)
+
+
+# --- Checking ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Names(HTMLParser):
+    """What a page refers to, and what can be referred to in it."""
+
+    text: str
+    addresses: list[str] = field(default_factory=list)
+    anchors: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src", "action", "data", "poster", "srcset") and value:
+                self.addresses.append(value)
+            if name == "id" and value:
+                self.anchors.add(value)
+
+
+def our_pages(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.rglob("*.html") if ASV not in path.relative_to(folder).parts
+    )
+
+
+def check(folder: Path) -> list[str]:
+    """What is wrong with a site: links that lead nowhere, or elsewhere."""
+    if not (folder / "index.html").is_file():
+        return ["there is no index.html"]
+    names = {path: Names(path.read_text("utf-8")) for path in our_pages(folder)}
+    return [
+        f"{path.relative_to(folder)}: {problem}"
+        for path, found in names.items()
+        for address in found.addresses
+        if (problem := _problem(address, path, folder.resolve(), names))
+    ]
+
+
+def _problem(address: str, path: Path, folder: Path, names: dict[Path, Names]) -> str | None:
+    parts = urlsplit(address)
+    if parts.scheme == "data":
+        return None
+    if parts.scheme or parts.netloc:
+        return f"refers to another host: {address[:80]}"
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+    if not target.is_relative_to(folder):
+        return f"leads out of the site: {address[:80]}"
+    if not target.is_file():
+        return f"leads nowhere: {address[:80]}"
+    anchors = {one.resolve(): found.anchors for one, found in names.items()}.get(target)
+    if parts.fragment and anchors is not None and parts.fragment not in anchors:
+        return f"there is no {address[:80]}"
+    return None
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("results", type=Path, nargs="+", help="result files of `dream bench`")
+    made.add_argument("-o", "--output", type=Path, required=True, help="the site's folder")
+    made.add_argument("--past", type=Path, metavar="FOLDER", help="with older result files")
+    made.add_argument("--asv", type=Path, metavar="FOLDER", help="asv's results")
+    made.add_argument("--asv-html", type=Path, metavar="FOLDER", help="what `asv publish` wrote")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    o = parser().parse_args(arguments)
+    try:
+        pages = publish(Sources(o.results, o.past, o.asv, o.asv_html), o.output)
+    except (PublishError, ReportError, MeasureError) as error:
+        print(f"publish: error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    print(f"{o.output}: {words.counted(len(pages), 'page')}, every link followed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The site is whole, and whatever is not is refused before anything is replaced."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from synthetic_results import result, written
+
+from cli.main import app
+from scripts.publish import MARK, PublishError, Sources, check, main, parser, publish
+
+ROOT = Path(__file__).parents[2]
+SMALL = {"images": (), "operators": (), "limits": ()}
+
+
+@pytest.fixture
+def newest(tmp_path: Path) -> Path:
+    return written(tmp_path, result(("cpu",), **SMALL))
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Path:
+    """Two result files; the name of one would be read as an anchor, or as the list."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    written(folder, result(("cpu",), created="2001-01-01T00:00:00+00:00", **SMALL), "a #1.json")
+    written(folder, result(("cpu",), created="2002-02-02T00:00:00+00:00", **SMALL), "index.json")
+    return folder
+
+
+@pytest.fixture
+def asv_html(tmp_path: Path) -> Path:
+    folder = tmp_path / "html"
+    folder.mkdir()
+    (folder / "index.html").write_text('<script src="https://elsewhere.example/x.js"></script>')
+    (folder / "graphs.json").write_text("{}")
+    return folder
+
+
+def test_the_report_alone(newest, tmp_path):
+    site = tmp_path / "site"
+    assert publish(Sources([newest], None, None, None), site) == [site / "index.html"]
+    assert "How much faster" in (site / "index.html").read_text("utf-8")
+    assert "<nav" not in (site / "index.html").read_text("utf-8")
+
+
+def test_with_past_reports_and_asvs_pages(newest, past, asv_html, tmp_path):
+    site = tmp_path / "site"
+    publish(Sources([newest], past, None, asv_html), site)
+    listing = (site / "past" / "index.html").read_text("utf-8")
+    assert re.findall(r'<li><a href="(.*?)">(.*?)</a>', listing) == [
+        ("report-index.html", "2 February 2002"),
+        ("report-a%20%231.html", "1 January 2001"),
+    ]
+    assert (site / "past" / "report-a #1.html").is_file()
+    assert (site / "asv" / "graphs.json").is_file()
+    index = (site / "index.html").read_text("utf-8")
+    assert re.findall(r'<a href="([^#"]*index.html)">', index) == [
+        "past/index.html",
+        "asv/index.html",
+    ]
+    assert check(site) == []
+
+
+def test_a_site_is_replaced_whole(newest, past, tmp_path):
+    site = tmp_path / "site"
+    publish(Sources([newest], past, None, None), site)
+    publish(Sources([newest], None, None, None), site)
+    assert {path.name for path in site.iterdir()} == {MARK, "index.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"result.json", "results", "site"}
+
+
+@pytest.mark.parametrize(
+    ("link", "problem"),
+    [
+        ("https://elsewhere.example/x.js", "refers to another host"),
+        ("//elsewhere.example/x.js", "refers to another host"),
+        ("nothere.html", "leads nowhere"),
+        ("past/", "leads nowhere"),
+        ("../outside.html", "leads out of the site"),
+        ("#nothere", "there is no #nothere"),
+        ("index.html#nothere", "there is no index.html#nothere"),
+    ],
+)
+def test_links_are_followed(newest, tmp_path, link, problem):
+    site = tmp_path / "site"
+    publish(Sources([newest], None, None, None), site)
+    (tmp_path / "outside.html").touch()
+    index = site / "index.html"
+    index.write_text(index.read_text("utf-8") + f'<a href="{link}">', "utf-8")
+    (found,) = check(site)
+    assert problem in found
+
+
+def test_good_links_are_good(newest, tmp_path):
+    site = tmp_path / "site"
+    publish(Sources([newest], None, None, None), site)
+    (site / "other.html").write_text('<p id="here"><a href="index.html#answer"><a href="#here">')
+    assert check(site) == []
+
+
+def test_a_site_that_is_not_whole_replaces_nothing(newest, asv_html, tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    publish(Sources([newest], None, None, None), site)
+    before = (site / "index.html").read_bytes()
+    monkeypatch.setattr("scripts.publish.ASV", "asv#1")  # a link to it leads elsewhere
+    with pytest.raises(PublishError, match="leads nowhere: asv"):
+        publish(Sources([newest], None, None, asv_html), site)
+    assert (site / "index.html").read_bytes() == before
+
+
+def test_a_folder_that_is_no_site_is_left_alone(newest, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    with pytest.raises(PublishError, match="not made by this script"):
+        publish(Sources([newest], None, None, None), precious)
+
+
+def refused(capsys, *words: object) -> str:
+    with pytest.raises(SystemExit) as raised:
+        main([str(word) for word in words])
+    assert raised.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_mistakes_are_one_line(newest, tmp_path, capsys):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    assert "cannot be read" in refused(capsys, "nothere.json", "-o", site)
+    assert "create it first" in refused(capsys, newest, "-o", tmp_path / "nowhere" / "site")
+    assert "no result file" in refused(capsys, newest, "--past", empty, "-o", site)
+    assert "no results of asv" in refused(capsys, newest, "--asv", empty, "-o", site)
+    assert "asv publish" in refused(capsys, newest, "--asv-html", empty, "-o", site)
+    assert not site.exists()
+
+
+def test_the_workflows_commands_can_be_typed():
+    text = (ROOT / ".github" / "workflows" / "pages.yml").read_text("utf-8")
+    (bench,) = re.findall(r"run: dream (bench .+)$", text, re.MULTILINE)
+    name, *words = shlex.split(bench)
+    typer.main.get_command(app).commands[name].make_context(name, list(words))
+    assert (ROOT / words[0]).is_file()
+    (publishing,) = re.findall(r"python -m scripts\.publish (.+)$", text, re.MULTILINE)
+    chosen = parser().parse_args(shlex.split(publishing))
+    assert str(chosen.output) == "site"
+    assert re.search(r"path: site$", text, re.MULTILINE)
