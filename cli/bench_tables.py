@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from cli.durations import between, seconds
-from cli.messages import table
+from cli.messages import plain, table
 from measure import seed_table
 from measure.machine import describe
 from measure.plan import CPU, is_plain_cpu, pixels
@@ -62,7 +62,7 @@ def times(result: Result, kind: Kind) -> object:
             if series.size == size:
                 star = "" if series.stable else " *"
                 against = None if base is None or series is base else _speedup(base, series)
-                name = f"{series.contender}{star}"
+                name = f"{plain(series.contender)}{star}"
                 made.add_row(str(size), name, *_cells(_seconds(series), against))
     return made
 
@@ -86,7 +86,7 @@ def checks(result: Result) -> object:
         error = "" if check.gradient_error is None else f"{check.gradient_error:.1e}"
         alike = "equal" if check.equal else "" if check.psnr is None else f"{check.psnr:.0f} dB"
         passed = "[green]pass[/]" if check.passed else "[bold red]FAIL[/]"
-        made.add_row(check.contender, check.reference, error, alike, passed)
+        made.add_row(plain(check.contender), plain(check.reference), error, alike, passed)
     return made
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.durations import seconds
 from cli.errors import CommandError
-from cli.messages import say, table
+from cli.messages import plain, say, table
 from measure.compare import (
     Change,
     Difference,
@@ -54,7 +54,7 @@ def _times(found: Sequence[Change], limit: float) -> object:
     )
     for change in found:
         made.add_row(
-            change.cell.contender,
+            plain(change.cell.contender),
             str(change.cell.size),
             change.cell.kind,
             seconds(median(change.before).value),
@@ -84,9 +84,9 @@ def _tell_gaps(one: Result, other: Result) -> None:
 def _differences(apart: Sequence[Difference]) -> object:
     made = table("what", "before", "after")
     for difference in apart:
-        made.add_row(difference.what, difference.before, difference.after)
+        made.add_row(*map(plain, (difference.what, difference.before, difference.after)))
     return made
 
 
 def _name(cell: Cell) -> str:
-    return f"{cell.contender} at {cell.size}, {cell.kind}"
+    return f"{plain(cell.contender)} at {cell.size}, {cell.kind}"

@@ -32,6 +32,14 @@ def complain(text: str) -> None:
     typer.echo(f"{NAME}: error: {' '.join(text.split())}", err=True)
 
 
+def plain(text: str) -> str:
+    """Text from a file, for a terminal: on one line, no control characters, no markup of rich's."""
+    from rich.markup import escape
+
+    line = " ".join(text.split())
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
+
+
 def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
     """An empty table in this program's style; the columns in `numbers` are set to the right."""
     from rich import box

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Model, Progress, Settings, dream, load_model
+from engine import Model, Progress, Settings, dream, find_backend, load_model
 from engine.ascent import make_ascent
 from engine.octaves import octave_sizes
 from measure.subject import Job, Subject
@@ -19,7 +19,8 @@ Array = NDArray[np.float32]
 class OnnxRuntime(Subject):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.model: Model = load_model(job.model, job.backend, job.threads)
+        backend = find_backend(job.backend, job.options)
+        self.model: Model = load_model(job.model, backend, job.threads)
 
     def about(self) -> dict[str, Any]:
         backend = self.model.backend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -99,23 +99,43 @@ def candidates(
     when not one can be used.
     """
     found: list[Candidate] = []
-    for name in dict.fromkeys(backends or BACKENDS):
+    for text in dict.fromkeys(backends or BACKENDS):
+        name, options = parse_backend(text)
         counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
         for count in counts or [None]:
-            found.append(_candidate(name, count, find_model, settings))
+            found.append(_candidate(name, options, count, find_model, settings))
     if all(candidate.job is None for candidate in found):
         reasons = "; ".join(str(candidate.contender.missing) for candidate in found)
         raise MeasureError(f"nothing can be measured: {reasons}")
     return found
 
 
+def parse_backend(text: str) -> tuple[str, dict[str, str]]:
+    """`NAME` or `NAME:KEY=VALUE,...`, the options being the execution provider's.
+
+    Raises MeasureError for anything else.
+    """
+    name, _, listed = text.partition(":")
+    options = {}
+    for item in listed.split(",") if listed else ():
+        key, equals, value = item.partition("=")
+        if not key or not equals:
+            raise MeasureError(f"--backend {text}: write NAME:KEY=VALUE, such as cuda:use_tf32=0")
+        options[key] = value
+    return name, options
+
+
 def _candidate(
-    name: str, threads: int | None, find_model: FindModel, settings: Settings
+    name: str,
+    options: Mapping[str, str],
+    threads: int | None,
+    find_model: FindModel,
+    settings: Settings,
 ) -> Candidate:
     known = BACKENDS.get(name)
     missing, job, target = None, None, known.target if known else None
     try:
-        backend = find_backend(name)
+        backend = find_backend(name, options)
     except DreamError as error:
         if known is None and not name.endswith("ExecutionProvider"):
             raise  # mistyped
@@ -123,15 +143,15 @@ def _candidate(
     else:
         target = backend.target
         model = str(find_model(target).resolve())
-        job = Job(OURS, model, name, threads, settings)
+        job = Job(OURS, model, name, threads, settings, options=options)
     contender = Contender(
-        name=_label(name, threads),
+        name=_label(", ".join([name, *(f"{k}={v}" for k, v in options.items())]), threads),
         library=OURS,
         backend=name,
         provider=known.provider if known else name,
         device=None,
         threads=threads,
-        options={},
+        options=dict(options),
         precision="float32",
         target=target,
         placement={},

@@ -9,8 +9,8 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Job:
     threads: int | None
     settings: Settings
     compiled: bool = False  # by torch.compile
+    options: Mapping[str, str] = field(default_factory=dict)  # of the execution provider
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
