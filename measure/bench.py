@@ -277,7 +277,7 @@ class Bench:
             for cell, cost in whole.items()
         )
         total = sum(whole.values()) * (1 + RESERVED)
-        return min(0.99, 0.05 + 0.95 * (done + in_round) / total)
+        return min(0.95, 0.05 + 0.9 * (done + in_round) / total)
 
     # --- what was found ---------------------------------------------------------------------
 

@@ -1,0 +1,233 @@
+"""A bench of a tiny model, with all its processes: what it measures, skips, judges and resumes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from small_bench import wanted
+
+from measure.bench import Bench
+from measure.errors import MeasureError
+from measure.process import ContenderError, Process
+from measure.result import read_result
+from measure.resume import resumable
+from models.builtin import shipped_file
+
+CPU = ("cpu, 1 thread", "cpu, 2 threads")
+
+
+def test_every_kind_is_measured_for_every_contender(bench):
+    assert bench.complete
+    measured = {(series.contender, series.kind): series for series in bench.series}
+    assert set(measured) == {(name, kind) for name in CPU for kind in ("cold", "warm", "step")}
+    for series in bench.series:
+        assert str(series.size) == "24x16"
+        assert 2 <= len(series.samples) <= 3
+
+
+def test_the_parts_of_a_dream_add_up(bench):
+    for series in bench.series:
+        for sample in series.samples:
+            if series.kind == "cold":
+                assert list(sample.parts) == [
+                    "start",
+                    "import",
+                    "session",
+                    "first steps",
+                    "steps",
+                    "write",
+                ]
+                assert 20e6 < sample.peak_memory < 2e9
+            if series.kind != "step":
+                assert sum(sample.parts.values()) == pytest.approx(sample.seconds)
+                assert min(sample.parts.values()) >= 0
+
+
+def test_a_cold_dream_takes_longer_than_a_warm_one_and_that_than_a_step(bench):
+    fastest = {(s.contender, s.kind): min(x.seconds for x in s.samples) for s in bench.series}
+    for name in CPU:
+        assert fastest[name, "cold"] > fastest[name, "warm"] > fastest[name, "step"] > 0
+
+
+def test_contenders_say_what_they_are(bench):
+    one, two, cuda = bench.contenders
+    assert (one.name, two.name, cuda.name) == (*CPU, "cuda")
+    assert one.placement["CPUExecutionProvider"] > 3
+    assert (one.threads, two.threads, one.precision) == (1, 2, "float32")
+    assert cuda.missing
+    assert {skipped.reason for skipped in bench.skipped} == {cuda.missing}
+    assert {skipped.kind for skipped in bench.skipped} == {"cold", "warm", "step"}
+
+
+def test_what_explains_the_figures_is_there(bench):
+    assert {operator.contender for operator in bench.operators} == set(CPU)
+    shares = [o.share for o in bench.operators if o.contender == CPU[0]]
+    assert sum(shares) == pytest.approx(1)
+    for limit in bench.limits:
+        assert 1e8 < limit.flops < 1e14
+        assert 1e8 < limit.bytes_per_second < 1e13
+    (work,) = bench.work
+    # Two 1x1 convolutions, from 3 channels to 2 and back, at 24x16 pixels.
+    assert work.flop == 2 * 2 * 24 * 16 * 3 * 2
+
+
+def test_dreams_are_compared_and_kept(bench):
+    (check,) = bench.checks  # PyTorch cannot rebuild this model
+    assert (check.contender, check.reference) == (CPU[1], CPU[0])
+    assert check.passed
+    assert check.gradient_error < 1e-6
+    assert any("not compared with PyTorch's autograd" in warning for warning in bench.warnings)
+    original, *dreams = bench.images
+    assert original.contender is None
+    assert {image.contender for image in dreams} == set(CPU)
+    for image in bench.images:
+        with Image.open(io.BytesIO(base64.b64decode(image.png))) as picture:
+            assert picture.size == (24, 16)
+    assert len({image.png for image in dreams}) == 1
+    assert dreams[0].png != original.png
+
+
+@pytest.fixture(scope="session")
+def wrong_model(tmp_path_factory):
+    """The shipped file of an early layer, with the negative half of its gradient cut off."""
+    model = onnx.load(shipped_file("conv2/3x3", "cpu"))
+    for node in model.graph.node:
+        node.output[:] = ["exact" if name == "gradient" else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Relu", ["exact"], ["gradient"]))
+    path = tmp_path_factory.mktemp("wrong") / "wrong.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_a_wrong_gradient_fails_against_autograd(photo, wrong_model, tmp_path):
+    options = {"backends": ("cpu",), "threads": (), "trials": 1, "most_trials": 1, "budget": 1.0}
+    found = Bench(wanted(photo, wrong_model, **options), tmp_path / "wrong.json").run()
+    (check,) = found.checks
+    assert check.reference == "PyTorch autograd, float64"
+    assert not check.passed
+    assert check.gradient_error > 0.3
+    assert read_result(tmp_path / "wrong.json") == found
+
+
+def test_a_budget_that_is_too_small_skips_and_says_so(photo, tiny_model, tmp_path):
+    options = {"backends": ("cpu",), "threads": (1,), "budget": 0.5, "sizes": ("16x16", "512x384")}
+    found = Bench(wanted(photo, tiny_model, **options), tmp_path / "result.json").run()
+    (step,) = found.series
+    assert (step.kind, str(step.size)) == ("step", "16x16")
+    assert len(found.skipped) == 5
+    for skipped in found.skipped:
+        assert "beyond the budget of" in skipped.reason
+    assert found.complete
+
+
+SCRIPT = """
+import sys
+sys.path[:0] = sys.argv[4:]
+from pathlib import Path
+from small_bench import wanted
+from measure.bench import Bench
+
+photo, model, output = map(Path, sys.argv[1:4])
+Bench(wanted(photo, model, threads=(1,), trials=500, most_trials=500), output).run()
+"""
+
+
+def test_an_interruption_leaves_a_valid_file_and_can_be_gone_on_with(photo, tiny_model, tmp_path):
+    output = tmp_path / "result.json"
+    folders = [str(folder) for folder in sys.path if "tests" in str(folder)]
+    child = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, photo, tiny_model, output, *folders],
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while not output.exists() and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in errors
+    before = read_result(output)
+    assert not before.complete
+    counts = {len(series.samples) for series in before.series}
+    assert counts == {max(counts)}
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+    more = wanted(photo, tiny_model, threads=(1,), trials=max(counts) + 1, most_trials=1)
+    after = Bench(more, output, resumable(output, more)).run()
+    assert after.complete
+    assert after.created == before.created
+    for old, new in zip(before.series, after.series, strict=True):
+        assert new.samples[: len(old.samples)] == old.samples
+        assert len(new.samples) == len(old.samples) + 1
+
+
+def test_another_model_or_setting_is_not_gone_on_with(bench, photo, tiny_model, tmp_path):
+    output = tmp_path / "result.json"
+    data = bench.model_dump(mode="json", by_alias=True)
+    data["settings"]["octaves"] = 3
+    data["machine"]["processor"] = "another"
+    output.write_text(json.dumps(data))
+    with pytest.raises(MeasureError) as caught:
+        resumable(output, wanted(photo, tiny_model))
+    assert "machine processor was another and is " in str(caught.value)
+    assert "settings octaves was 3 and is 2" in str(caught.value)
+    output.write_text(bench.model_dump_json(by_alias=True))
+    with pytest.raises(MeasureError, match="the contenders were cpu, 1 thread, cpu, 2 threads"):
+        resumable(output, wanted(photo, tiny_model, threads=(1,)))
+
+
+def test_a_process_that_dies_says_how(photo, tiny_model):
+    job = wanted(photo, tiny_model).candidates[0].job
+    process = Process(job)
+    try:
+        with pytest.raises(ContenderError, match="AttributeError"):
+            process.ask("fly")
+        os.kill(process.child.pid, signal.SIGKILL)
+        with pytest.raises(ContenderError, match="its process ended with code -9"):
+            process.ask("limits")
+    finally:
+        process.close()
+
+
+def test_a_contender_with_no_such_model_cannot_start(photo, tiny_model, tmp_path):
+    from dataclasses import replace
+
+    job = replace(wanted(photo, tiny_model).candidates[0].job, model=str(tmp_path / "none.onnx"))
+    with pytest.raises(ContenderError, match="there is no such model file"):
+        Process(job)
+
+
+def test_workers_wait_without_working(photo, tiny_model):
+    process = Process(wanted(photo, tiny_model).candidates[1].job)
+    try:
+        process.ask("warm", photo=str(photo))
+        time.sleep(0.3)
+        before = process.busy()
+        time.sleep(1.0)
+        assert process.busy() - before < 0.05
+    finally:
+        process.close()
+
+
+def test_the_gradient_of_a_worker_is_the_models(photo, tiny_model, tmp_path):
+    from engine import load_model, read_picture
+
+    job = wanted(photo, tiny_model).candidates[0].job
+    process = Process(job)
+    try:
+        process.ask("gradient", photo=str(photo), output=str(tmp_path / "gradient.npy"))
+    finally:
+        process.close()
+    model = load_model(tiny_model, "cpu", 1)
+    expected = model.gradient(model.preprocess(read_picture(photo).rgb))[1]
+    np.testing.assert_array_equal(np.load(tmp_path / "gradient.npy"), expected)

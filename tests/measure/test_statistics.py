@@ -1,0 +1,63 @@
+"""Statistics against scipy's, and against what is known of the distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from measure.statistics import mann_whitney, median, ratio, spread, why_unstable
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 5), (5, 5), (8, 3), (13, 20)])
+def test_mann_whitney_is_exact_without_ties(n, m):
+    random = np.random.default_rng(n * 100 + m)
+    for shift in (0.0, 0.7, 3.0):
+        one, other = random.normal(size=n), random.normal(shift, size=m)
+        expected = scipy.stats.mannwhitneyu(one, other, method="exact").pvalue
+        assert mann_whitney(list(one), list(other)) == pytest.approx(min(1.0, expected), rel=1e-9)
+
+
+def test_mann_whitney_with_ties_and_with_many():
+    random = np.random.default_rng(0)
+    for n, m, levels in ((6, 7, 4), (30, 25, 10), (60, 60, 10**9)):
+        one = random.integers(0, levels, n).astype(float)
+        other = random.integers(0, levels, m) + levels / 5
+        expected = scipy.stats.mannwhitneyu(one, other, method="asymptotic").pvalue
+        assert mann_whitney(list(one), list(other)) == pytest.approx(expected, rel=1e-9)
+    assert mann_whitney([1.0, 1.0], [1.0, 1.0, 1.0]) == 1.0
+
+
+def test_the_interval_of_a_median_holds_it_nearly_always():
+    random = np.random.default_rng(0)
+    intervals = [median(list(random.exponential(size=25))) for _ in range(400)]
+    held = np.mean([interval.low <= np.log(2) <= interval.high for interval in intervals])
+    assert 0.90 <= held <= 0.99
+
+
+def test_the_ratio_of_rounds_is_surer_than_of_strangers():
+    noise = np.random.default_rng(0).uniform(1, 2, 15)  # of the rounds: both have it
+    paired = ratio(list(noise * 3), list(noise))
+    apart = ratio(list(noise * 3), list(noise), paired=False)
+    assert (paired.low, paired.value, paired.high) == pytest.approx((3, 3, 3))
+    assert apart.low < 2.9 < 3.1 < apart.high
+    assert ratio([4.0, 4.0], [2.0, 2.0, 2.0]).value == 2
+
+
+def test_the_spread_is_of_the_samples():
+    found = spread([float(n) for n in range(11)])
+    assert (found.low, found.median, found.high) == (1, 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ([1.0, 1.01, 0.99, 1.0], None),
+        ([1.0], "only one sample"),
+        ([1.0, 1.0], "only 2 samples"),
+        ([1.0, 1.3, 0.8, 1.0], "the standard deviation is 20% of the mean"),
+        ([1.0] * 60 + [1.6], "the slowest took 1.6 times the fastest"),
+    ],
+)
+def test_what_is_unstable(samples, said):
+    assert why_unstable(samples) == said
