@@ -39,6 +39,7 @@ class Peer(Benchmark):
     params = (DEVICES, SIZES)
     param_names = ("backend", "pixels")
     compiled = False
+    rounds = max(1, PROFILE.rounds // 2)
     result: tuple[float, Array] | None = None
 
     def setup(self, prepared: Prepared, backend: str, pixels: int) -> None:
