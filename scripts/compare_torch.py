@@ -41,9 +41,13 @@ from export.googlenet import Architecture, GoogLeNet
 from export.model_file import export_gradient, save
 from export.targets import TARGETS
 from export.weights import Weights, load_weights
-from scripts import measuring
-from scripts.measuring import Samples, Size, interleave, parse_size, picture, ratio, spread
-from scripts.torch_dream import Objective, careful_network, gradient_of
+from measure.errors import MeasureError
+from measure.machine import cores, describe, disturbances, this_machine
+from measure.pictures import noise, parse_size
+from measure.result import Size
+from measure.statistics import ratio, spread
+from measure.timing import Samples, interleave, run_process, timed
+from measure.torch_step import Objective, careful_network, compiled, gradient_of, memory_format
 
 Array = NDArray[np.float32]
 Gradient = Callable[[], Array]  # [1, 3, H, W]
@@ -87,14 +91,10 @@ class Rival:
         network = careful_network(
             weights.architecture, weights.tensors, self.channels_last, bool(self.torch_lrn)
         )
-        objective: Callable[[Tensor], Tensor] = Objective(network, layer)
-        if self.compiled:
-            # Traced first: the network yields its layers, which torch.compile does not read.
-            traced = torch.fx.symbolic_trace(Objective(network, layer))
-            objective = torch.compile(traced, fullgraph=True, dynamic=False)
-        run = gradient_of(objective)
-        memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
-        tensor = torch.from_numpy(image).contiguous(memory_format=memory_format)
+        objective = Objective(network, layer)
+        run = gradient_of(compiled(objective) if self.compiled else objective)
+        placed = memory_format(self.channels_last)
+        tensor = torch.from_numpy(image).contiguous(memory_format=placed)
         return lambda: run(tensor)[1].numpy()
 
 
@@ -131,7 +131,7 @@ def compare_step(
     model: Model, weights: Weights, layer: str, size: Size, chosen: Sequence[Rival], o: Options
 ) -> dict[str, Any]:
     """Time the step at one size. Raises WrongResultError when a rival's gradient is another."""
-    image = picture(model, size)
+    image = noise(model, size)
     if any(rival.compiled for rival in chosen):
         torch._dynamo.reset()  # forgets what was compiled for another size
     steps: dict[str, Gradient] = {OURS: lambda: model.gradient(image)[1]}
@@ -153,8 +153,8 @@ def compare_step(
     samples = interleave(steps, o.seconds, o.rounds)
     flops = step_flops(weights.architecture, layer, size)
     return {
-        "width": size[0],
-        "height": size[1],
+        "width": size.width,
+        "height": size.height,
         "flop": flops,
         "rounds": len(samples[OURS]),
         "results": summarise(samples, errors, compile_seconds),
@@ -222,7 +222,7 @@ def step_flops(architecture: Architecture, layer: str, size: Size) -> int:
     """
     with torch.device("meta"):
         network = GoogLeNet(architecture)
-        image = torch.empty(1, 3, size[1], size[0])
+        image = torch.empty(1, 3, size.height, size.width)
     total = 0
 
     def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -271,11 +271,13 @@ def matmul_model() -> onnx.ModelProto:
 # --- what the loop adds ---------------------------------------------------------------------------
 
 
-def gradients_only(model: Model, sizes: Sequence[Size], iterations: int) -> Callable[[], None]:
+def gradients_only(
+    model: Model, sizes: Sequence[tuple[int, int]], iterations: int
+) -> Callable[[], None]:
     """The gradients of a dream and nothing else, by the gradient file as it was exported."""
-    options = session_options(model.threads or measuring.cores())
+    options = session_options(model.threads or cores())
     session = onnxruntime.InferenceSession(model.file.path, options, [model.backend.provider])
-    images = [picture(model, (width, height)) for height, width in sizes]
+    images = [noise(model, Size(width=width, height=height)) for height, width in sizes]
 
     def run() -> None:
         for image in images:
@@ -287,18 +289,23 @@ def gradients_only(model: Model, sizes: Sequence[Size], iterations: int) -> Call
 
 def loop_overhead(model: Model, size: Size, repeats: int) -> dict[str, Any]:
     """The share of a default dream's time that is not in its gradients, pair by pair."""
-    rgb = model.deprocess(picture(model, size))
+    rgb = model.deprocess(noise(model, size))
     settings = Settings(seed=0)
     sizes = dream(model, rgb, Settings(seed=0, iterations=1)).sizes  # warm
     only = gradients_only(model, sizes, settings.iterations)
     only()
     samples = []
     for _ in range(repeats):
-        gradients = measuring.timed(only)
-        seconds = measuring.timed(partial(dream, model, rgb, settings))
+        gradients = timed(only)
+        seconds = timed(partial(dream, model, rgb, settings))
         samples.append({"dream_s": seconds, "gradients_s": gradients})
     shares = [1 - sample["gradients_s"] / sample["dream_s"] for sample in samples]
-    return {"width": size[0], "height": size[1], "samples": samples, **asdict(spread(shares))}
+    return {
+        "width": size.width,
+        "height": size.height,
+        "samples": samples,
+        **asdict(spread(shares)),
+    }
 
 
 # --- whole commands -------------------------------------------------------------------------------
@@ -333,7 +340,7 @@ def compare_commands(
 
     short = commands(SKY, ["--iterations", str(AGREEING_STEPS)])
     for command in short.values():  # warms the disk's cache, too
-        measuring.run_process(command)
+        run_process(command)
     differences = picture_differences(folder, list(short))
     whole = commands(SKY, [])
     whole["only `import torch`"] = [sys.executable, "-c", "import torch"]
@@ -341,9 +348,9 @@ def compare_commands(
     started = time.perf_counter()
     while len(samples[OURS]) < o.rounds or time.perf_counter() - started < o.seconds:
         for name, command in whole.items():
-            samples[name].append(measuring.run_process(command).seconds)
+            samples[name].append(run_process(command).seconds)
     large = commands(square, ["--iterations", "2", "--octaves", "1"])
-    memory = {name: measuring.run_process(command).peak_bytes for name, command in large.items()}
+    memory = {name: run_process(command).peak_bytes for name, command in large.items()}
     least = min((name for name in memory if name != OURS), key=lambda name: memory[name])
     dreams = {name: samples[name] for name in large}
     return {
@@ -475,7 +482,7 @@ def parser() -> argparse.ArgumentParser:
     add("--weights", default="seeded:0", help="a file or seeded:N[:torchvision]")
     add("--model", type=Path, help="a gradient file of these weights, instead of exporting one")
     add("--size", type=parse_size, action="append", metavar="WxH", help="may be repeated")
-    add("--threads", type=int, default=measuring.cores(), help="default: every core")
+    add("--threads", type=int, default=cores(), help="default: every core")
     add("--seconds", type=float, default=30.0, help="time budget for each size")
     add("--rival", default="", metavar="TEXT", help="only rivals with TEXT in their name: NHWC")
     add("--rounds", type=int, default=7, help="fewest rounds, whatever the budget")
@@ -487,18 +494,18 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-DEFAULT_SIZES = ((182, 158), (512, 512), (1024, 1024))
-LOOP_SIZES = ((182, 158), (512, 512))
+DEFAULT_SIZES = tuple(map(parse_size, ("182x158", "512x512", "1024x1024")))
+LOOP_SIZES = DEFAULT_SIZES[:2]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    o = parser().parse_args(arguments)
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         try:
+            o = parser().parse_args(arguments)
             check_layer(o.layer)
             compare(o, console, Path(folder))
-        except (WrongResultError, ExportError, DreamError, ValueError) as error:
+        except (WrongResultError, ExportError, DreamError, MeasureError, ValueError) as error:
             raise SystemExit(f"compare_torch: {error}") from error
 
 
@@ -510,18 +517,21 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
             o.output.write_text(json.dumps(result, indent=1) + "\n")
 
     torch.set_num_threads(o.threads)
-    machine = measuring.environment(o.threads)
-    for line in measuring.describe(machine):
-        console.print(line)
+    machine = this_machine()
+    busy = disturbances()
+    for line in (*describe(machine), f"{o.threads} threads", *(f"WARNING: {b}" for b in busy)):
+        console.print(line, markup=False)
     weights = load_weights(o.weights)
     gradient_file = o.model or exported(weights, o.layer, folder)
     # Every core is ONNX Runtime's default, and is left to it.
-    threads = None if o.threads == measuring.cores() else o.threads
+    threads = None if o.threads == cores() else o.threads
     model = load_model(gradient_file, "cpu", threads)
     check_model(model, weights, o.layer)
     chosen = Options(o.threads, o.seconds, o.rounds, o.rival)
     result: dict[str, Any] = {
-        "environment": machine,
+        "environment": machine.model_dump(),
+        "threads": o.threads,
+        "disturbances": busy,
         "model": {
             "layer": o.layer,
             "architecture": weights.architecture.name,

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.messages import bar
-from scripts.measuring import cores, describe, environment
+from measure.machine import describe, this_machine
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = r"^(steps\.Gradient|graphs)\."
@@ -77,7 +77,7 @@ class Try:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     o = parser().parse_args(arguments)
-    machine = environment(cores())
+    machine = this_machine()
     for line in describe(machine):
         print(line)
     try:
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"planted_regression: {error}", file=sys.stderr)
         raise SystemExit(2) from error
     if o.output:
-        write(o.output, machine, tries, o)
+        write(o.output, machine.model_dump(), tries, o)
     raise SystemExit(1 if any(one.faults for one in tries) else 0)
 
 

@@ -78,8 +78,10 @@ def test_what_explains_the_figures_is_there(bench):
         assert 1e8 < limit.flops < 1e14
         assert 1e8 < limit.bytes_per_second < 1e13
     (work,) = bench.work
-    # Two 1x1 convolutions, from 3 channels to 2 and back, at 24x16 pixels.
-    assert work.flop == 2 * 2 * 24 * 16 * 3 * 2
+    # Two 1x1 convolutions, from 3 channels to 2 and back, at 24x16 pixels; the CPU's kernels fill
+    # their outputs' channels up to a block, of 16 at most.
+    asked = 2 * 2 * 24 * 16 * 3 * 2
+    assert asked <= work.flop <= asked * 8
 
 
 def test_dreams_are_compared_and_kept(bench):
@@ -139,7 +141,7 @@ from small_bench import wanted
 from measure.bench import Bench
 
 photo, model, output = map(Path, sys.argv[1:4])
-Bench(wanted(photo, model, threads=(1,), trials=500, most_trials=500), output).run()
+Bench(wanted(photo, model, threads=(1,), trials=500, budget=1e6), output).run()
 """
 
 

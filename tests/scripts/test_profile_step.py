@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from measure.operators import classify, kernels
 from scripts import profile_step
 
 from .conftest import LAYER
@@ -35,7 +36,7 @@ from .conftest import LAYER
     ],
 )
 def test_kinds_and_operations(operator, inputs, output, kind, flop):
-    assert profile_step.classify(operator, inputs, [output]) == (kind, flop)
+    assert classify(operator, inputs, [output]) == (kind, flop)
 
 
 def test_the_first_run_of_a_node_is_left_out():
@@ -53,7 +54,7 @@ def test_the_first_run_of_a_node_is_left_out():
         for duration in (900, 10, 30, 20)
     ]
     events.append({"cat": "Session", "name": "model_run", "dur": 5000})
-    (kernel,) = profile_step.kernels(events)
+    (kernel,) = kernels(events)
     assert kernel.seconds == pytest.approx(20e-6)
     assert (kernel.kind, kernel.moved) == ("Mul", 36)
 
