@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import onnxruntime
 
@@ -38,8 +39,10 @@ def make_session(
     threads: int | None = None,
     size: Size | None = None,
     allow_cpu_nodes: bool = False,
+    profile: Path | None = None,
 ) -> Session:
-    """A session for pictures of `size`, or of any size.
+    """A session for pictures of `size`, or of any size; with `profile`, the beginning of a file
+    name, `run.end_profiling()` writes the time of each kernel there.
 
     Raises DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
     (on the CPU: unless `allow_cpu_nodes`).
@@ -51,6 +54,9 @@ def make_session(
     options.enable_mem_pattern = False
     if threads is not None:
         options.intra_op_num_threads = threads
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     for name, extent in zip(("height", "width"), size or (), strict=False):
         options.add_free_dimension_override_by_name(name, extent)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

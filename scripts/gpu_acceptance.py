@@ -1,0 +1,234 @@
+"""Everything that only a machine with a GPU can prove, in one command and under eight minutes.
+
+    python -m scripts.gpu_acceptance                      # CUDA, against PyTorch and the CPU
+    python -m scripts.gpu_acceptance --backend tensorrt
+    python -m scripts.gpu_acceptance --backend cpu --size 66x58 --budget 60
+
+Needs the `export` extra and, for PyTorch on the GPU, its CUDA build; no network. What it does, each
+a line of the table at the end:
+
+- a step of the smallest graph on the backend;
+- parity with autograd in float64: float32 with TF32 off and on, and float16;
+- placement: every kernel of a step on the backend, no copy to or from the host among them;
+- cold and steady times at every size against the CPU and PyTorch, with and without CUDA graphs.
+
+Another backend than cuda stands in to test the logic; what is CUDA's own is then left out, and
+said. The folder OUT gets `result.json` and `float16.json` for `dream report`, and
+`acceptance.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cli.messages import table
+from engine import DreamError, find_backend, load_model, why_unusable
+from engine.ascent import make_ascent
+from engine.session import make_session
+
+ROOT = Path(__file__).parents[1]
+PHOTO = ROOT / "examples" / "cat.jpg"
+DREAM = Path(sys.executable).with_name("dream")
+
+SIZES = ("128x128", "182x158", "256x256", "512x512", "1024x1024", "2048x2048", "4096x4096")
+LAYER = "inception_4c/output"
+BUDGET = 420.0  # seconds, for everything
+FLOAT16_SHARE = 0.2  # of what is left for timing
+STEPS = 4  # that are profiled
+COPIES = ("MemcpyToHost", "MemcpyFromHost")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the table."""
+
+    check: str
+    passed: bool | None  # None: left out
+    detail: str
+
+
+class Acceptance:
+    """The checks, in order; each adds its outcome."""
+
+    def __init__(self, o: argparse.Namespace, out: Path) -> None:
+        self.o, self.out = o, out
+        self.cuda = o.backend == "cuda"
+        self.outcomes: list[Outcome] = []
+        self.started = time.perf_counter()
+
+    def left(self) -> float:
+        budget: float = self.o.budget
+        return max(1.0, budget - (time.perf_counter() - self.started))
+
+    def add(self, check: str, passed: bool | None, detail: str) -> None:
+        self.outcomes.append(Outcome(check, passed, detail))
+        print(f"{check}: {WORDS[passed]}; {detail}", flush=True)
+
+    def run(self) -> None:
+        target = find_backend(self.o.backend).target
+        single, half = self.out / "float32.onnx", self.out / "float16.onnx"
+        for path, precision in ((single, "float32"), (half, "float16")):
+            self.command("export", "-w", self.o.weights, "-l", self.o.layer, "-o", path,
+                         "--target", target, "--precision", precision)  # fmt: skip
+        self.parity(single, half)
+        self.placement(single)
+        self.times(single, half)
+
+    def parity(self, single: Path, half: Path) -> None:
+        """`dream verify` in processes of their own: TF32 is switched before CUDA starts."""
+        if self.cuda:
+            self.verify("parity, float32, TF32 off", single, ["use_tf32=0"], tf32="0")
+            self.verify("parity, float32, TF32 on", single, ["use_tf32=1"], tf32="1")
+        else:
+            self.verify("parity, float32", single, [])
+            self.add("parity, TF32", None, "TF32 is CUDA's")
+        self.verify("parity, float16", half, [])
+
+    def verify(self, check: str, path: Path, options: Sequence[str], tf32: str = "") -> None:
+        words = [f"--provider-option={option}" for option in options]
+        environment = {"NVIDIA_TF32_OVERRIDE": tf32} if tf32 else {}
+        done = self.command("verify", path, "--backend", self.o.backend, *words,
+                            check=False, environment=environment)  # fmt: skip
+        said = (done.stdout.strip() or done.stderr.strip()).splitlines()
+        self.add(check, done.returncode == 0, said[-1] if said else "nothing was said")
+
+    def placement(self, path: Path) -> None:
+        """Where the kernels of some steps ran, by ONNX Runtime's profiler."""
+        kernels = profiled_kernels(path, self.o.backend, parse_size(self.o.sizes[0]), self.out)
+        provider = find_backend(self.o.backend).provider
+        elsewhere = sorted({k["op_name"] for k in kernels if k["provider"] != provider})
+        copies = [k for k in kernels if k["op_name"] in COPIES]
+        detail = f"{len(kernels)} kernels in {STEPS} steps"
+        if elsewhere:
+            detail += f"; not on {provider}: {', '.join(elsewhere[:5])}"
+        self.add("placement", bool(kernels) and not elsewhere, detail)
+        self.add("no copy within the step", bool(kernels) and not copies, f"{len(copies)} copies")
+
+    def times(self, single: Path, half: Path) -> None:
+        name = self.o.backend
+        variants = [f"{name}:use_tf32=0", f"{name}:enable_cuda_graph=1"] if self.cuda else []
+        others = [] if name == "cpu" else ["cpu"]
+        budget = self.left()
+        self.bench("times", single, [name, *variants, *others], ["--torch"],
+                   budget * (1 - FLOAT16_SHARE), self.out / "result.json")  # fmt: skip
+        self.bench("times, float16", half, [name], [], budget * FLOAT16_SHARE,
+                   self.out / "float16.json")  # fmt: skip
+        if not self.cuda:
+            self.add("CUDA graph on and off", None, "CUDA graphs are CUDA's")
+
+    def bench(self, check: str, model: Path, backends: Sequence[str], more: Sequence[str],
+              budget: float, result: Path) -> None:  # fmt: skip
+        words: list[str | Path] = ["bench", PHOTO, "--model", model, *more, "-o", result]
+        words += [word for name in backends for word in ("--backend", name)]
+        words += [word for size in self.o.sizes for word in ("--size", size)]
+        done = self.command(*words, "--trials", "3", "--budget", str(round(budget)), check=False)
+        said = f"exit code {done.returncode}, {result.name}"
+        if done.returncode:
+            said += f": {' '.join((done.stderr or done.stdout).split())[-200:]}"
+        self.add(check, done.returncode == 0, said)
+
+    def command(
+        self, *words: str | Path, check: bool = True, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`dream` with these words. Raises DreamError when it fails and `check` is set."""
+        done = subprocess.run(
+            [str(DREAM), *map(str, words)],
+            env={**os.environ, "COLUMNS": "100", **(environment or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise DreamError(f"dream {words[0]} failed: {' '.join(done.stderr.split())[-300:]}")
+        return done
+
+
+WORDS = {True: "passed", False: "FAILED", None: "left out"}
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`182x158` -> (height, width)."""
+    width, height = text.split("x")
+    return int(height), int(width)
+
+
+def profiled_kernels(
+    path: Path, backend: str, size: tuple[int, int], folder: Path
+) -> list[dict[str, Any]]:
+    """Operator and provider of every kernel that ran in some steps of an ascent."""
+    model = load_model(path, backend)
+    session = make_session(model.file, model.backend, None, size, profile=folder / "step")
+    model.sessions[size if model.backend.fixed_sizes else None] = session
+    ascent = make_ascent(model, *size)
+    ascent.put(np.random.default_rng(0).normal(0, 60, (1, 3, *size)).astype(np.float32))
+    for number in range(STEPS):
+        ascent.step(1.5, number, -number)
+    events = json.loads(Path(session.run.end_profiling()).read_text())
+    return [
+        event["args"]
+        for event in events
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+    ]
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--backend", default="cuda", help="what is to be accepted")
+    made.add_argument("--layer", default=LAYER)
+    made.add_argument("--weights", default="builtin")
+    made.add_argument(
+        "--size", dest="sizes", action="append", metavar="WxH", help="may be repeated"
+    )
+    made.add_argument("--budget", type=float, default=BUDGET, help="seconds for everything")
+    made.add_argument("--out", type=Path, help="folder for the results; default: a new one")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    o = parser().parse_args(arguments)
+    o.sizes = o.sizes or list(SIZES)
+    out = o.out or Path(tempfile.mkdtemp(prefix="acceptance-"))
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        backend = find_backend(o.backend)
+        reason = why_unusable(backend)
+        if reason is not None:
+            raise DreamError(f"backend {o.backend} cannot be used here: {reason}")
+        acceptance = Acceptance(o, out)
+        acceptance.add("a step", True, f"{backend.provider} on {backend.device or 'its device'}")
+        acceptance.run()
+    except DreamError as error:
+        print(f"gpu_acceptance: error: {error}", file=sys.stderr)
+        return 2
+    show(acceptance.outcomes)
+    text = json.dumps([asdict(outcome) for outcome in acceptance.outcomes], indent=1)
+    (out / "acceptance.json").write_text(text + "\n")
+    print(f"{out}: acceptance.json, and result.json for `dream report`")
+    return int(any(outcome.passed is False for outcome in acceptance.outcomes))
+
+
+def show(outcomes: Sequence[Outcome]) -> None:
+    from rich.console import Console
+
+    made = table("check", "", "detail")
+    for outcome in outcomes:
+        made.add_row(outcome.check, WORDS[outcome.passed], outcome.detail)
+    Console(highlight=False).print(made)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

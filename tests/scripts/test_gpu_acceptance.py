@@ -1,0 +1,71 @@
+"""The GPU acceptance script with the CPU standing in, and its judgement."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+from gradient_files import write_gradient_file
+
+from engine import find_backend, why_unusable
+from measure.result import read_result
+from scripts.gpu_acceptance import STEPS, Acceptance, main, profiled_kernels
+
+
+def test_without_a_gpu_it_says_why(capsys, tmp_path):
+    if why_unusable(find_backend("auto")) is None and find_backend("auto").name == "cuda":
+        pytest.skip("CUDA works here")
+    assert main(["--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "gpu_acceptance: error: backend cuda cannot be used here" in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_kernel_of_every_step_is_seen(tmp_path):
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+    kernels = profiled_kernels(path, "cpu", (9, 7), tmp_path)
+    assert {kernel["provider"] for kernel in kernels} == {"CPUExecutionProvider"}
+    assert sum(kernel["op_name"] == "ReduceMean" for kernel in kernels) == STEPS
+
+
+@pytest.mark.parametrize(
+    ("kernels", "passed"),
+    [
+        ([("Conv", "CPUExecutionProvider")], [True, True]),
+        ([("Conv", "CPUExecutionProvider"), ("Add", "Other")], [False, True]),
+        ([("MemcpyToHost", "CPUExecutionProvider")], [True, False]),
+        ([], [False, False]),
+    ],
+)
+def test_a_kernel_elsewhere_or_a_copy_fails(tmp_path, monkeypatch, kernels, passed):
+    found = [{"op_name": name, "provider": provider} for name, provider in kernels]
+    monkeypatch.setattr("scripts.gpu_acceptance.profiled_kernels", lambda *_: found)
+    o = argparse.Namespace(backend="cpu", sizes=["9x7"], budget=1.0)
+    acceptance = Acceptance(o, tmp_path)
+    acceptance.placement(Path("any.onnx"))
+    assert [outcome.passed for outcome in acceptance.outcomes] == passed
+
+
+@pytest.mark.slow
+def test_everything_with_the_cpu_standing_in(tmp_path, capsys):
+    words = ["--backend", "cpu", "--layer", "inception_3a/output", "--size", "66x58"]
+    assert main([*words, "--budget", "100", "--out", str(tmp_path)]) == 0
+    outcomes = json.loads((tmp_path / "acceptance.json").read_text())
+    assert {outcome["check"]: outcome["passed"] for outcome in outcomes} == {
+        "a step": True,
+        "parity, float32": True,
+        "parity, TF32": None,
+        "parity, float16": True,
+        "placement": True,
+        "no copy within the step": True,
+        "times": True,
+        "times, float16": True,
+        "CUDA graph on and off": None,
+    }
+    result = read_result(tmp_path / "result.json")
+    assert {series.kind for series in result.series} >= {"step", "warm", "cold"}
+    assert read_result(tmp_path / "float16.json").contenders[0].precision == "float16"
+    assert "left out" in capsys.readouterr().out
