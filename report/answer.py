@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from measure.result import Check, Kind, Size
+from measure.result import Check, Contender, Kind, Size
 from measure.seed_table import SIZE as SEED_SIZE
 from report import words
 from report.runs import Line, Run, computes_on_cpu
@@ -75,7 +75,10 @@ def _on_a_gpu(pair: Pair) -> Answer:
         sentence=_sentence(pair, kind, first),
         noise=first.interval,
         points=tuple(points),
-        cautions=tuple(cautions(pair.cpu.run)),
+        cautions=(
+            *_against_a_faster_cpu(pair, kind, first.size),
+            *cautions(pair.cpu.run),
+        ),
     )
 
 
@@ -290,9 +293,9 @@ def _figure(line: Line, kind: Kind, size: Size) -> Figure:
 
 def _why_no_gpu(run: Run) -> tuple[str, ...]:
     said = [
-        f"{words.clean(contender.name)}: {words.clean(contender.missing)}."
+        f"{words.clean(contender.name)}: {reason(contender)}."
         for contender in run.result.contenders
-        if contender.missing and not computes_on_cpu(contender)
+        if contender.missing and not computes_on_cpu(contender, run.result.machine)
     ]
     for line in run.lines:
         if line.on_cpu:
@@ -302,6 +305,12 @@ def _why_no_gpu(run: Run) -> tuple[str, ...]:
         else:
             said.append(f"{line.name} was measured, but nothing of its kind on the CPU beside it.")
     return tuple(said) or ("No GPU was asked for.",)
+
+
+def reason(missing: Contender) -> str:
+    """Why a contender is missing, without what its name says already."""
+    said = words.clean(missing.missing or "")
+    return said.removeprefix(f"backend {words.clean(missing.name)} cannot be used here: ")
 
 
 def per_pixel(line: Line, kind: Kind) -> tuple[str, ...]:
@@ -375,10 +384,29 @@ def _others_on_the_cpu(cpu: Line, kind: Kind, size: Size) -> list[Point]:
 
 
 def _longer(found: Speedup, line: Line, cpu: Line) -> str:
+    """`found` is how many times as fast `cpu` is as `line`."""
     return (
         f"{line.name} takes {found.slow.text}, {words.figures(found.value)} times as long as "
         f"{cpu.name} ({found.interval})."
     )
+
+
+def _against_a_faster_cpu(pair: Pair, kind: Kind, size: Size) -> list[str]:
+    """The GPU against other ways to use the CPU, where those beat the one of the headline."""
+    faster = [
+        line
+        for line in sound(pair.cpu.run)
+        if line.on_cpu
+        and line is not pair.cpu
+        and (kind, size) in line.series
+        and speedup(line, pair.cpu, kind, size).is_slower
+    ]
+    return [
+        f"{line.name} is faster than {pair.cpu.name}, which the GPU is set against here; against "
+        f"it the GPU is {found.text} as fast ({found.interval})."
+        for line in faster
+        for found in [speedup(line, pair.gpu, kind, size)]
+    ]
 
 
 def cautions(run: Run) -> list[str]:
@@ -387,6 +415,11 @@ def cautions(run: Run) -> list[str]:
     if not run.result.complete:
         said.insert(0, "The measurement was interrupted; what is missing is missing for that.")
     said += [_failure(line) for line in run.lines if line.failed]
+    said += [
+        f"{line.name}: its device is not known, and may be a processor that plays a GPU."
+        for line in sound(run)
+        if not line.on_cpu and line.contender.device is None
+    ]
     unchecked = [line.name for line in sound(run) if not line.checks and not _is_judge(line)]
     if unchecked:
         said.append(f"Not checked for correctness: {words.listed(unchecked)}.")

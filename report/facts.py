@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from report import words
-from report.answer import deviation
+from report.answer import deviation, reason
 from report.runs import Line, Run
 from report.tables import Table
 
@@ -24,7 +24,7 @@ def command(run: Run) -> str:
 def missing(runs: Sequence[Run]) -> Table:
     """What was not measured, and why."""
     rows = [
-        (_of(run, contender.name), "everything", words.clean(contender.missing))
+        (_of(run, contender.name), "everything", reason(contender))
         for run in runs
         for contender in run.result.contenders
         if contender.missing is not None
@@ -37,8 +37,13 @@ def missing(runs: Sequence[Run]) -> Table:
         )
         for run in runs
         for skipped in run.result.skipped
+        if skipped.contender not in _absent(run)  # of which there is one row already
     ]
     return Table(("contender", "what", "why not"), tuple(rows), words=3)
+
+
+def _absent(run: Run) -> set[str]:
+    return {one.name for one in run.result.contenders if one.missing is not None}
 
 
 def checks(runs: Sequence[Run]) -> Table:

@@ -10,12 +10,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from measure.result import Check, Contender, Kind, Result, Series, Size, read_result
+from measure.result import Check, Contender, Kind, Machine, Result, Series, Size, read_result
 from report import words
 from report.errors import ReportError
 
-CPU = "cpu"
-# What else computes on the processor: OpenVINO's device, and drivers that play a graphics card.
+CPU, OPENVINO = "cpu", "openvino"
+# Devices that are the processor: OpenVINO's, and drivers that play a graphics card.
 PLAYED = re.compile(r"\b(cpu|swiftshader|llvmpipe|lavapipe|softpipe|software)\b", re.IGNORECASE)
 MOST = len(string.ascii_uppercase)
 
@@ -73,7 +73,7 @@ class Line:
 
     @property
     def on_cpu(self) -> bool:
-        return computes_on_cpu(self.contender)
+        return computes_on_cpu(self.contender, self.run.result.machine)
 
     @property
     def device(self) -> str:
@@ -110,9 +110,12 @@ class Line:
         return any(not check.passed for check in self.checks)
 
 
-def computes_on_cpu(contender: Contender) -> bool:
-    device = f"{contender.device or ''} {contender.options.get('device_type', '')}"
-    return contender.backend == CPU or bool(PLAYED.search(device))
+def computes_on_cpu(contender: Contender, machine: Machine) -> bool:
+    device = f"{contender.device or ''} {contender.options.get('device_type', '')}".strip()
+    if contender.backend == OPENVINO and not device:
+        return True  # its default
+    is_processor = contender.device == machine.processor
+    return contender.backend == CPU or is_processor or bool(PLAYED.search(device))
 
 
 def ordered(sizes: Iterable[Size]) -> list[Size]:

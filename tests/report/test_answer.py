@@ -173,6 +173,33 @@ def test_a_driver_that_plays_a_gpu_is_none(runs):
     assert answer(run).unit == "on the CPU; no GPU compared"
 
 
+def test_openvino_on_the_processor_is_no_gpu(runs):
+    other = contender("cuda", backend="openvino", device="Synthetic Processor 4000")
+    (run,) = runs(result(("cpu", "cuda"), contenders=(contender("cpu"), other)))
+    assert answer(run).unit == "on the CPU; no GPU compared"
+
+
+def test_a_device_that_is_not_known_is_doubted(runs):
+    (run,) = runs(
+        result(("cpu", "cuda"), contenders=(contender("cpu"), contender("cuda", device=None)))
+    )
+    (caution,) = answer(run).cautions
+    assert caution == "cuda: its device is not known, and may be a processor that plays a GPU."
+
+
+def test_a_faster_cpu_is_not_passed_over(runs):
+    times = [
+        series("cpu", SEED_SIZE, "warm", speed=SPEED["cpu, 1 thread"]),
+        series("cpu, 1 thread", SEED_SIZE, "warm", speed=SPEED["cpu"]),
+        series("cuda", SEED_SIZE, "warm"),
+    ]
+    found = answer(runs(result(series=tuple(times)))[0])
+    ratio = seconds("cpu", SEED_SIZE, "warm") / seconds("cuda", SEED_SIZE, "warm")
+    (caution,) = found.cautions
+    assert caution.startswith("cpu, 1 thread is faster than cpu, which the GPU is set against here")
+    assert f"against it the GPU is {ratio:.1f}× as fast (95 % interval" in caution
+
+
 # --- Failed checks, unstable series, interruptions ------------------------------------------------
 
 

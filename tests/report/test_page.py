@@ -102,8 +102,10 @@ def test_every_chart_has_its_table_and_every_picture_its_words(runs):
 def test_what_was_not_measured_is_a_row_with_its_reason(runs):
     contenders = (*result(("cpu",)).contenders, missing("cuda", "no NVIDIA driver was found"))
     left_out = skipped("cpu", SEED_SIZE, "cold", "the budget was over")
-    made = result(("cpu",), contenders=contenders, skipped=(left_out,))
+    of_missing = skipped("cuda", SEED_SIZE, "step", "it is missing altogether")
+    made = result(("cpu",), contenders=contenders, skipped=(left_out, of_missing))
     words = Document(page(runs(made), [])).words
+    assert "it is missing altogether" not in words
     for cell in ("no NVIDIA driver was found", "one-off dream at 182×158", "the budget was over"):
         assert cell in words
 
