@@ -1,0 +1,93 @@
+"""Two results: equal ones are not flagged, a planted slowdown is, and what differs is listed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from synthetic_results import SEED_SIZE, SIZES, machine, result, series
+
+from measure.compare import changes, differences, only_in_one
+from measure.result import Result
+
+LIMIT = 1.10
+COUNT = 7  # samples of each measurement
+
+
+def noisy(seed: int, slower: float = 1.0) -> Result:
+    """A result whose times have the noise of a quiet machine, and now and then of a busy one."""
+    random = np.random.default_rng(seed)
+
+    def noise() -> list[float]:
+        disturbed = random.random(COUNT) < 0.15
+        times = random.normal(1, 0.02, COUNT) + disturbed * random.uniform(0, 0.5, COUNT)
+        return list(times.clip(0.9) * slower)
+
+    names = ("cpu", "cuda")
+    return result(
+        names,
+        series=tuple(
+            series(name, size, kind, noise=noise())
+            for name in names
+            for size in SIZES
+            for kind in ("cold", "warm", "step")
+        ),
+    )
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_same_code_is_not_flagged(seed):
+    found = changes(noisy(2 * seed), noisy(2 * seed + 1))
+    assert len(found) == 18
+    assert [change.cell for change in found if change.is_slower(LIMIT)] == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_planted_slowdown_is_flagged(seed):
+    found = changes(noisy(2 * seed), noisy(2 * seed + 1, slower=1.25))
+    assert sum(change.is_slower(LIMIT) for change in found) >= 16
+    back = changes(noisy(2 * seed + 1, slower=1.25), noisy(2 * seed))
+    assert not any(change.is_slower(LIMIT) for change in back)
+
+
+def test_a_slowdown_within_the_limit_is_not_flagged():
+    found = changes(noisy(0), noisy(1, slower=1.05))
+    assert not any(change.is_slower(LIMIT) for change in found)
+    assert sum(change.is_slower(1.02) for change in found) > 5
+
+
+def test_too_few_samples_prove_nothing():
+    one = result(("cpu",), series=(series("cpu", SEED_SIZE, "step", noise=(1, 1.01)),))
+    other = result(("cpu",), series=(series("cpu", SEED_SIZE, "step", noise=(3, 3.01)),))
+    (change,) = changes(one, other)
+    assert change.ratio.value == pytest.approx(3, rel=0.02)
+    assert not change.is_slower(LIMIT)
+
+
+def test_a_busy_moment_of_most_samples_is_not_flagged():
+    quiet = result(("cpu",), series=(series("cpu", SEED_SIZE, "step", noise=(1.0,) * 7),))
+    noise = (1.0, 1.4, 1.5, 1.5, 1.6, 1.7, 1.4)
+    busy = result(("cpu",), series=(series("cpu", SEED_SIZE, "step", noise=noise),))
+    (change,) = changes(quiet, busy)
+    assert change.ratio.low > LIMIT
+    assert not change.is_slower(LIMIT)
+
+
+def test_what_differs_is_listed():
+    other = result(
+        machine=machine(gpu_driver="9.9", packages={"numpy": "2.0.0", "torch": "3.0"}, commit=None)
+    )
+    found = {d.what: (d.before, d.after) for d in differences(result(), other)}
+    assert found == {
+        "machine packages onnxruntime-gpu": ("1.0.0", "none"),
+        "machine packages torch": ("none", "3.0"),
+        "machine commit": ("0123456789ab", "none"),
+        "machine gpu_driver": ("1.2.3", "9.9"),
+    }
+    assert differences(result(), result()) == []
+
+
+def test_what_only_one_measured_is_told():
+    one, other = result(("cpu", "cuda"), sizes=SIZES[:1]), result(("cpu",), sizes=SIZES[:2])
+    lost, gained = only_in_one(one, other)
+    assert {cell.contender for cell in lost} == {"cuda"}
+    assert {cell.size for cell in gained} == {SIZES[1]}

@@ -1,0 +1,94 @@
+"""PyTorch as it is measured: the same gradient and the same dream as ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine import DreamError, Settings
+from measure.onnx_runtime import OnnxRuntime
+from measure.plan import torch_candidates
+from measure.pytorch import PyTorch
+from measure.subject import OURS, TORCH, Job
+from models.builtin import shipped_file
+
+LAYER = "conv2/3x3"
+SETTINGS = Settings(iterations=2, octaves=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def rgb():
+    return np.random.default_rng(0).uniform(0, 255, (33, 40, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def subjects():
+    model = str(shipped_file(LAYER, "cpu"))
+    ours = OnnxRuntime(Job(OURS, model, "cpu", 1, SETTINGS))
+    return ours, PyTorch(Job(TORCH, model, "cpu", 1, SETTINGS))
+
+
+def test_the_gradients_are_equal_in_every_way_to_write_the_step(subjects, rgb):
+    ours, theirs = subjects
+    expected = ours.gradient(rgb)
+    assert len(theirs.ways) == 4
+    for way in theirs.ways:
+        theirs.chosen[rgb.shape] = way
+        error = np.linalg.norm(theirs.gradient(rgb) - expected) / np.linalg.norm(expected)
+        assert error < 1e-5, way
+    del theirs.chosen[rgb.shape]
+
+
+def test_the_dreams_are_equal(subjects, rgb):
+    heard = []
+    ours, theirs = subjects
+    expected = ours.dream(rgb, SETTINGS, lambda at: None)
+    found = theirs.dream(rgb, SETTINGS, lambda at: heard.append(at.iteration))
+    assert np.abs(expected - rgb).mean() > 1
+    assert np.abs(found - expected).max() < 0.01
+    assert heard == [1, 2, 1, 2]
+
+
+def test_the_quickest_way_is_taken_and_told(subjects, rgb):
+    _, theirs = subjects
+    theirs.stepper(rgb)()
+    assert theirs.chosen[rgb.shape] in theirs.ways
+    assert theirs.about()["options"]["way"] in map(str, theirs.ways)
+
+
+def test_what_torch_cannot_do_is_said(tmp_path):
+    model = str(shipped_file(LAYER, "cpu"))
+    if not torch.cuda.is_available():
+        with pytest.raises(DreamError, match="sees no GPU"):
+            PyTorch(Job(TORCH, model, "cuda", None, SETTINGS))
+    with pytest.raises(DreamError, match="cannot be rebuilt"):
+        PyTorch(Job(TORCH, str(tiny(tmp_path)), "cpu", None, SETTINGS))
+
+
+def tiny(folder: Path) -> Path:
+    from gradient_files import write_gradient_file
+
+    return write_gradient_file(folder / "tiny.onnx")
+
+
+def test_the_contenders(tmp_path):
+    path = tiny(tmp_path)
+    found = torch_candidates((1, 2), lambda target: path, SETTINGS, compiled=True)
+    assert [(candidate.name, candidate.kinds) for candidate in found] == [
+        ("PyTorch eager, cpu, 1 thread", ("step", "warm")),
+        ("PyTorch eager, cpu, 2 threads", ("step", "warm")),
+        ("PyTorch eager, cuda", ("step", "warm")),
+        ("PyTorch compiled, cpu, 1 thread", ("step",)),
+        ("PyTorch compiled, cpu, 2 threads", ("step",)),
+        ("PyTorch compiled, cuda", ("step",)),
+    ]
