@@ -27,7 +27,6 @@ assert numpy.isfinite(gradient).all() and gradient.any()
 
 class Cold(Benchmark):
     repeat = PROFILE.fresh
-    rounds = max(1, PROFILE.rounds // 2)
 
 
 class Import(Cold):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.base import LAYER, WEIGHTS, Benchmark, Prepared
-from benchmarks.graphs import TARGETS
 from benchmarks.profiles import PROFILE
 
 IMPORT = "import export.model_file, export.targets, export.weights"
@@ -18,27 +17,16 @@ export.model_file.save(model, Path('exported.onnx'))
 
 
 class Export(Benchmark):
-    params = (TARGETS,)
-    param_names = ("target",)
+    """For the CPU: the targets take as long as one another."""
+
     repeat = PROFILE.fresh
-    rounds = max(1, PROFILE.rounds // 2)
-
-    def setup(self, prepared: Prepared, target: str) -> None:
-        self.require_commit(prepared, target)
-        if target not in prepared.models:
-            self.skip(f"this commit has no target {target}", target)
-
-    def timeraw_export(self, prepared: Prepared, target: str) -> tuple[str, str]:
-        return EXPORT.format(weights=WEIGHTS, target=target, layer=LAYER), IMPORT
-
-
-class Import(Benchmark):
-    repeat = PROFILE.fresh
-    rounds = max(1, PROFILE.rounds // 2)
 
     def setup(self, prepared: Prepared) -> None:
         self.require_commit(prepared)
 
-    def timeraw_export(self, prepared: Prepared) -> str:
+    def timeraw_export(self, prepared: Prepared) -> tuple[str, str]:
+        return EXPORT.format(weights=WEIGHTS, target="cpu", layer=LAYER), IMPORT
+
+    def timeraw_import(self, prepared: Prepared) -> str:
         """Mostly PyTorch's."""
         return IMPORT
