@@ -11,12 +11,15 @@ from PIL import Image
 
 from engine import Settings, dream, load_model
 from export.googlenet import ARCHITECTURES, BVLC
+from measure.pictures import parse_size
 from measure.torch_step import Objective, TorchAscent, careful_network, gradient_of
 from measure.torch_step import dream as dream_in_torch
 from scripts import compare_torch as compare
 from scripts import torch_dream
 
 from .conftest import LAYER
+
+SMALL = parse_size("40x33")
 
 
 @pytest.fixture
@@ -93,10 +96,10 @@ def test_a_rival_that_does_not_compile_is_left_out(options, monkeypatch, capsys)
 def test_operations_against_a_hand_computed_layer():
     # 7x7, stride 2, padding 3 on 40x33: 20x17 outputs of 64 channels from 3; forward and backward.
     first = 2 * 2 * 64 * 20 * 17 * 3 * 7 * 7
-    assert compare.step_flops(BVLC, "conv1/7x7_s2", (40, 33)) == first
+    assert compare.step_flops(BVLC, "conv1/7x7_s2", SMALL) == first
     # Pooled to 10x8; a 1x1 convolution from 64 channels to 64.
     second = 2 * 2 * 64 * 10 * 8 * 64
-    assert compare.step_flops(BVLC, "conv2/3x3_reduce", (40, 33)) == first + second
+    assert compare.step_flops(BVLC, "conv2/3x3_reduce", SMALL) == first + second
 
 
 def test_every_way_to_write_the_step_is_a_rival():
