@@ -73,7 +73,7 @@ def _on_a_gpu(pair: Pair) -> Answer:
         headline=first.text,
         unit="as fast on the GPU as on the CPU",
         sentence=_sentence(pair, kind, first),
-        noise=first.interval,
+        noise=first.noise,
         points=tuple(points),
         cautions=(
             *_against_a_faster_cpu(pair, kind, first.size),

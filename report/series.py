@@ -71,6 +71,17 @@ class Speedup:
         return f"95 % interval {words.between(self.low, self.high, '×')}{self.warning}"
 
     @property
+    def noise(self) -> str:
+        """What stands beside the ratio where it is the headline."""
+        if self.count == 1:
+            return self.interval
+        slow, quick = (
+            f"{words.seconds(one.fast)} to {words.seconds(one.slow)}, n = {one.count}"
+            for one in (self.slow, self.quick)
+        )
+        return f"{self.interval}; samples {slow}, and {quick}"
+
+    @property
     def count(self) -> int:
         return min(self.slow.count, self.quick.count)
 

@@ -44,7 +44,7 @@
       title: { display: axis.title !== "", text: axis.title, color: css("--soft"), font: { size: 13 } },
       grid: { color: css("--grid"), drawTicks: false },
       border: { color: css("--line") },
-      grace: axis.log ? undefined : horizontal ? 0 : "5%",
+      grace: axis.log || horizontal || axis.unit === "share" ? 0 : "5%",
       beginAtZero: !axis.log && axis.unit !== "commit",
       suggestedMax: axis.unit === "share" ? 1 : undefined, // how far it is from all
       ticks: {

@@ -52,7 +52,11 @@ def test_the_headline_is_the_ratio_of_medians_at_the_seeds_size(runs):
     assert "182×158 pixels, the size of 2019" in found.sentence
     assert "Synthetic Processor 4000, 4 threads" in found.sentence
     assert "Synthetic GPU" in found.sentence
-    assert re.fullmatch(r"95 % interval [\d.]+× to [\d.]+×", found.noise)
+    assert re.fullmatch(
+        r"95 % interval [\d.]+× to [\d.]+×; samples 6\d\d ms to 6\d\d ms, n = 7, "
+        r"and 2\d.\d ms to 2\d.\d ms, n = 7",
+        found.noise,
+    )
     assert found.cautions == ()
 
 
@@ -248,7 +252,7 @@ def test_a_series_that_did_not_settle_is_marked_beside_its_figure(runs):
         series("cuda", SEED_SIZE, "warm", stable=False),
     ]
     found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
-    assert found.noise.endswith("; not settled")
+    assert "×; not settled; samples" in found.noise
     (caution,) = found.cautions
     assert caution == (
         "cuda, further dream at 182×158: the spread did not settle (the machine was busy)."
