@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cli.errors import CommandError, nearest
 from cli.messages import stages
+from cli.options import DEFAULT_TARGETS
 
 if TYPE_CHECKING:
     from export.targets import Target
@@ -28,7 +29,13 @@ def require_export_extra() -> None:
         )
 
 
-def export_to(path: Path, weights: str, layers: Sequence[str], target: str) -> Weights:
+def export_to(
+    path: Path,
+    weights: str,
+    layers: Sequence[str],
+    target: str | None,
+    precision: str = "float32",
+) -> Weights:
     """Export `layers` of `weights` (a file or `seeded:N`) to `path`; returns the weights.
 
     Raises CommandError for what can be seen before the work, ExportError for the rest.
@@ -40,19 +47,32 @@ def export_to(path: Path, weights: str, layers: Sequence[str], target: str) -> W
         from export.model_file import export_gradient, save
         from export.weights import load_weights
 
-        chosen = find_target(target)
+        chosen = find_target(target, precision)
         tell("reading the weights")
         loaded = load_weights(weights)
-        save(export_gradient(loaded, layers, chosen, on_stage=tell), path, on_stage=tell)
+        model = export_gradient(loaded, layers, chosen, precision, on_stage=tell)
+        save(model, path, on_stage=tell)
     return loaded
 
 
-def find_target(name: str) -> Target:
-    """The graph target called `name`. Raises CommandError for an unknown one."""
+def find_target(name: str | None, precision: str = "float32") -> Target:
+    """The graph target called `name`; the usual one of the precision, if None.
+
+    Raises CommandError for an unknown target or precision, or for two that do not go together.
+    """
     from export.targets import TARGETS
 
+    if precision not in DEFAULT_TARGETS:
+        known = nearest(precision, DEFAULT_TARGETS)
+        raise CommandError(f"there is no precision '{precision}': {known}")
+    name = name or DEFAULT_TARGETS[precision]
     if name not in TARGETS:
         raise CommandError(f"there is no target '{name}': {nearest(name, TARGETS)}")
+    if precision not in TARGETS[name].precisions:
+        raise CommandError(
+            f"the target {name} has no {precision}: leave --target out, or name "
+            f"{DEFAULT_TARGETS[precision]}"
+        )
     return TARGETS[name]
 
 

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from export.verify import Row
 
 
-def export(output: Path, weights: str, layers: Sequence[str], target: str) -> None:
+def export(
+    output: Path, weights: str, layers: Sequence[str], target: str | None, precision: str
+) -> None:
     """Write the gradient file for `layers` to `output`."""
     started = time.perf_counter()
-    loaded = export_to(output, find_weights(weights), layers, target)
+    loaded = export_to(output, find_weights(weights), layers, target, precision)
     seconds = time.perf_counter() - started
     size = output.stat().st_size / 1e6
     say(

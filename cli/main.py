@@ -138,14 +138,15 @@ def run_command(
     epilog=examples(
         "dream export -o 4c.onnx",
         "dream export --weights bvlc -l inception_4c/output:12 -o channel.onnx",
-        "dream export --weights seeded:0 --target portable -o random.onnx",
+        "dream export --weights seeded:0 --precision float16 -o random.onnx",
     )
 )
 def export(
     output: options.ModelOutput,
     layer: options.Layers = None,
     weights: options.Weights = None,
-    target: options.TargetName = "cpu",
+    target: options.TargetName = None,
+    precision: options.Precision = "float32",
 ) -> None:
     """Write a gradient file for some layers.
 
@@ -157,7 +158,8 @@ def export(
     from cli.graphs import export as export_file
     from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 
-    export_file(output, weights or DEFAULT_WEIGHTS, layer or [DEFAULT_LAYER], target)
+    chosen = weights or DEFAULT_WEIGHTS, layer or [DEFAULT_LAYER]
+    export_file(output, *chosen, target, precision)
 
 
 @app.command(

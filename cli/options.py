@@ -13,6 +13,7 @@ import typer
 
 DEFAULT_LAYER = "inception_4c/output"
 DEFAULT_WEIGHTS = "builtin"
+DEFAULT_TARGETS = {"float32": "cpu", "float16": "portable"}  # by precision
 
 # The headings that `--help` groups options under.
 MODEL = "What to dream"
@@ -178,11 +179,21 @@ ModelOutput = Annotated[
     ),
 ]
 TargetName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--target",
         metavar="NAME",
         help="Whom to shape the graph for: cpu, or portable for every other backend.",
+        show_default="cpu; portable for float16",
+        rich_help_panel=MACHINE,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What the network is computed in: float32, or float16, which is less exact and half "
+        "the memory, for GPUs.",
         rich_help_panel=MACHINE,
     ),
 ]

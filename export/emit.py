@@ -30,9 +30,13 @@ def channels_of(x: ir.Value) -> int:
 class Emitter(ir.tape.Tape):
     """`emit.Relu(x)` appends a node and returns its value; constants are made once each."""
 
-    def __init__(self, graph: ir.Graph | None = None) -> None:
-        """Constants that `graph` already has are used again."""
+    def __init__(self, graph: ir.Graph | None = None, seed: ir.Value | None = None) -> None:
+        """Constants that `graph` already has are used again.
+
+        `seed` is what the backward pass starts with; 1 if it is None.
+        """
         super().__init__()
+        self.seed = seed
         self._known: dict[str, ir.Value] = dict(graph.initializers) if graph is not None else {}
 
     def __getattr__(self, op_type: str) -> Callable[..., ir.Value]:

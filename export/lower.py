@@ -9,7 +9,7 @@ graph's target as one of the composites of `export/composites.py`.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,17 +55,15 @@ def rules() -> Mapping[OpOverload, Rule]:
     return _RULES
 
 
-def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
+def lower(trace: Trace, names: Mapping[str, str], open_seed: bool = False) -> ir.Model:
     """The ONNX model of `trace`: image -> (objective, gradient), sizes symbolic.
 
-    `names` maps the traced tensors' names to those of the initializers.
+    `names` maps the traced tensors' names to those of the initializers. With `open_seed` the model
+    has a second input, a scalar that the backward pass starts with instead of 1.
     """
-    emit = Emitter()
-    image = ir.Value(
-        name="image",
-        type=ir.TensorType(ir.DataType.FLOAT),
-        shape=ir.Shape([1, 3, "height", "width"]),
-    )
+    image = _input("image", [1, 3, "height", "width"])
+    inputs = [image, _input("seed", [])] if open_seed else [image]
+    emit = Emitter(seed=inputs[1] if open_seed else None)
     values: dict[fx.Node, Any] = {}
     sources = iter(trace.tensors.items())
     for node in trace.graph.nodes:
@@ -84,7 +82,7 @@ def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
         _named(emit, gradient, "gradient", image.shape),
     ]
     graph = ir.Graph(
-        [image],
+        inputs,
         outputs,
         nodes=emit.nodes,
         initializers=emit.initializers,
@@ -92,6 +90,10 @@ def lower(trace: Trace, names: Mapping[str, str]) -> ir.Model:
         name="deepdream_gradient",
     )
     return ir.Model(graph, ir_version=10)
+
+
+def _input(name: str, shape: Sequence[int | str]) -> ir.Value:
+    return ir.Value(name=name, type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape(shape))
 
 
 def _lower_node(emit: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> Any:

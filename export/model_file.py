@@ -22,6 +22,7 @@ from export.errors import ExportError
 from export.googlenet import layer_shapes
 from export.lower import lower
 from export.objective import Term, objective, parse_term
+from export.passes.half import compute_in_half
 from export.targets import TARGETS, Target
 from export.trace import trace_gradient
 from export.weights import Weights, build_network
@@ -37,14 +38,22 @@ def export_gradient(
     weights: Weights,
     layers: Sequence[str],
     target: Target = TARGETS["cpu"],
+    precision: str = "float32",
     on_stage: OnStage = lambda stage: None,
 ) -> ir.Model:
     """The model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
 
-    `on_stage` is told what begins. Raises ExportError for a layer that is not there.
+    `precision` is what the network is computed in; image, objective and gradient are float32.
+    `on_stage` is told what begins. Raises ExportError for a layer that is not there, or a
+    precision that the target does not have.
     """
     if not layers:
         raise ExportError("no layer to dream of; name one or more")
+    if precision not in target.precisions:
+        raise ExportError(
+            f"the target {target.name} has no precision {precision}, only "
+            f"{', '.join(target.precisions)}"
+        )
     architecture = weights.architecture
     terms = [parse_term(layer, architecture) for layer in layers]
     network = build_network(weights)
@@ -52,12 +61,16 @@ def export_gradient(
     trace = trace_gradient(network, objective(network, terms))
     on_stage("lowering to ONNX")
     names = {name: initializer_name(name) for name in trace.tensors}
-    model = lower(trace, names)
+    model = lower(trace, names, open_seed=precision == "float16")
     on_stage(f"writing for the {target.name} target")
     target.apply(model)
+    if precision == "float16":
+        compute_in_half(model)
     model.producer_name = "ort-deepdream"
     model.producer_version = version("ort-deepdream")
     model.metadata_props.update(_metadata(weights, terms, target))
+    if precision != "float32":
+        model.metadata_props[PREFIX + "precision"] = precision
     return model
 
 

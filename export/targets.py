@@ -30,6 +30,7 @@ class Target:
     purpose: str
     passes: tuple[Pass, ...]
     expansions: Mapping[str, Expansion]
+    precisions: tuple[str, ...] = ("float32",)
 
     def apply(self, model: ir.Model) -> None:
         share_and_prune(model)
@@ -55,6 +56,7 @@ TARGETS = {
             "plain operators that every execution provider has and computes right",
             (arithmetic.merge_constant_factors,),
             portable.EXPANSIONS,
+            precisions=("float32", "float16"),
         ),
         Target(
             "cpu",

@@ -56,7 +56,7 @@ def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
     """Autograd's seed: ones in the shape of the objective, a scalar."""
     if x.shape is None or len(x.shape) != 0:
         raise NotImplementedError("ones in any shape but a scalar's")
-    return emit.floats(1.0)
+    return emit.floats(1.0) if emit.seed is None else emit.seed
 
 
 @lowers(aten.expand.default)

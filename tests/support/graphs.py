@@ -86,6 +86,8 @@ def seeded(architecture: str = "bvlc") -> Weights:
 
 
 @functools.cache
-def exported(architecture: str, layers: tuple[str, ...], target: str) -> ir.Model:
+def exported(
+    architecture: str, layers: tuple[str, ...], target: str, precision: str = "float32"
+) -> ir.Model:
     """Each model once for all tests, for tracing takes its time; nobody may change it."""
-    return export_gradient(seeded(architecture), layers, TARGETS[target])
+    return export_gradient(seeded(architecture), layers, TARGETS[target], precision)
