@@ -5,6 +5,7 @@
   const POINTS = ["circle", "triangle", "rect", "rectRot", "star", "cross", "rectRounded", "crossRot"];
   const NAMED = 8; // colours that report.css has
   const charts = [];
+  let still = false; // while it draws for print
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const colour = (number) => css(number < 0 ? "--neutral" : `--c${number % NAMED}`);
@@ -169,9 +170,9 @@
   }
 
   function options(view, made) {
-    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const calm = still || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     return {
-      responsive: true, maintainAspectRatio: false, animation: still ? false : { duration: 250 },
+      responsive: true, maintainAspectRatio: false, animation: calm ? false : { duration: 250 },
       indexAxis: made.indexAxis || "x", scales: made.scales,
       interaction: { mode: "nearest", intersect: view.bars.length > 0 },
       plugins: {
@@ -346,9 +347,16 @@
   const folds = () => document.querySelectorAll("details");
   let opened = [];
   window.addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("printing");
     opened = [...folds()].filter((fold) => !fold.open);
     opened.forEach((fold) => { fold.open = true; });
-    charts.forEach((drawing) => { drawing.chart.options.animation = false; drawing.draw(); drawing.chart.resize(); });
+    still = true;
+    redraw();
+    still = false;
   });
-  window.addEventListener("afterprint", () => { opened.forEach((fold) => { fold.open = false; }); redraw(); });
+  window.addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("printing");
+    opened.forEach((fold) => { fold.open = false; });
+    redraw();
+  });
 })();

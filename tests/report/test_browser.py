@@ -163,10 +163,11 @@ def test_a_phone_needs_no_scrolling_sideways(visit, folder, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_the_print_has_the_tables(visit, folder):
-    seen = visit(local(folder, "gpu"))
+def test_the_print_has_the_tables_and_is_bright(visit, folder):
+    seen = visit(local(folder, "gpu"), color_scheme="dark")
     seen.page.evaluate(
         "addEventListener('beforeprint', () => {"
+        "window.paper = getComputedStyle(document.body).backgroundColor;"
         "window.opened = document.querySelectorAll('details[open]').length; })"
     )
     folded, printed = seen.page.locator("details").count(), seen.page.pdf(format="A4")
@@ -174,7 +175,9 @@ def test_the_print_has_the_tables(visit, folder):
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 4
     assert len(printed) > 50_000
     assert seen.page.evaluate("window.opened") == folded == len(CHARTS)
+    assert seen.page.evaluate("window.paper") == "rgb(255, 255, 255)"
     assert seen.page.locator("details[open]").count() == 0  # as it was
+    assert brightness(seen.page) < 40
 
 
 def test_the_files_can_be_saved(visit, folder, tmp_path):
