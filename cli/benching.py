@@ -9,6 +9,7 @@ import typer
 
 from cli.bench_tables import show
 from cli.errors import CommandError, nearest
+from cli.exporting import check_output
 from cli.messages import bar, note, say
 from cli.sources import Request, find_model
 from engine import Settings
@@ -75,8 +76,7 @@ def _output(asked: Asked) -> Path:
     output = asked.output or asked.photo.with_name(f"{asked.photo.stem}-bench.json")
     if output.suffix != ".json":
         raise CommandError(f"{output}: a result file ends in .json")
-    if output.is_dir() or not output.parent.is_dir():
-        raise CommandError(f"{output}: is a folder, or in none; name a file in one that exists")
+    check_output(output)
     return output
 
 

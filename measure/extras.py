@@ -13,6 +13,7 @@ from measure.subject import OURS
 if TYPE_CHECKING:
     from measure.bench import Bench
 
+NO_CLOCK = "ONNX Runtime's profiler times launches there, not kernels"
 RUNS = 3  # of a step under the profiler
 
 
@@ -61,6 +62,8 @@ class Extras:
             bench.warn([f"{name}: its operators were not timed at {size}: {error}"])
             return
         total = sum(kind.seconds for kind in kinds)
+        if total == 0:
+            bench.warn([f"{name}: its operators were not timed: {NO_CLOCK}"])
         for kind in kinds if total > 0 else ():
             share = kind.seconds / total
             self.operators.append(

@@ -92,7 +92,7 @@ def run_process(command: Sequence[str | Path]) -> Run:
     output, _, last = done.stdout.rstrip("\n").rpartition("\n")
     seconds, peak, started, busy, code = json.loads(last or f"[0, 0, 0, 0, {done.returncode}]")
     if code:
-        reason = " ".join(done.stderr.split())[-500:]
-        raise MeasureError(f"{' '.join(words[5:])} failed ({code}): {reason}")
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:500]
+        raise MeasureError(f"{Path(words[5]).name} ended with code {code}: {reason}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Run(seconds, peak * unit, started, busy, output)

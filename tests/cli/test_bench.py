@@ -75,7 +75,7 @@ def shown(capsys, monkeypatch):
 
 def test_the_answer_is_told_in_words(shown):
     text = unwrapped(shown(result()))
-    assert "Beside the CPU cuda dreams 16.1 times as fast at 182x158" in text
+    assert "Beside the CPU cuda dreams 23.6 times as fast at 182x158" in text
     assert "in 2019 it took 11.0 s on a CPU and 1.62 s on a Tesla K80, 6.8 times as fast" in text
     assert "are start, imports and sessions" in text
 
