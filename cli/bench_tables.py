@@ -45,6 +45,8 @@ def times(result: Result, kind: Kind) -> object:
     """Medians with their intervals, and how many times as fast as the CPU."""
     numbers = ("median", "n", "speed-up")
     made = table("size", "contender", "median", "95%", "n", "speed-up", "95%", numbers=numbers)
+    for column in (made.columns[0], *made.columns[2:]):
+        column.no_wrap = True
     found = [series for series in result.series if series.kind == kind]
     sizes = sorted({series.size for series in found}, key=pixels)
     for size in sizes:

@@ -48,20 +48,18 @@ def compare(before: Path, after: Path, limit: float) -> None:
 
 
 def _times(found: Sequence[Change], limit: float) -> object:
-    numbers = ("before", "after", "ratio", "p")
-    made = table(
-        "contender", "size", "kind", "before", "after", "ratio", "95%", "p", "", numbers=numbers
-    )
+    numbers = ("before", "after", "ratio")
+    made = table("contender", "measured", "before", "after", "ratio", "95%", "", numbers=numbers)
+    for column in made.columns[1:]:
+        column.no_wrap = True
     for change in found:
         made.add_row(
             plain(change.cell.contender),
-            str(change.cell.size),
-            change.cell.kind,
+            f"{change.cell.size} {change.cell.kind}",
             seconds(median(change.before).value),
             seconds(median(change.after).value),
             f"{change.ratio.value:.2f}",
             f"{change.ratio.low:.2f}-{change.ratio.high:.2f}",
-            f"{change.p:.1g}",
             _verdict(change, limit),
         )
     return made

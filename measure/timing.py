@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -88,11 +90,24 @@ print(json.dumps([seconds, usage.ru_maxrss, started, busy, os.waitstatus_to_exit
 def run_process(command: Sequence[str | Path]) -> Run:
     """Run `command`, its first word a path. Raises MeasureError when it fails."""
     words = [sys.executable, "-I", "-S", "-c", LAUNCHER, *map(str, command)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    output, _, last = done.stdout.rstrip("\n").rpartition("\n")
-    seconds, peak, started, busy, code = json.loads(last or f"[0, 0, 0, 0, {done.returncode}]")
+    launcher = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that both can be ended together
+    )
+    try:
+        said, errors = launcher.communicate()
+    except BaseException:
+        os.killpg(launcher.pid, signal.SIGKILL)
+        launcher.communicate()
+        raise
+    output, _, last = said.rstrip("\n").rpartition("\n")
+    failed = json.dumps([0, 0, 0, 0, launcher.returncode])
+    seconds, peak, started, busy, code = json.loads(last or failed)
     if code:
-        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:500]
+        reason = (errors.strip().splitlines() or ["it said nothing"])[-1][:500]
         raise MeasureError(f"{Path(words[5]).name} ended with code {code}: {reason}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Run(seconds, peak * unit, started, busy, output)

@@ -14,7 +14,7 @@ import engine
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PACKAGES = ("cli", "engine", "export", "models", "report")
+PACKAGES = ("cli", "engine", "export", "measure", "models", "report")
 MODULES = sorted(
     path
     for package in PACKAGES
