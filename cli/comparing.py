@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.durations import seconds
 from cli.errors import CommandError
-from cli.messages import plain, say, table
+from cli.messages import note, plain, say, table
 from measure.compare import (
     Change,
     Difference,
@@ -36,6 +36,7 @@ def compare(before: Path, after: Path, limit: float) -> None:
     if apart:
         console.print("[bold]What differs besides[/]")
         console.print(_differences(apart))
+    _tell_disturbed(found, limit)
     slower = [change for change in found if change.is_slower(limit)]
     for change in slower:
         say(
@@ -44,7 +45,7 @@ def compare(before: Path, after: Path, limit: float) -> None:
         )
     if slower:
         raise typer.Exit(1)
-    say(f"{after} is nowhere slower by more than {limit:g} times, beyond chance")
+    say(f"{after} is nowhere slower by more than {limit:g} times, beyond chance and company")
 
 
 def _times(found: Sequence[Change], limit: float) -> object:
@@ -71,6 +72,17 @@ def _verdict(change: Change, limit: float) -> str:
     if not change.is_significant:
         return ""
     return "[green]faster[/]" if change.ratio.high < 1 else "higher"
+
+
+def _tell_disturbed(found: Sequence[Change], limit: float) -> None:
+    raised = [change for change in found if change.raised(limit) > limit]
+    if raised:
+        worst = max(raised, key=lambda change: change.load)
+        note(
+            f"other processes kept up to {worst.load:.1f} cores busy: the limit of {len(raised)} "
+            f"of {len(found)} measurements is raised, up to {worst.raised(limit):.2f}; "
+            f"measure again on a quiet machine to see less"
+        )
 
 
 def _tell_gaps(one: Result, other: Result) -> None:

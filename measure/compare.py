@@ -3,16 +3,23 @@
 A measurement is called slower when the ratio of medians is above the limit, its 95% interval lies
 above 1, a Mann-Whitney test tells the two apart, and the fastest sample is slower too, by half of
 what the limit allows: noise only ever adds time, and it seldom adds it to every sample.
+
+Two results are of two times, and a neighbour that was there at one of them slows every sample: none
+of these tests sees that. So where other processes kept the machine busy, the limit is raised by
+what they can take: times 1 + their busy cores. Six results of one commit on two cores that others
+kept busy (1.6 of them) lay up to 2.0 apart, and the limit was then 2.9.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from pydantic import BaseModel
 
+from measure.machine import BUSY_CORES
 from measure.plan import Cell
 from measure.result import Result, Series
 from measure.statistics import Interval, mann_whitney, ratio
@@ -29,6 +36,7 @@ class Change:
     after: tuple[float, ...]
     ratio: Interval
     p: float  # that both come from one distribution
+    load: float  # cores that other processes kept busy, in the more disturbed of the two
 
     @property
     def fastest(self) -> float:
@@ -38,8 +46,13 @@ class Change:
     def is_significant(self) -> bool:
         return self.p < SIGNIFICANT and not self.ratio.low <= 1 <= self.ratio.high
 
+    def raised(self, limit: float) -> float:
+        """The limit, with what other processes can have done."""
+        return limit if self.load <= BUSY_CORES else limit * (1 + self.load)
+
     def is_slower(self, limit: float) -> bool:
-        """By more than `limit`, beyond what chance and noise explain."""
+        """By more than `limit`, beyond what chance, noise and neighbours explain."""
+        limit = self.raised(limit)
         margin = 1 + (limit - 1) / 2
         above = self.ratio.value > limit and self.fastest > margin
         return above and self.ratio.low > 1 and self.is_significant
@@ -47,16 +60,29 @@ class Change:
 
 def changes(before: Result, after: Result) -> list[Change]:
     """What both measured, in the first one's order."""
-    known = {_cell(series): _seconds(series) for series in after.series if series.samples}
-    found = []
-    for series in before.series:
-        cell, seconds = _cell(series), _seconds(series)
-        if seconds and cell in known:
-            over = ratio(known[cell], seconds, paired=False)
-            found.append(
-                Change(cell, seconds, known[cell], over, mann_whitney(known[cell], seconds))
-            )
-    return found
+    known = {_cell(series): series for series in after.series if series.samples}
+    return [
+        _change(series, known[_cell(series)])
+        for series in before.series
+        if series.samples and _cell(series) in known
+    ]
+
+
+def _change(before: Series, after: Series) -> Change:
+    one, other = _seconds(before), _seconds(after)
+    return Change(
+        _cell(before),
+        one,
+        other,
+        ratio(other, one, paired=False),
+        mann_whitney(other, one),
+        max(_load(before), _load(after)),
+    )
+
+
+def _load(series: Series) -> float:
+    known = [sample.load for sample in series.samples if sample.load is not None]
+    return median(known) if known else 0.0
 
 
 def only_in_one(before: Result, after: Result) -> tuple[list[Cell], list[Cell]]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from gradient_files import write_gradient_file
@@ -133,7 +137,9 @@ def test_the_same_is_not_slower(dream, files):
     before, same, _ = files
     outcome = dream("compare", before, same)
     assert outcome.exit_code == 0
-    assert "nowhere slower by more than 1.1 times" in unwrapped(outcome.stdout)
+    assert "nowhere slower by more than 1.1 times, beyond chance and company" in unwrapped(
+        outcome.stdout
+    )
 
 
 def test_a_slowdown_is_named(dream, files):
@@ -159,3 +165,29 @@ def test_what_cannot_be_compared_is_refused(dream, files, tmp_path):
     other.write_text(json.dumps(content | {"version": 7}))
     assert "has version 7, and this program reads 1" in dream("compare", before, other).error
     assert "cannot be read" in dream("compare", before, tmp_path / "none.json").error
+
+
+# --- an interruption ------------------------------------------------------------------------------
+
+
+def test_ctrl_c_leaves_a_valid_file_and_says_how_to_go_on(photo, tiny, tmp_path):
+    output = tmp_path / "result.json"
+    command = [sys.executable, "-c", "from cli.main import run; run()", "bench", photo]
+    command += ["--model", tiny, "-b", "cpu", "--threads", "1", "--size", "16x12"]
+    command += ["--trials", "900", "--budget", "100000", "-o", output]
+    child = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not output.exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    said, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert said == ""
+    note, last = errors.splitlines()
+    assert note == (
+        f"dream: note: {output} holds the rounds so far; the same command with --resume goes on"
+    )
+    assert last == "dream: interrupted"
+    assert not read_result(output).complete

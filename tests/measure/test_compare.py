@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
+from small_bench import wanted
 from synthetic_results import SEED_SIZE, SIZES, machine, result, series
 
+from measure.bench import Bench
 from measure.compare import changes, differences, only_in_one
 from measure.result import Result
+from models.builtin import shipped_file
 
 LIMIT = 1.10
 COUNT = 7  # samples of each measurement
@@ -70,6 +74,60 @@ def test_a_busy_moment_of_most_samples_is_not_flagged():
     (change,) = changes(quiet, busy)
     assert change.ratio.low > LIMIT
     assert not change.is_slower(LIMIT)
+
+
+def test_neighbours_raise_the_limit():
+    def loaded(cores: float, slower: float) -> Result:
+        quiet = series("cpu", SEED_SIZE, "step", noise=[slower + n / 100 for n in range(7)])
+        samples = tuple(s.model_copy(update={"load": cores}) for s in quiet.samples)
+        return result(("cpu",), series=(quiet.model_copy(update={"samples": samples}),))
+
+    def flagged(cores: float, slower: float) -> bool:
+        (change,) = changes(loaded(0.0, 1.0), loaded(cores, slower))
+        return change.is_slower(LIMIT)
+
+    assert flagged(0.1, 1.3)
+    assert not flagged(1.0, 1.3)
+    assert flagged(1.0, 2.4)
+
+
+@pytest.fixture(scope="module")
+def slow_model(tmp_path_factory):
+    """The shipped file of an early layer, which does 120 convolutions more for nothing."""
+    model = onnx.load(shipped_file("conv2/3x3", "cpu"))
+    weight = np.full((16, 16, 3, 3), 1e-3, np.float32)
+    first = np.full((16, 3, 3, 3), 1e-3, np.float32)
+    add, make = model.graph.node.append, onnx.helper.make_node
+    for name, value in (("first", first), ("more", weight), ("nothing", np.float32(0))):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(value), name))
+    for node in model.graph.node:
+        node.output[:] = ["exact" if name == "gradient" else name for name in node.output]
+    add(make("Conv", ["image", "first"], ["busy0"], pads=[1, 1, 1, 1]))
+    for n in range(120):
+        add(make("Conv", [f"busy{n}", "more"], [f"busy{n + 1}"], pads=[1, 1, 1, 1]))
+    add(make("ReduceMax", ["busy120"], ["peak"], keepdims=0))
+    add(make("Mul", ["peak", "nothing"], ["zero"]))
+    add(make("Add", ["exact", "zero"], ["gradient"]))
+    path = tmp_path_factory.mktemp("slow") / "slow.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.slow
+def test_real_results_of_one_commit_and_of_a_planted_slowdown(slow_model, photo, tmp_path):
+    def measured(model):
+        options = {"backends": ("cpu",), "threads": (1,), "sizes": ("96x80",)}
+        return Bench(
+            wanted(photo, model, trials=7, most_trials=7, **options), tmp_path / "result.json"
+        ).run()
+
+    before = measured(shipped_file("conv2/3x3", "cpu"))
+    for _ in range(5):
+        same = changes(before, measured(shipped_file("conv2/3x3", "cpu")))
+        assert [change.cell for change in same if change.is_slower(LIMIT)] == []
+    slow = measured(slow_model)
+    assert all(check.passed for check in slow.checks)  # slow, and right
+    assert any(change.is_slower(LIMIT) for change in changes(before, slow))
 
 
 def test_what_differs_is_listed():
