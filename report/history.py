@@ -163,7 +163,7 @@ def _commits(values: Sequence[Value]) -> dict[str, int]:
 
 
 def _view(name: str, values: Sequence[Value], commits: dict[str, int]) -> View:
-    series = sorted({value.series for value in values})
+    series = dict.fromkeys(value.series for value in values)  # in asv's order
     curves = tuple(
         Curve(words.clean(one), number, _points([v for v in values if v.series == one], commits))
         for number, one in enumerate(series)
@@ -191,6 +191,7 @@ def _text(value: Value) -> str:
 
 
 def _table(values: Sequence[Value]) -> Table:
+    order = list(dict.fromkeys(value.series for value in values))
     rows = [
         (
             _day(value.date),
@@ -199,7 +200,7 @@ def _table(values: Sequence[Value]) -> Table:
             words.clean(value.series),
             _text(value),
         )
-        for value in sorted(values, key=lambda v: (v.benchmark, v.series, v.date))
+        for value in sorted(values, key=lambda v: (v.benchmark, order.index(v.series), v.date))
     ]
     return Table(
         ("date", "commit", "benchmark", "machine, parameters", "value"), tuple(rows), words=4

@@ -153,6 +153,6 @@ def _encoded(caption: str, says: str, rgb: Rgb) -> Shown:
         says = "; ".join(filter(None, [says, "scaled down for this page"]))
     kind = "PNG" if picture.width * picture.height <= SMALL else "JPEG"
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=QUALITY, optimize=True)
+    picture.save(buffer, kind, quality=QUALITY)
     source = f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return Shown(caption, says, source, picture.width, picture.height)

@@ -135,14 +135,32 @@ def _roof_view(found: Sequence[Attained], colour: dict[Line, int]) -> View:
     placed = [of for of in found if of.intensity and of.bandwidth]
     intensities = [of.intensity for of in placed if of.intensity]
     ends = min(intensities) / AIR, max(intensities) * AIR
-    curves = []
-    for line, sizes in _by_line(placed).items():
-        points = tuple((of.intensity or 0.0, of.rate, of.slow, of.fast, of.text) for of in sizes)
-        curves.append(Curve(line.label, colour[line], points, scattered=True))
-        roof = _roof(sizes[0], ends)
-        curves.append(Curve(f"limit of {line.label}", colour[line], roof, bare=True))
+    points = [
+        Curve(
+            line.label,
+            colour[line],
+            tuple((of.intensity or 0.0, of.rate, of.slow, of.fast, of.text) for of in sizes),
+            scattered=True,
+        )
+        for line, sizes in _by_line(placed).items()
+    ]
+    roofs = [
+        Curve(f"limit of {names}", colour[of.line], _roof(of, ends), bare=True)
+        for names, of in _distinct_limits(placed)
+    ]
     x = Axis("arithmetic for each byte moved", "flop/B", log=True)
-    return View("roofline", x, RATE, tuple(curves))
+    return View("roofline", x, RATE, (*points, *roofs))
+
+
+def _distinct_limits(placed: Sequence[Attained]) -> list[tuple[str, Attained]]:
+    """Each once, with the names of all whose limit it is."""
+    limits: dict[tuple[float, float | None], dict[Line, Attained]] = {}
+    for of in placed:
+        limits.setdefault((of.peak, of.bandwidth), {}).setdefault(of.line, of)
+    return [
+        (words.listed([line.label for line in lines]), next(iter(lines.values())))
+        for lines in limits.values()
+    ]
 
 
 def _roof(of: Attained, ends: tuple[float, float]) -> tuple[Point, ...]:

@@ -33,8 +33,13 @@ class Run:
     def title(self) -> str:
         machine = self.result.machine
         processor = f"{words.clean(machine.processor)}, {words.counted(machine.cores, 'core')}"
-        gpu = words.clean(machine.gpu) if machine.gpu else "no GPU"
-        return f"{processor}; {gpu}"
+        gpus = (
+            [machine.gpu]
+            if machine.gpu
+            else [line.device for line in self.lines if not line.on_cpu]
+        )
+        named = words.listed([words.clean(gpu) for gpu in dict.fromkeys(gpus)])
+        return f"{processor}; {named or 'no GPU'}"
 
     @property
     def day(self) -> str:

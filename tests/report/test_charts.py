@@ -175,6 +175,15 @@ def test_the_roof_bends_at_the_ridge(runs):
     assert 1.5e11 / 2e10 in [point[0] for point in roof.points]
 
 
+def test_equal_limits_are_drawn_once(runs):
+    chart = roofline_chart(runs(result()))
+    assert chart is not None
+    assert [curve.label for curve in chart.views[1].curves if curve.bare] == [
+        "limit of cpu and cpu, 1 thread",
+        "limit of cuda",
+    ]
+
+
 # --- What JavaScript gets ------------------------------------------------------------------------
 
 
