@@ -63,7 +63,7 @@ class Bench:
 
     def run(self, tell: OnProgress = lambda fraction, what: None) -> Result:
         """`tell` hears what is being done. Raises MeasureError when nothing could be measured."""
-        self.tell = tell
+        self.on_progress, self.furthest = tell, 0.0
         with tempfile.TemporaryDirectory() as folder:
             self.folder = Path(folder)
             try:
@@ -80,6 +80,11 @@ class Bench:
                 for process in self.processes.values():
                     process.close()
         return self.save()
+
+    def tell(self, fraction: float, what: str) -> None:
+        """An estimate may grow, but the bar does not go back."""
+        self.furthest = max(self.furthest, fraction)
+        self.on_progress(self.furthest, what)
 
     def prepare(self) -> None:
         """Start the contenders, and let them show that they compute the same."""

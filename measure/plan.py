@@ -105,8 +105,8 @@ def candidates(
         for count in counts or [None]:
             found.append(_candidate(name, options, count, find_model, settings))
     if all(candidate.job is None for candidate in found):
-        reasons = "; ".join(str(candidate.contender.missing) for candidate in found)
-        raise MeasureError(f"nothing can be measured: {reasons}")
+        reasons = (f"{candidate.name}: {candidate.contender.missing}" for candidate in found)
+        raise MeasureError(f"nothing can be measured: {'; '.join(reasons)}")
     return found
 
 
@@ -139,7 +139,7 @@ def _candidate(
     except DreamError as error:
         if known is None and not name.endswith("ExecutionProvider"):
             raise  # mistyped
-        missing = str(error)
+        missing = str(error).removeprefix(f"backend {name} cannot be used here: ")
     else:
         target = backend.target
         model = str(find_model(target).resolve())
