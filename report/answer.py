@@ -23,6 +23,7 @@ WHAT: dict[Kind, str] = {
     "step": "one step of a dream",
     "cold": "a one-off dream, starting included,",
 }
+ONE: dict[Kind, str] = {"warm": "a dream", "step": "a step", "cold": "a one-off dream"}
 WORKING = ("first steps", "steps", "write")  # the parts of a one-off dream that are no start
 MOST_NAMED = 3  # measurements that did not settle: more are counted
 LEVEL = 1.05  # speed-ups that differ by less are called the same
@@ -116,6 +117,8 @@ def _verdict(found: Speedup) -> str:
         return f"the GPU is {words.figures(found.value)} times as fast"
     if found.is_slower:
         return f"the GPU is slower and takes {words.figures(1 / found.value)} times as long"
+    if found.count == 1:
+        return f"{found.text} as fast by one sample, which does not tell a difference from noise"
     return "no difference can be told from the noise"
 
 
@@ -130,6 +133,8 @@ def growth(speedups: Sequence[Speedup]) -> str:
     """Whether the GPU's advantage grows with the picture, and until where."""
     if len(speedups) < 2:
         return "Not known: only one size was measured on both."
+    if any(found.count == 1 for found in speedups):
+        return "Not known: a single sample does not tell growth from noise."
     first, last = speedups[0], speedups[-1]
     top = next(s for s in speedups if not any(_is_more(other, s) for other in _after(s, speedups)))
     lowest = min(speedups, key=lambda s: s.value)
@@ -185,6 +190,8 @@ def _wins(pair: Pair) -> tuple[str, ...]:
 
 def wins_from(speedups: Sequence[Speedup]) -> str:
     """From which size on the GPU is faster, beyond the noise."""
+    if any(found.count == 1 for found in speedups):
+        return "not known; a single sample does not tell a difference from noise."
     winning = [found for found in speedups if found.is_faster]
     if not winning:
         last = speedups[-1]
@@ -247,7 +254,7 @@ def _on_the_cpu(cpu: Line) -> Answer:
     ]
     return Answer(
         headline=found.text,
-        unit="on the CPU; no GPU compared",
+        unit=f"{ONE[kind]} on the CPU; no GPU compared",
         sentence=f"How much faster a GPU is cannot be said here: none was compared. At "
         f"{_place(size)} {WHAT[kind]} takes {found.text} on the CPU ({_described(cpu)}).",
         noise=found.noise,
@@ -269,7 +276,7 @@ def _without_a_cpu(run: Run) -> Answer:
     ]
     return Answer(
         headline=found.text,
-        unit="on the GPU; no CPU to compare with",
+        unit=f"{ONE[kind]} on the GPU; no CPU to compare with",
         sentence=f"No speed-up can be given: there is no CPU to compare with. At {_place(size)} "
         f"{WHAT[kind]} takes {found.text} on {gpu.name} ({_described(gpu)}).",
         noise=found.noise,

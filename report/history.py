@@ -191,7 +191,8 @@ def _text(value: Value) -> str:
 
 
 def _table(values: Sequence[Value]) -> Table:
-    order = list(dict.fromkeys(value.series for value in values))
+    series = dict.fromkeys(value.series for value in values)
+    order = {one: place for place, one in enumerate(series)}
     rows = [
         (
             _day(value.date),
@@ -200,7 +201,7 @@ def _table(values: Sequence[Value]) -> Table:
             words.clean(value.series),
             _text(value),
         )
-        for value in sorted(values, key=lambda v: (v.benchmark, order.index(v.series), v.date))
+        for value in sorted(values, key=lambda v: (v.benchmark, order[v.series], v.date))
     ]
     return Table(
         ("date", "commit", "benchmark", "machine, parameters", "value"), tuple(rows), words=4

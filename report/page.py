@@ -102,7 +102,7 @@ def _render(
     runs: Sequence[Run],
     links: Sequence[Link],
 ) -> str:
-    style, script = _asset("report.css"), f"{_library()}\n{_asset('report.js')}"
+    style, script = stylesheet(), f"{_library()}\n{_asset('report.js')}"
     template = _environment().get_template("report.html.jinja")
     return template.render(
         policy=policy(script, style),
@@ -147,6 +147,10 @@ def as_script(data: object) -> str:
 
 def _asset(name: str) -> str:
     return (HERE / "assets" / name).read_text("utf-8")
+
+
+def stylesheet() -> str:
+    return _asset("report.css")
 
 
 def _library() -> str:

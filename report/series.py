@@ -91,11 +91,11 @@ class Speedup:
 
     @property
     def is_faster(self) -> bool:
-        return self.low > 1
+        return self.count > 1 and self.low > 1
 
     @property
     def is_slower(self) -> bool:
-        return self.high < 1
+        return self.count > 1 and self.high < 1
 
 
 @dataclass(frozen=True)

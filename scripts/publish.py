@@ -24,12 +24,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from measure.errors import MeasureError
 from report import words
+from report.answer import answer
 from report.errors import ReportError
 from report.history import Value, read_history
-from report.page import Link, page
+from report.page import Link, page, policy, stylesheet
 from report.runs import Run, read_runs
 
 MARK = ".made-by-publish"  # in every site: what has none is not replaced
@@ -39,19 +41,27 @@ PAST_PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; base-uri 'none'">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Past reports</title>
+<link rel="icon" href="data:,">
+<style>{{ style }}</style>
 </head>
 <body>
+<header>
+<p class="kind">ort-deepdream benchmark</p>
+<nav><a href="../index.html">The newest report</a></nav>
 <h1>Past reports</h1>
-<p><a href="../index.html">The newest report</a></p>
+</header>
+<main>
 <ul>
-{% for name, run in reports %}
-<li><a href="{{ name | urlencode }}">{{ run.day }}</a>: {{ run.title }}</li>
+{% for name, run, answer in reports %}
+<li><a href="{{ name | urlencode }}">{{ run.day }}</a>: {{ run.title }}.
+{{ answer.headline }} {{ answer.unit }}.</li>
 {% endfor %}
 </ul>
+</main>
 </body>
 </html>
 """
@@ -125,11 +135,19 @@ def write_past(results: Path, folder: Path) -> None:
     folder.mkdir()
     runs = [read_runs([path])[0] for path in files]
     runs.sort(key=lambda run: run.result.created, reverse=True)
-    reports = [(f"report-{Path(run.name).stem}.html", run) for run in runs]
+    reports = [(f"report-{Path(run.name).stem}.html", run, answer(run)) for run in runs]
     links = [Link("Past reports", "index.html"), Link("The newest report", "../index.html")]
-    for name, run in reports:
+    for name, run, _ in reports:
         write_report(folder / name, [run], [], links)
-    listing = Environment(autoescape=True).from_string(PAST_PAGE).render(reports=reports)
+    listing = (
+        Environment(autoescape=True)
+        .from_string(PAST_PAGE)
+        .render(
+            reports=reports,
+            style=Markup(stylesheet()),  # ours
+            policy=policy("", stylesheet()),
+        )
+    )
     (folder / "index.html").write_text(listing, "utf-8", newline="\n")
 
 

@@ -174,13 +174,13 @@ def test_pytorch_is_set_against_pytorch(runs):
 def test_a_driver_that_plays_a_gpu_is_none(runs):
     played = contender("cuda", backend="webgpu", device="llvmpipe (LLVM 15.0)")
     (run,) = runs(result(("cpu", "cuda"), contenders=(contender("cpu"), played)))
-    assert answer(run).unit == "on the CPU; no GPU compared"
+    assert answer(run).unit == "a dream on the CPU; no GPU compared"
 
 
 def test_openvino_on_the_processor_is_no_gpu(runs):
     other = contender("cuda", backend="openvino", device="Synthetic Processor 4000")
     (run,) = runs(result(("cpu", "cuda"), contenders=(contender("cpu"), other)))
-    assert answer(run).unit == "on the CPU; no GPU compared"
+    assert answer(run).unit == "a dream on the CPU; no GPU compared"
 
 
 def test_a_device_that_is_not_known_is_doubted(runs):
@@ -210,7 +210,7 @@ def test_a_faster_cpu_is_not_passed_over(runs):
 def test_a_failed_contender_is_left_out_and_named(runs):
     checks = (check("cpu"), check("cpu, 1 thread"), check("cuda", passed=False))
     found = answer(runs(result(checks=checks))[0])
-    assert found.unit == "on the CPU; no GPU compared"
+    assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cuda failed its check." in said(found, "Why is no GPU compared?")
     (caution,) = found.cautions
     assert "cuda failed its check at 182×158 and is left out of the answer" in caution
@@ -221,7 +221,7 @@ def test_a_failed_contender_is_left_out_and_named(runs):
 
 def test_one_failed_check_of_several_is_enough(runs):
     checks = (check("cpu"), check("cpu, 1 thread"), check("cuda"), check("cuda", passed=False))
-    assert answer(runs(result(checks=checks))[0]).unit == "on the CPU; no GPU compared"
+    assert answer(runs(result(checks=checks))[0]).unit == "a dream on the CPU; no GPU compared"
 
 
 def test_a_failed_baseline_is_replaced_by_the_next_cpu(runs):
@@ -277,7 +277,18 @@ def test_many_series_that_did_not_settle_are_counted(runs):
 def test_one_sample_has_no_interval(runs):
     times = [series(name, SEED_SIZE, "warm", noise=(1.0,)) for name in ("cpu", "cuda")]
     (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
-    assert answer(run).noise == "one sample, no interval"
+    found = answer(run)
+    assert found.noise == "one sample, no interval"
+    assert "23.6× as fast by one sample, which does not tell a difference" in found.sentence
+    assert said(found, "From which size") == (
+        "Further dream: not known; a single sample does not tell a difference from noise."
+    )
+
+
+def test_single_samples_show_no_growth(runs):
+    times = [series(n, size, "warm", noise=(1.0,)) for n in ("cpu", "cuda") for size in SIZES]
+    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
+    assert said(found, "Does the advantage grow").startswith("Not known: a single sample")
 
 
 # --- Less than both ------------------------------------------------------------------------------
@@ -289,7 +300,7 @@ def test_cpu_only_says_why_and_what_can_be_said(runs):
     (run,) = runs(result(names, contenders=contenders, machine=machine(gpu=None)))
     found = answer(run)
     assert found.headline == "655 ms"
-    assert found.unit == "on the CPU; no GPU compared"
+    assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cannot be said here" in found.sentence
     assert said(found, "Why is no GPU compared?") == "cuda: no NVIDIA driver was found."
     assert "samples" in found.noise
@@ -311,14 +322,14 @@ def test_no_gpu_was_asked_for(runs):
 def test_gpu_only_gives_no_speedup(runs):
     found = answer(runs(result(("cuda",)))[0])
     assert found.headline == "27.8 ms"
-    assert found.unit == "on the GPU; no CPU to compare with"
+    assert found.unit == "a dream on the GPU; no CPU to compare with"
     assert "No speed-up can be given" in found.sentence
 
 
 def test_a_gpu_without_its_kind_on_the_cpu_is_not_compared(runs):
     times = [series("cpu", SEED_SIZE, "warm"), series("cuda", SEED_SIZE, "step")]
     found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
-    assert found.unit == "on the CPU; no GPU compared"
+    assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cuda was measured, but nothing of its kind" in said(found, "Why is no GPU compared?")
 
 
