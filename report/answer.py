@@ -24,7 +24,7 @@ WHAT: dict[Kind, str] = {
     "cold": "a one-off dream, starting included,",
 }
 ONE: dict[Kind, str] = {"warm": "a dream", "step": "a step", "cold": "a one-off dream"}
-WORKING = ("first steps", "steps", "write")  # the parts of a one-off dream that are no start
+START, FIRST = ("start", "import", "session"), ("first steps",)  # parts of a one-off dream
 MOST_NAMED = 3  # measurements that did not settle: more are counted
 LEVEL = 1.05  # speed-ups that differ by less are called the same
 
@@ -352,31 +352,34 @@ def _start_alone(line: Line, size: Size) -> tuple[str, ...]:
 
 
 def starting(line: Line, size: Size) -> str:
-    """What share of a one-off dream is gone before its first step."""
+    """What share of a one-off dream is gone before its first step, and what the first ones take."""
     sizes = line.sizes("cold")
     if not sizes:
         return ""
     nearest = size if size in sizes else sizes[0]
-    shares = starting_shares(line, nearest)
-    if not shares:
+    before, first = part_shares(line, nearest, START), part_shares(line, nearest, FIRST)
+    if not before:
         return ""
     found = _figure(line, "cold", nearest)
     return (
-        f"On {line.name} starting is {words.percent(float(np.median(shares)))} of a one-off dream "
-        f"at {words.size(nearest)} ({words.percent(min(shares))} to {words.percent(max(shares))}, "
-        f"n = {len(shares)}), which takes {found.text} in all ({found.noise})."
+        f"On {line.name} starting is {_share(before)} of a one-off dream at {words.size(nearest)}, "
+        f"which takes {found.text} in all ({found.noise}). The first step of each octave, in which "
+        f"room is made and kernels are chosen, is {_share(first)}."
     )
 
 
-def starting_shares(line: Line, size: Size) -> list[float]:
-    """Of each sample whose parts were measured."""
-    samples = line.series["cold", size].samples
+def part_shares(line: Line, size: Size, parts: Sequence[str]) -> list[float]:
+    """Of each sample of a one-off dream whose parts were measured."""
     return [
-        sum(seconds for part, seconds in sample.parts.items() if part not in WORKING)
-        / sample.seconds
-        for sample in samples
+        sum(sample.parts.get(part, 0.0) for part in parts) / sample.seconds
+        for sample in line.series["cold", size].samples
         if sample.parts
     ]
+
+
+def _share(shares: Sequence[float]) -> str:
+    middle = words.percent(float(np.median(shares)))
+    return f"{middle} ({words.percent(min(shares))} to {words.percent(max(shares))})"
 
 
 def _others_on_the_cpu(cpu: Line, kind: Kind, size: Size) -> list[Point]:

@@ -195,8 +195,10 @@ def parts_chart(lines: Sequence[Line]) -> Chart | None:
     return Chart(
         "parts",
         "A one-off dream, part by part",
-        "What the time of a fresh process goes into, and below it a further dream in the same "
-        "process. Medians.",
+        "What the time of a fresh process goes into: to start Python, to import libraries, to read "
+        "the photo and prepare a session for each octave, the first step of each octave, in which "
+        "room is made and kernels are chosen, all other steps, and to write the picture. Below it "
+        "a further dream in the same process. Medians.",
         tuple(_parts_view(size, lines) for size in sizes),
         _parts_table(lines, sizes),
         first=sizes.index(SEED_SIZE) if SEED_SIZE in sizes else 0,

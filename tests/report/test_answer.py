@@ -23,7 +23,7 @@ from synthetic_results import (
 )
 
 from measure.result import Kind, Series, Size
-from report.answer import Answer, answer, growth, starting_shares, wins_from
+from report.answer import FIRST, START, Answer, answer, growth, part_shares, wins_from
 from report.series import Figure, Speedup, leading_pair, pairs
 
 KINDS: tuple[Kind, ...] = ("cold", "warm", "step")
@@ -120,7 +120,11 @@ def test_one_off_dreams_and_what_share_of_them_is_starting(runs):
         share = starting(name) / seconds(name, SEED_SIZE, "cold")
         assert f"On {name} starting is {share:.0%}".replace("%", " %") in words
         line = next(line for line in run.lines if line.name == name)
-        assert starting_shares(line, SEED_SIZE) == pytest.approx([share] * len(NOISE))
+        assert part_shares(line, SEED_SIZE, START) == pytest.approx([share] * len(NOISE))
+        assert part_shares(line, SEED_SIZE, FIRST) == pytest.approx(
+            [0.2 * (1 - share)] * len(NOISE)
+        )
+    assert "kernels are chosen, is 10 % (10 % to 10 %)." in words
 
 
 def test_the_size_from_which_the_gpu_wins(runs):
