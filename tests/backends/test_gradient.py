@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine import load_model
+from engine import DreamError, load_model
 
 LIMIT = 1e-5  # relative, of a float32 gradient; found: 1e-6 and less
+HALF_LIMIT = 0.05  # of a float16 one, for its pools choose among rounded values; found: 0.012
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,20 @@ def test_gradient_is_pytorchs(case, models, truth, backend):
 
 def test_every_case_is_tested(truth):
     assert {name.rpartition("/")[0] for name in truth} == set(CASES)
+
+
+def test_float16_is_right_or_refused(backend, references, truth):
+    """A device without float16 says so; none computes something else."""
+    case = "bvlc/45x38/noise"
+    try:
+        _, gradient = load_model(references / "half.onnx", backend).gradient(truth[f"{case}/image"])
+    except DreamError as refusal:
+        # Optional in WebGPU alone.
+        if backend.name != "webgpu" or "requires f16 but the device does not" not in str(refusal):
+            raise
+        print(f"\n{backend.name} float16: not on this device", end="")
+        return
+    exact = truth[f"{case}/gradient"]
+    error = np.linalg.norm(gradient - exact) / np.linalg.norm(exact)
+    print(f"\n{backend.name} float16 {case}: gradient off by {error:.1e}", end="")
+    assert error < HALF_LIMIT

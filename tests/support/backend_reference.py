@@ -49,6 +49,9 @@ def write_references(folder: Path) -> None:
     """Gradient files, and `references.npz` with the truth about them."""
     write_gradient_file(folder / "tiny.onnx")
     write_unplaced(folder)
+    weights = load_weights(str(WEIGHTS_FILE))
+    half = export_gradient(weights, ["inception_3b/output"], TARGETS["portable"], "float16")
+    save(half, folder / "half.onnx")
     arrays = {}
     for name, (source, layers) in FILES.items():
         weights = load_weights(source)
