@@ -10,6 +10,8 @@ provider can. `CapturedAscent` allocates everything itself, once: a CUDA graph r
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import IOBinding, OrtValue, RunOptions
@@ -17,6 +19,9 @@ from onnxruntime import IOBinding, OrtValue, RunOptions
 from engine.model import Model
 
 Array = NDArray[np.float32]
+
+# By model and size; they go with their model.
+CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], CapturedAscent]] = WeakKeyDictionary()
 
 
 class Ascent:
@@ -138,8 +143,13 @@ class CapturedAscent(Ascent):
 def make_ascent(model: Model, height: int, width: int) -> Ascent:
     """The kind of ascent that the backend's options ask for."""
     captured = model.backend.provider_options.get("enable_cuda_graph", "0").lower()
-    kind = CapturedAscent if captured in ("1", "true") else Ascent
-    return kind(model, height, width)
+    if captured not in ("1", "true"):
+        return Ascent(model, height, width)
+    # One for a session: the graph would replay the buffers of the first, whatever a second one has.
+    kept = CAPTURED.setdefault(model, {})
+    if (height, width) not in kept:
+        kept[height, width] = CapturedAscent(model, height, width)
+    return kept[height, width]
 
 
 def rolled_indices(count: int, shift: int) -> NDArray[np.int64]:

@@ -113,7 +113,11 @@ def test_cuda_graphs_are_asked_for_by_a_provider_option(tmp_path):
         options = {"enable_cuda_graph": value}
         model = load_model(path, "cpu")
         model.backend = dataclasses.replace(model.backend, provider_options=options)
-        assert type(make_ascent(model, 5, 5)) is kind
+        ascent = make_ascent(model, 5, 5)
+        assert type(ascent) is kind
+        # A second dream must not give a captured graph other buffers.
+        assert (make_ascent(model, 5, 5) is ascent) == (kind is CapturedAscent)
+        assert make_ascent(model, 6, 5) is not ascent
 
 
 @pytest.mark.parametrize("factor", [0.0, math.nan, math.inf, 1e-37])
