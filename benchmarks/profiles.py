@@ -38,7 +38,7 @@ PROFILES = {
             rounds=2,
             steps=(3, 12, 1.0),
             fresh=(1, 1, 1.0),
-            step_budget=1.0,
+            step_budget=2.0,
             compiled=False,
         ),
         Profile(
