@@ -110,6 +110,13 @@ def test_what_was_not_measured_is_a_row_with_its_reason(runs):
         assert cell in words
 
 
+def test_the_two_suppositions_are_put_to_the_test_only_with_a_gpu(runs):
+    with_gpu, without = (page(runs(made), []) for made in (result(), result(("cpu",))))
+    assert "puts the two to the test" in with_gpu
+    assert "neither can be tested here" in without
+    assert "puts the two to the test" not in without
+
+
 def test_the_command_can_be_copied(runs):
     assert (
         "dream bench 'photo of a cat.jpg' -o result.json"
