@@ -249,7 +249,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--tries", type=int, default=5, help="comparisons with the same; default: %(default)s"
     )
-    made.add_argument("--rounds", type=int, default=6, help="for each commit; default: %(default)s")
+    made.add_argument("--rounds", type=int, default=4, help="for each commit; default: %(default)s")
     made.add_argument("--factor", type=float, default=1.10, help="default: %(default)s")
     made.add_argument("--profile", default="quick", help="of benchmarks/; default: %(default)s")
     made.add_argument(
