@@ -19,8 +19,9 @@ from small_bench import wanted
 
 from measure.bench import Bench
 from measure.errors import MeasureError
+from measure.machine import this_machine
 from measure.process import ContenderError, Process
-from measure.result import read_result
+from measure.result import read_result, write_result
 from measure.resume import resumable
 from models.builtin import shipped_file
 
@@ -164,6 +165,8 @@ def test_an_interruption_leaves_a_valid_file_and_can_be_gone_on_with(photo, tiny
     assert counts == {max(counts)}
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
+    here = this_machine()  # a commit made meanwhile would be refused, and rightly
+    write_result(output, before.model_copy(update={"machine": here}))
     more = wanted(photo, tiny_model, threads=(1,), trials=max(counts) + 1, most_trials=1)
     after = Bench(more, output, resumable(output, more)).run()
     assert after.complete
