@@ -26,6 +26,7 @@ def weights() -> None:
 def backends() -> None:
     """List the backends: for each its device, and whether a step works on it or why not."""
     import onnxruntime
+    from rich.markup import escape
 
     from engine import BACKENDS, find_backend, why_unusable
 
@@ -34,7 +35,7 @@ def backends() -> None:
     with shown(made):
         for backend in BACKENDS.values():
             reason = why_unusable(backend)
-            usable = "yes" if reason is None else f"no: {reason}"
+            usable = "yes" if reason is None else f"no: {escape(reason)}"
             if backend.name == best:
                 usable += ", and what auto takes"
             made.add_row(backend.name, backend.target, backend.device or "", usable)

@@ -63,7 +63,7 @@ class Row:
     torch_objective_error: float
     torch_gradient_error: float
     attempt: int = 1  # which picture this is of: the first, or a nudged one
-    precision: str = "float32"  # of the file
+    precision: str = "float32"  # that it was computed in
 
     @property
     def limit(self) -> float:
@@ -92,9 +92,12 @@ def _limit(
     return min(max(times * torch_error, always_allowed), NEVER_ALLOWED)
 
 
-def verify(path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES) -> Iterator[Row]:
+def verify(
+    path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES, rounded: bool = False
+) -> Iterator[Row]:
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
+    `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them.
     Raises ExportError when `path` is not a gradient file.
     """
     try:
@@ -105,7 +108,7 @@ def verify(path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES) ->
         raise ExportError(f"{path}: its description is damaged ({error!r})") from error
     double = GoogLeNet(network.architecture).double()
     double.load_state_dict(network.state_dict())
-    precision = properties.get(PREFIX + "precision", "float32")
+    precision = HALF if rounded else properties.get(PREFIX + "precision", "float32")
     if precision == HALF:
         _round_activations(network)
     for height, width in (*sizes, (smallest, smallest + 1)):
