@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from export.googlenet import Architecture
     from export.verify import Row
 
+FULL = "float32"
+
 
 def export(
     output: Path, weights: str, layers: Sequence[str], target: str | None, precision: str
