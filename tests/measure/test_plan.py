@@ -1,0 +1,59 @@
+"""What is asked for: backends with options, sizes, and what of it a machine has."""
+
+from __future__ import annotations
+
+import pytest
+from small_bench import wanted
+
+from engine import DreamError, Settings
+from measure.errors import MeasureError
+from measure.pictures import parse_size
+from measure.plan import check_sizes, parse_backend, steps_in_dream
+from measure.result import Size
+
+
+def test_a_backend_may_have_options():
+    assert parse_backend("cuda") == ("cuda", {})
+    assert parse_backend("cuda:use_tf32=0,x=a=b") == ("cuda", {"use_tf32": "0", "x": "a=b"})
+    for text in ("cuda:use_tf32", "cuda:=0", "cuda:a=1,"):
+        with pytest.raises(MeasureError, match="write NAME:KEY=VALUE"):
+            parse_backend(text)
+
+
+def test_contenders_are_named_by_what_makes_them_different(photo, tiny_model):
+    backends = ("cpu", "cpu", "cuda:use_tf32=0", "cuda")
+    found = wanted(photo, tiny_model, backends=backends, threads=(2, 1, 2))
+    names = [candidate.name for candidate in found.candidates]
+    assert names == ["cpu, 2 threads", "cpu, 1 thread", "cuda, use_tf32=0", "cuda"]
+
+
+def test_a_mistyped_backend_is_refused_and_one_that_is_not_here_is_missing(photo, tiny_model):
+    with pytest.raises(DreamError, match="did you mean cpu"):
+        wanted(photo, tiny_model, backends=("cpuu",))
+    found = wanted(photo, tiny_model, backends=("cpu", "NoSuchExecutionProvider"))
+    gone = found.candidates[-1].contender
+    assert gone.name == gone.provider == "NoSuchExecutionProvider"
+    assert gone.missing
+    with pytest.raises(MeasureError, match="nothing can be measured: NoSuchExecutionProvider: "):
+        wanted(photo, tiny_model, backends=("NoSuchExecutionProvider",))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "182", "x", "182x", "0x5", "-1x5", "1e3x5", "5x5x5", "9" * 5000 + "x1", "1x100001"]
+)
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(MeasureError, match="is no size: write WIDTHxHEIGHT"):
+        parse_size(text)
+
+
+def test_sizes_are_taken_once_the_smallest_first():
+    sizes = [parse_size(text) for text in ("64x48", "24x16", "64x48")]
+    assert list(map(str, check_sizes(sizes, 4))) == ["24x16", "64x48"]
+    with pytest.raises(MeasureError, match="24x16 is too small to dream at: both sides must be 17"):
+        check_sizes(sizes, 17)
+
+
+def test_the_steps_of_a_dream_in_steps_at_full_size():
+    settings = Settings(iterations=10, octaves=2, octave_scale=2.0, seed=0)
+    assert steps_in_dream(Size(width=40, height=20), settings, 1) == 12.5
+    assert steps_in_dream(Size(width=40, height=20), settings, 20) == 10
