@@ -48,6 +48,7 @@ def times(result: Result, kind: Kind) -> object:
     for column in (made.columns[0], *made.columns[2:]):
         column.no_wrap = True
     found = [series for series in result.series if series.kind == kind]
+    failed = {check.contender for check in result.checks if not check.passed}
     sizes = sorted({series.size for series in found}, key=pixels)
     for size in sizes:
         if kind == "warm" and size == seed_table.SIZE:
@@ -63,6 +64,7 @@ def times(result: Result, kind: Kind) -> object:
         for series in found:
             if series.size == size:
                 star = "" if series.stable else " *"
+                star += " [bold red]WRONG[/]" if series.contender in failed else ""
                 against = None if base is None or series is base else _speedup(base, series)
                 name = f"{plain(series.contender)}{star}"
                 made.add_row(str(size), name, *_cells(_seconds(series), against))

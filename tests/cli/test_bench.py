@@ -10,6 +10,7 @@ import time
 
 import pytest
 from gradient_files import write_gradient_file
+from small_bench import write_wrong_model
 from synthetic_results import SEED_SIZE, missing, result, series
 
 from cli.bench_tables import show
@@ -41,6 +42,18 @@ def test_a_bench_of_the_cpu(dream, photo, tiny):
     again = dream("bench", photo, "-b", "cpu", "-b", "cuda", *words, "--resume")
     assert again.exit_code == 0, again.stderr
     assert read_result(output).created == found.created
+
+
+def test_a_fast_wrong_answer_is_a_failure(dream, photo, tmp_path):
+    model = write_wrong_model(tmp_path / "wrong.onnx")
+    words = ("--model", model, "--threads", 1, "--size", "64x48", "--trials", 1, "--budget", 1)
+    outcome = dream("bench", photo, "-b", "cpu", *words)
+    assert outcome.exit_code == 1
+    assert "cpu, 1 thread * WRONG" in outcome.stdout
+    last = outcome.stdout.splitlines()[-1]
+    assert last.startswith("FAIL: cpu, 1 thread computes something else than PyTorch autograd")
+    (check,) = read_result(photo.with_name("photo-bench.json")).checks
+    assert not check.passed
 
 
 def unwrapped(text):

@@ -12,10 +12,9 @@ import sys
 import time
 
 import numpy as np
-import onnx
 import pytest
 from PIL import Image
-from small_bench import wanted
+from small_bench import wanted, write_wrong_model
 
 from measure.bench import Bench
 from measure.errors import MeasureError
@@ -23,7 +22,6 @@ from measure.machine import this_machine
 from measure.process import ContenderError, Process
 from measure.result import read_result, write_result
 from measure.resume import resumable
-from models.builtin import shipped_file
 
 CPU = ("cpu, 1 thread", "cpu, 2 threads")
 
@@ -103,14 +101,7 @@ def test_dreams_are_compared_and_kept(bench):
 
 @pytest.fixture(scope="session")
 def wrong_model(tmp_path_factory):
-    """The shipped file of an early layer, with the negative half of its gradient cut off."""
-    model = onnx.load(shipped_file("conv2/3x3", "cpu"))
-    for node in model.graph.node:
-        node.output[:] = ["exact" if name == "gradient" else name for name in node.output]
-    model.graph.node.append(onnx.helper.make_node("Relu", ["exact"], ["gradient"]))
-    path = tmp_path_factory.mktemp("wrong") / "wrong.onnx"
-    onnx.save(model, path)
-    return path
+    return write_wrong_model(tmp_path_factory.mktemp("wrong") / "wrong.onnx")
 
 
 def test_a_wrong_gradient_fails_against_autograd(photo, wrong_model, tmp_path):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from engine import Settings
 from measure.pictures import describe_photo, parse_size
 from measure.plan import Wanted, candidates, check_sizes, describe_model
+from models.builtin import shipped_file
 
 
 def wanted(
@@ -37,3 +40,13 @@ def wanted(
         "command": ("dream", "bench", photo.name),
     }
     return Wanted(**(values | changes))
+
+
+def write_wrong_model(path: Path) -> Path:
+    """The shipped file of an early layer, with the negative half of its gradient cut off."""
+    model = onnx.load(shipped_file("conv2/3x3", "cpu"))
+    for node in model.graph.node:
+        node.output[:] = ["exact" if name == "gradient" else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Relu", ["exact"], ["gradient"]))
+    onnx.save(model, path)
+    return path
