@@ -30,8 +30,8 @@ def test_a_good_file_passes(dream, model, quick_verify):
 def test_a_wrong_gradient_fails_with_exit_code_1(dream, model, quick_verify, monkeypatch):
     real = export.verify.verify
 
-    def spoilt(path, run):
-        for row in real(path, run):
+    def spoilt(path, run, **options):
+        for row in real(path, run, **options):
             yield dataclasses.replace(row, gradient_error=0.5) if row.picture == "ramp" else row
 
     monkeypatch.setattr(export.verify, "verify", spoilt)
