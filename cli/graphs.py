@@ -47,7 +47,8 @@ def verify(path: Path, machine: Machine) -> None:
         model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
         from export import verify as judge
 
-        rows = judge.verify(path, model.gradient, rounded=model.precision != FULL)
+        rounded, margin = model.precision != FULL, model.backend.margin
+        rows = judge.verify(path, model.gradient, rounded=rounded, margin=margin)
     failed = nudged = 0
     made = table("size", "picture", "objective", "torch", "gradient", "torch", "limit", "")
     with shown(made):

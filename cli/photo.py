@@ -108,8 +108,8 @@ def _tell_oddities(result: Dream, model: Model) -> None:
     dropped = settings.octaves - len(result.sizes)
     if dropped:
         note(
-            f"{dropped} of {settings.octaves} octaves left out: below {model.info.stride} pixels, "
-            f"the stride of {', '.join(model.info.layers)}, there is nothing to see"
+            f"{dropped} of {settings.octaves} octaves left out: below {model.least_side} pixels "
+            f"{', '.join(model.info.layers)} has nothing to see"
         )
     if result.idle_steps:
         steps = settings.iterations * len(result.sizes)

@@ -36,6 +36,7 @@ class Backend:
     memory: str  # where its pictures lie, as `OrtValue` names devices
     fixed_sizes: bool  # a session for each size of picture, rather than one for all
     in_auto: bool = True
+    margin: int = 0  # pixels that a side must have beyond the layer's stride
     provider_options: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -112,6 +113,7 @@ BACKENDS = {
             ),
             memory="cpu",
             fixed_sizes=True,  # it compiles for a shape
+            margin=1,  # it has no pool whose window, 3 wide, is wider than its padded picture
             in_auto=False,  # its device may be the CPU
             provider_options={
                 "device_type": "CPU",  # GPU and NPU by --provider-option

@@ -86,19 +86,19 @@ def dream(
     """Dream on an RGB picture [H, W, 3] in 0..255.
 
     `on_step` hears of each iteration; when it returns False the dream stops there and is returned
-    as it is. Octaves whose shorter side would be below the layer's stride are left out; a picture
+    as it is. Octaves whose shorter side would be below `model.least_side` are left out; a picture
     that is itself too small raises DreamError.
     """
     settings = settings or Settings()
     base = model.preprocess(rgb)
     height, width = base.shape[2:]
-    if min(height, width) < model.info.stride:
+    if min(height, width) < model.least_side:
         raise DreamError(
             f"the picture is {width}x{height} pixels, too small for "
-            f"{', '.join(model.info.layers)}: both sides must be {model.info.stride} or more; "
+            f"{', '.join(model.info.layers)}: both sides must be {model.least_side} or more; "
             f"choose an earlier layer or a larger picture"
         )
-    sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.info.stride)
+    sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.least_side)
     climb = _Climb(model, settings, on_step, sizes)
     bases = _cascade(base, sizes)
     detail = np.zeros_like(bases[0])

@@ -46,6 +46,11 @@ class Model:
         return self.backend.device
 
     @property
+    def least_side(self) -> int:
+        """Pixels of the smallest picture that can be dreamt on here."""
+        return self.info.stride + self.backend.margin
+
+    @property
     def placement(self) -> Mapping[str, int]:
         """Nodes of the step by execution provider, in the sessions made so far."""
         return next((session.placement for session in self.sessions.values()), {})

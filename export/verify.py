@@ -93,17 +93,22 @@ def _limit(
 
 
 def verify(
-    path: Path, run: Runner, sizes: Sequence[tuple[int, int]] = SIZES, rounded: bool = False
+    path: Path,
+    run: Runner,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    rounded: bool = False,
+    margin: int = 0,
 ) -> Iterator[Row]:
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
-    `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them.
-    Raises ExportError when `path` is not a gradient file.
+    `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them;
+    `margin` is how much larger than the layer's stride the smallest picture is. Raises ExportError
+    when `path` is not a gradient file.
     """
     try:
         network, terms, low, high = rebuild(path)
         properties = _properties(path)
-        smallest = int(properties[PREFIX + "stride"])
+        smallest = int(properties[PREFIX + "stride"]) + margin
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ExportError(f"{path}: its description is damaged ({error!r})") from error
     double = GoogLeNet(network.architecture).double()

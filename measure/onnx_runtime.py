@@ -35,9 +35,9 @@ class OnnxRuntime(Subject):
 
     def prepare(self, rgb: Array) -> None:
         settings = self.job.settings
-        stride = self.model.info.stride
+        least = self.model.least_side
         height, width = rgb.shape[:2]
-        octaves = octave_sizes(height, width, settings.octaves, settings.octave_scale, stride)
+        octaves = octave_sizes(height, width, settings.octaves, settings.octave_scale, least)
         for size in octaves:
             self.model.session(*size)
 
