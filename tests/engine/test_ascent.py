@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 from gradient_files import MATRIX, write_gradient_file
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -130,10 +131,16 @@ def test_a_useless_gradient_changes_nothing(tmp_path, factor):
     assert (ascent.take() == picture).all()
 
 
+@functools.cache
+def ascent_session(target: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(ascent_model(target).SerializeToString())
+
+
 @pytest.mark.parametrize("target", ENDS)
+@settings(deadline=None)  # the first example makes the session
 @given(st.integers(1, 9), st.integers(1, 9), SHIFTS, SHIFTS)
 def test_every_targets_fragment_is_numpys_step(target, height, width, down, across):
-    session = onnxruntime.InferenceSession(ascent_model(target).SerializeToString())
+    session = ascent_session(target)
     picture, gradient = image(height, width), image(height, width, 0.1)[..., ::-1]
     low = np.full((1, 3, 1, 1), -50, np.float32)
     high = np.array([40, 50, 60], np.float32).reshape(1, 3, 1, 1)
