@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -83,6 +84,10 @@ def test_a_broken_asv_is_told(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    "ORT_DEEPDREAM_BUILD_ASV" not in os.environ,
+    reason="asv builds an environment for it, minutes: set ORT_DEEPDREAM_BUILD_ASV=1",
+)
 def test_asv_flags_the_counts(tmp_path):
     """The reduced form: asv builds its environment, and compares what is counted."""
     command = [sys.executable, "-m", "scripts.planted_regression"]
