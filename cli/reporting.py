@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,17 +31,9 @@ def _check_distinct(results: Sequence[Path], output: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Beside it first: what stands at `path` is always whole."""
+    from measure.files import write_whole
+
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".html", delete=False
-        ) as file:
-            beside = Path(file.name)
-            file.write(text)
-        try:
-            beside.chmod(0o644)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(path, text)
     except OSError as error:
         raise CommandError(f"{path}: cannot be written ({error.strerror})") from None

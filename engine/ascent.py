@@ -36,10 +36,15 @@ class Ascent:
         self.session = model.session(height, width).run
         self.memory = model.backend.memory
         self.height, self.width = height, width
-        self.lent: dict[str, OrtValue] = {}
+        self.lent: dict[str, OrtValue] = {}  # what the bindings read must live as long
         self.bindings = self.session.io_binding(), self.session.io_binding()
-        for name, limit in zip(("low", "high"), model.limits(), strict=True):
-            self._lend(name, limit[np.newaxis], *self.bindings)
+        low, high = model.limits()
+        self._bind(low[np.newaxis], high[np.newaxis])
+
+    def _bind(self, low: Array, high: Array) -> None:
+        """Bind what no step changes."""
+        self._lend("low", low, *self.bindings)
+        self._lend("high", high, *self.bindings)
         for binding in self.bindings:
             binding.bind_output("next", self.memory)
             binding.bind_output("objective")
@@ -49,9 +54,12 @@ class Ascent:
         """Take a copy of `image`, rolled by `down` and `across` pixels."""
         rolled = np.empty(image.shape, np.float32)
         roll_into(rolled, image, down, across)
+        self._start(rolled)
+        self.shift, self.turn = (down, across), 0
+
+    def _start(self, rolled: Array) -> None:
+        """Make `rolled` the picture."""
         self.picture = OrtValue.ortvalue_from_numpy(rolled)
-        self.shift = down, across
-        self.turn = 0
 
     def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
         """Ascend by `length` on average, then roll the picture by `down` and `across` in all.
@@ -90,43 +98,37 @@ class CapturedAscent(Ascent):
     bindings and two graphs, told apart by `gpu_graph_id`.
     """
 
-    def __init__(self, model: Model, height: int, width: int) -> None:
-        super().__init__(model, height, width)
-        low, high = model.limits()
-        picture = np.zeros((1, 3, height, width), np.float32)
+    def _bind(self, low: Array, high: Array) -> None:
+        picture = np.zeros((1, 3, self.height, self.width), np.float32)
         scalar = np.zeros((), np.float32)
         self.inputs = {
-            "low": self._allocate(low[np.newaxis]),
-            "high": self._allocate(high[np.newaxis]),
+            "low": self._allocate(low),
+            "high": self._allocate(high),
             "length": self._allocate(scalar),
-            "rows": self._allocate(rolled_indices(height, 0)),
-            "columns": self._allocate(rolled_indices(width, 0)),
+            "rows": self._allocate(rolled_indices(self.height, 0)),
+            "columns": self._allocate(rolled_indices(self.width, 0)),
         }
         self.scalars = {name: self._allocate(scalar) for name in ("objective", "mean")}
         self.pictures = self._allocate(picture), self._allocate(picture)
-        self.turns = self._turn(0), self._turn(1)
+        self.options = self._bind_turn(0), self._bind_turn(1)
 
     def _allocate(self, value: NDArray[np.float32 | np.int64]) -> OrtValue:
         # A copy: on the host an OrtValue borrows the array, and writes into it.
         return OrtValue.ortvalue_from_numpy(value.copy(), self.memory)
 
-    def _turn(self, number: int) -> tuple[IOBinding, RunOptions]:
-        """The step from picture `number` to the other."""
-        binding, options = self.session.io_binding(), RunOptions()
+    def _bind_turn(self, number: int) -> RunOptions:
+        """Bind the step from picture `number` to the other; returns what tells its graph apart."""
+        binding, options = self.bindings[number], RunOptions()
         for name, value in {**self.inputs, "image": self.pictures[number]}.items():
             binding.bind_ortvalue_input(name, value)
         for name, value in {**self.scalars, "next": self.pictures[1 - number]}.items():
             binding.bind_ortvalue_output(name, value)
         options.add_run_config_entry("gpu_graph_id", str(number + 1))
-        return binding, options
+        return options
 
-    def put(self, image: Array, down: int = 0, across: int = 0) -> None:
-        rolled = np.empty(image.shape, np.float32)
-        roll_into(rolled, image, down, across)
+    def _start(self, rolled: Array) -> None:
         self.picture = self.pictures[0]
         self.picture.update_inplace(rolled)
-        self.shift = down, across
-        self.turn = 0
 
     def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
         rows = rolled_indices(self.height, down - self.shift[0])
@@ -134,7 +136,7 @@ class CapturedAscent(Ascent):
         self.inputs["length"].update_inplace(np.array(length, np.float32))
         self.inputs["rows"].update_inplace(rows)
         self.inputs["columns"].update_inplace(columns)
-        self.session.run_with_iobinding(*self.turns[self.turn])
+        self.session.run_with_iobinding(self.bindings[self.turn], self.options[self.turn])
         self.shift, self.turn = (down, across), 1 - self.turn
         self.picture = self.pictures[self.turn]
         return float(self.scalars["objective"].numpy()), float(self.scalars["mean"].numpy())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.devices import processor_name
 from measure.result import Machine
 
 PACKAGES = re.compile(r"(onnxruntime|nvidia|tensorrt|openvino)([-_].*)?|numpy|pillow|torch|triton")
@@ -33,7 +34,7 @@ def this_machine() -> Machine:
     """What the figures depend on besides the code."""
     gpu = _gpu()
     return Machine(
-        processor=_processor(),
+        processor=processor_name(),
         cores=cores(),
         memory=psutil.virtual_memory().total,
         system=_system(),
@@ -162,15 +163,6 @@ def _nvidia_smi(query: str) -> list[list[str]]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
 
 
 def _system() -> str:

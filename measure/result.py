@@ -6,7 +6,6 @@ bytes. What was not measured is `missing` with its reason, never a guess.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import from_json
 
 from measure.errors import MeasureError
+from measure.files import write_whole
 
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
 VERSION: Literal[1] = 1
@@ -312,16 +312,7 @@ def write_result(path: Path, result: Result) -> None:
     """Write all of it or nothing. Raises MeasureError when the folder cannot be written to."""
     content = result.model_dump_json(by_alias=True, indent=1) + "\n"
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, suffix=".json", delete=False
-        ) as file:
-            beside = Path(file.name)
-            file.write(content)
-        try:
-            beside.chmod(0o644)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
         raise MeasureError(
