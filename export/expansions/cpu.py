@@ -2,15 +2,19 @@
 
 It runs convolutions in a blocked layout (NCHWc) that Conv, MaxPool, Concat, Add, Mul and
 HardSigmoid keep, and that others leave and enter again at the cost of two copies. `Conv + Add +
-HardSigmoid` is one kernel, depthwise convolutions included, so "is y above the neighbour?" costs
-one pass over memory:
+HardSigmoid` is one kernel, depthwise convolutions included, so of a window's three elements
 
-    above = hard_sigmoid(y - neighbour)      with so steep a slope that any difference gives 1
+    below_maximum = hard_sigmoid(maximum - first)
+    below_third   = hard_sigmoid(third - second)
 
-The neighbour is a depthwise convolution of x with a single -1 in it. Outside the picture that reads
-zero, which is no maximum of a positive window; in a window of zeros the gradient may go anywhere,
-for whatever made the zero (a ReLU, at the last) stops it. So this is for rectified x; other x takes
-the portable way.
+cost one pass over memory each, with so steep a slope that any difference gives 1. A sum is added in
+place if its operand has no later reader; else one thread copies it first. So each maximum is
+compared once.
+
+An element is a depthwise convolution of x with a single weight in it. Outside the picture that
+reads zero, which is no maximum of a positive window; in a window of zeros the gradient may go
+anywhere, for whatever made the zero (a ReLU, at the last) stops it. So this is for rectified x;
+other x takes the portable way.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ STEEP = 1e38  # times the smallest difference of two float32 activations is stil
 
 
 def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:
-    return emit.HardSigmoid(node.inputs[0], alpha=STEEP, beta=0.0)
+    return is_positive(emit, operands(node)[0])
 
 
 def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
@@ -60,14 +64,9 @@ def tap(
     return emit.Conv(x, kernel, group=channels, strides=list(stride), pads=list(pads))
 
 
-def scaled(emit: Emitter, x: ir.Value, factor: float, channels: int) -> ir.Value:
-    """factor * x as a convolution, into which a sum can be fused."""
-    return tap(emit, x, [[factor]], channels)
-
-
-def above(emit: Emitter, y: ir.Value, minus_neighbour: ir.Value) -> ir.Value:
-    """1 where y > neighbour, 0 where they are equal."""
-    return emit.HardSigmoid(emit.Add(minus_neighbour, y), alpha=STEEP, beta=0.0)
+def is_positive(emit: Emitter, x: ir.Value) -> ir.Value:
+    """1 where x > 0, else 0."""
+    return emit.HardSigmoid(x, alpha=STEEP, beta=0.0)
 
 
 def along(window: Window, weights: list[float]) -> list[list[float]]:
@@ -81,26 +80,26 @@ def route(
     """The gradient of x from that of y, y being x's maximum over three neighbours, stride 1.
 
     Window j has the elements j - 1, j, j + 1. `second` is what the first of them leaves of the
-    gradient, `third` what the second leaves of that.
+    gradient, `third` what the second leaves of that; so element i takes (grad - second) of window
+    i + 1, (second - third) of window i, and third of window i - 1.
     """
     channels = channels_of(like)
     top, left = window.on_axis(1, 0)
 
-    def from_before(value: ir.Value, weight: float) -> ir.Value:
-        """weight * value[j - 1]"""
-        return tap(emit, value, along(window, [weight, 0]), channels, pads=(top, left, 0, 0))
+    def with_before(value: ir.Value, before: float, here: float) -> ir.Value:
+        """before * value[j - 1] + here * value[j]"""
+        return tap(emit, value, along(window, [before, here]), channels, pads=(top, left, 0, 0))
 
-    def from_after(value: ir.Value, weight: float) -> ir.Value:
-        """weight * value[j + 1]"""
-        return tap(emit, value, along(window, [0, weight]), channels, pads=(0, 0, top, left))
+    def with_after(value: ir.Value, here: float, after: float) -> ir.Value:
+        """here * value[j] + after * value[j + 1]"""
+        return tap(emit, value, along(window, [here, after]), channels, pads=(0, 0, top, left))
 
-    second = emit.Mul(grad, above(emit, y, from_before(x, -1)))
-    third = emit.Mul(second, above(emit, y, scaled(emit, x, -1, channels)))
-    # Element i takes (grad - second) of window i + 1, (second - third) of i, third of i - 1. The
-    # first two differences are 0 or the gradient itself, so they are exact only if taken first.
-    first = emit.Add(scaled(emit, second, -1, channels), grad)
-    middle = emit.Add(scaled(emit, third, -1, channels), second)
-    return emit.Add(from_before(third, 1), emit.Add(from_after(first, 1), middle))
+    below_maximum = is_positive(emit, emit.Add(with_before(x, -1, 0), y))
+    below_third = is_positive(emit, with_after(x, -1, 1))
+    second = emit.Mul(grad, below_maximum)
+    third = emit.Mul(second, below_third)
+    first = emit.Add(with_after(second, 1, -1), with_after(grad, 0, 1))
+    return emit.Add(with_before(third, 1, -1), first)
 
 
 def phases(
@@ -114,49 +113,56 @@ def phases(
     channels = channels_of(x)
     across = pool(emit, x, row)
     y = pool(emit, across, column)
-    down = [
-        above(emit, y, tap(emit, across, along(column, taken), channels, stride=(2, 1)))
-        for taken in FIRST_OR_SECOND
-    ]
+
+    def of_column(value: ir.Value, weights: list[float], width: int = 1) -> ir.Value:
+        """The weighted rows 2i, 2i + 1, ... of each window, for one window and column more."""
+        pads = (0, 0, len(weights), width)
+        return tap(emit, value, along(column, weights), channels, stride=(2, 1), pads=pads)
+
+    def longer(value: ir.Value) -> ir.Value:
+        return tap(emit, value, [[1.0]], channels, pads=(0, 0, 1, 1))
+
+    below_maximum = is_positive(emit, emit.Add(of_column(across, FIRST), longer(y)))
+    below_third = is_positive(emit, of_column(across, SECOND_AND_THIRD))
+    parts = split_by_parity(emit, longer(grad), column, channels, below_maximum, below_third)
     result = []
-    for parity, rows in enumerate(split_by_parity(emit, grad, column, channels, down)):
-        # Kernel rows that pick the same rows of `across` and x, one more than the pool has.
-        pick, pads = (([1.0], (0, 0, 1, 0)), ([0.0, 1.0], (0, 0, 2, 0)))[parity]
-        maxima = tap(emit, across, along(column, pick), channels, stride=(2, 1), pads=pads)
-        masks = []
-        for taken in FIRST_OR_SECOND:
-            both = [[of_rows * of_columns for of_columns in taken] for of_rows in pick]
-            element = tap(emit, x, both, channels, stride=(2, 2), pads=pads)
-            masks.append(above(emit, maxima, element))
-        result.append(split_by_parity(emit, rows, row, channels, masks))
+    for rows, pick in zip(parts, ([1.0], [0.0, 1.0]), strict=True):  # even rows, odd rows
+
+        def of_row(weights: list[float], pick: list[float] = pick) -> ir.Value:
+            kernel = [[of_rows * w for w in weights] for of_rows in pick]
+            pads = (0, 0, len(pick), len(weights))
+            return tap(emit, x, kernel, channels, stride=(2, 2), pads=pads)
+
+        below_maximum = is_positive(emit, emit.Add(of_row(FIRST), of_column(across, pick)))
+        below_third = is_positive(emit, of_row(SECOND_AND_THIRD))
+        result.append(split_by_parity(emit, rows, row, channels, below_maximum, below_third))
     return result
 
 
-# Kernels that read minus the first, or the second, element of a stride-2 window of three. (Of two:
-# the number of windows is then right for odd and even sizes alike.)
-FIRST_OR_SECOND = ([-1.0, 0.0], [0.0, -1.0])
+# Kernels on a stride-2 window: minus its first element, and its third less its second.
+FIRST = [-1.0]
+SECOND_AND_THIRD = [0.0, -1.0, 1.0]
 
 
 def split_by_parity(
-    emit: Emitter, grad: ir.Value, window: Window, channels: int, masks: list[ir.Value]
+    emit: Emitter,
+    grad: ir.Value,
+    window: Window,
+    channels: int,
+    below_maximum: ir.Value,
+    below_third: ir.Value,
 ) -> list[ir.Value]:
     """The gradient of a stride-2 window's elements: at even positions, and at odd ones.
 
-    Window j has the elements 2j, 2j + 1, 2j + 2. `masks` say whether its maximum is above the first
-    and above the second. Both results are one longer than grad.
+    Window j has the elements 2j, 2j + 1, 2j + 2. `below_maximum` says whether the first is, and
+    `below_third` whether the second is below the third. The last window is one too many.
     """
     top, left = window.on_axis(1, 0)
-
-    def shifted(value: ir.Value, weights: list[float]) -> ir.Value:
-        """weights[0] * value[j - 1] + weights[1] * value[j]"""
-        return tap(emit, value, along(window, weights), channels, pads=(top, left, top, left))
-
-    second = emit.Mul(grad, masks[0])
-    third = emit.Mul(second, masks[1])
-    first = emit.Add(shifted(second, [0, -1]), shifted(grad, [0, 1]))
-    even = emit.Add(shifted(third, [1, 0]), first)
-    odd = emit.Add(shifted(third, [0, -1]), shifted(second, [0, 1]))
-    return [even, odd]
+    second = emit.Mul(grad, below_maximum)
+    third = emit.Mul(second, below_third)
+    first = emit.Add(tap(emit, second, [[-1.0]], channels), grad)
+    before = tap(emit, third, along(window, [1.0, 0.0]), channels, pads=(top, left, 0, 0))
+    return [emit.Add(before, first), emit.Add(tap(emit, third, [[-1.0]], channels), second)]
 
 
 def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Value:
