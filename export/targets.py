@@ -16,7 +16,7 @@ from onnx_ir.passes.common import (
 )
 
 from export.expansions import Expansion, cpu, expand, portable
-from export.passes import arithmetic, bands, first_layer, masks
+from export.passes import arithmetic, bands, first_layer, masks, norm
 from export.passes.dimensions import name_dimensions
 
 Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes it made
@@ -66,6 +66,7 @@ TARGETS = {
                 masks.mask_before_slice,
                 masks.mask_before_pool,
                 first_layer.fuse_first_layers,
+                norm.share_scaled_gradient,
                 bands.fold_factor_into_band,
                 bands.split_bands,
             ),

@@ -1,16 +1,19 @@
 """Fewer passes over memory for the same product.
 
     x + x              ->  2 x
+    (y + x) + x        ->  y + 2 x
     (x * a) * b        ->  x * (a b)             for scalar constants a, b
     x * 1              ->  x
     y * (x * a)        ->  (y * x) * a           } factors move outwards, where they meet
     conv(x * a)        ->  conv(x) * a           } others and become one
 
-Autograd writes `x*x` backwards as g*x + g*x, a power with its exponent as a factor, and each factor
-of the objective as a product of its own.
+Autograd writes `x*x` backwards as g*x + g*x, one after the other where x has more users; a power
+with its exponent as a factor; and each factor of the objective as a product of its own.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import onnx_ir as ir
 from onnx_ir.convenience import get_const_tensor, replace_all_uses_with
@@ -23,7 +26,7 @@ from export.passes.rewrite import factors, replace
 def merge_constant_factors(model: ir.Model) -> int:
     """Apply the equations above wherever they fit."""
     changes = 0
-    steps = (_double, _merge, _out_of_product, _out_of_convolution)
+    steps = (_double, _add_double, _merge, _out_of_product, _out_of_convolution)
     while changed := sum(any(s(model.graph, n) for s in steps) for n in tuple(model.graph)):
         RemoveUnusedNodesPass()(model)  # what was replaced must not count as a user
         changes += changed
@@ -35,6 +38,21 @@ def _double(graph: ir.Graph, node: ir.Node) -> bool:
         return False
     _multiply(graph, node, node.inputs[0], 2.0)
     return True
+
+
+def _add_double(graph: ir.Graph, node: ir.Node) -> bool:
+    if node.op_type != "Add":
+        return False
+    for total, x in itertools.permutations(operands(node)):
+        inner = total.producer()
+        if inner is None or inner.op_type != "Add" or len(total.uses()) != 1:
+            continue
+        terms = operands(inner)
+        if x in terms and terms[0] is not terms[1]:
+            (y,) = (term for term in terms if term is not x)
+            replace(graph, node, lambda emit: emit.Add(y, emit.Mul(x, emit.floats(2.0))))  # noqa: B023
+            return True
+    return False
 
 
 def _merge(graph: ir.Graph, node: ir.Node) -> bool:

@@ -9,11 +9,14 @@ A pool's gradient goes to elements that equal the maximum, so ReLU's mask may as
 the maxima, of which there are four times fewer:
 
     pool_grad(g, x) * mask(x)  ->  pool_grad(g * mask(pool(x)), x)
+
+LRN may lie between the two: each term of its gradient has a factor that is zero where x is.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
+from onnx_ir.convenience import replace_all_uses_with
 
 from export.composites import is_composite, max_pool_grad, pool_windows, positive_mask
 from export.emit import Emitter, channels_of, operands
@@ -67,23 +70,62 @@ def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
 
 
 def mask_before_pool(model: ir.Model) -> int:
-    return sum(_mask_before_pool(model.graph, node) for node in model.graph)
+    return sum(_mask_before_pool(model.graph, node) for node in tuple(model.graph))
 
 
 def _mask_before_pool(graph: ir.Graph, node: ir.Node) -> bool:
     for gradient, mask in factors(node):
-        pooled, masked = gradient.producer(), mask.producer()
-        if not is_composite(pooled, "MaxPoolGrad") or not is_composite(masked, "PositiveMask"):
+        masked = mask.producer()
+        if not is_composite(masked, "PositiveMask"):
             continue
-        assert pooled is not None
         assert masked is not None
-        if pooled.inputs[1] is masked.inputs[0]:
-            _pool_masked(graph, node, pooled)
+        x = operands(masked)[0]
+        pools: dict[ir.Node, None] = {}
+        if not _is_zero_with(gradient, x, pools):
+            continue
+        if pools and all(_serves_only(pooled.outputs[0], node, x) for pooled in pools):
+            for pooled in pools:
+                _pool_masked(graph, pooled)
+            (zero_already,) = (factor for factor in operands(node) if factor is not mask)
+            replace_all_uses_with(node.outputs[0], zero_already)
             return True
     return False
 
 
-def _pool_masked(graph: ir.Graph, node: ir.Node, pooled: ir.Node) -> None:
+def _is_zero_with(value: ir.Value, x: ir.Value, pools: dict[ir.Node, None]) -> bool:
+    """Is `value` zero wherever x is, once the gradients of `pools`, which this finds, are masked?
+
+    A masked pool's gradient goes to positive elements alone.
+    """
+    node = value.producer()
+    if value is x or node is None:
+        return value is x
+    if node.op_type == "Mul":
+        return any(_is_zero_with(factor, x, pools) for factor in operands(node))
+    if node.op_type == "Add":
+        return all(_is_zero_with(term, x, pools) for term in operands(node))
+    if is_composite(node, "MaxPoolGrad") and _is_zero_with(operands(node)[1], x, {}):
+        pools[node] = None
+        return True
+    return False
+
+
+def _serves_only(value: ir.Value, goal: ir.Node, x: ir.Value) -> bool:
+    """Does what `value` is where x is zero reach nothing but `goal`?"""
+
+    def stops(consumer: ir.Node) -> bool:
+        if consumer is goal:
+            return True
+        if consumer.op_type == "Mul":
+            others = [factor for factor in operands(consumer) if factor is not value]
+            if any(_is_zero_with(other, x, {}) for other in others):
+                return True
+        return consumer.op_type in ("Add", "Mul") and _serves_only(consumer.outputs[0], goal, x)
+
+    return not value.is_graph_output() and all(map(stops, value.consumers()))
+
+
+def _pool_masked(graph: ir.Graph, pooled: ir.Node) -> None:
     grad, x = operands(pooled)
     row, column = pool_windows(pooled)
 
@@ -92,4 +134,4 @@ def _pool_masked(graph: ir.Graph, node: ir.Node, pooled: ir.Node) -> None:
         masked = emit.Mul(grad, positive_mask(emit, maxima))
         return max_pool_grad(emit, masked, x, row, column)
 
-    replace(graph, node, write)
+    replace(graph, pooled, write)

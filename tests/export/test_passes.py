@@ -21,7 +21,7 @@ from export.googlenet import LocalResponseNorm
 from export.lower import lower
 from export.model_file import export_gradient
 from export.objective import Term, objective
-from export.passes import arithmetic, bands, first_layer, masks
+from export.passes import arithmetic, bands, first_layer, masks, norm
 from export.passes.dimensions import name_dimensions
 from export.targets import TARGETS, share_and_prune
 from export.weights import build_network
@@ -87,6 +87,41 @@ def test_a_factor_for_each_channel_is_no_scalar():
     assert users
 
 
+def test_a_sum_with_the_same_twice_becomes_a_factor():
+    def layer(x: Tensor, a: Tensor) -> Tensor:
+        return x * F.conv2d(x * x, a)  # its gradient ends in (y + z) + z
+
+    times, model = changed(arithmetic.merge_constant_factors, layer, a=weights(3, 3, 1, 1))
+    assert times > 0
+    assert kinds(model)["Add"] == 1
+
+
+# --- norm -------------------------------------------------------------------------------------
+
+
+def share_after_merging(model: ir.Model) -> int:
+    arithmetic.merge_constant_factors(model)  # the power's exponent stands between
+    return norm.share_scaled_gradient(model)
+
+
+def test_the_scaled_gradient_is_shared():
+    def normed(x: Tensor, a: Tensor) -> Tensor:
+        return x * (F.conv2d(x * x, a) + 1).pow(-0.75)
+
+    times, model = changed(share_after_merging, normed, a=weights(3, 3, 1, 1).abs())
+    assert times == 1
+    divided = [node.inputs[0] for node in model.graph if node.op_type == "Div"]
+    assert model.graph.inputs[0] in divided  # x / d, beside the power's own quotient
+    assert len(divided) == 2
+
+
+def test_another_power_stays():
+    def powered(x: Tensor, a: Tensor) -> Tensor:
+        return (F.conv2d(x * x, a) + 1).pow(-0.75)  # no product with the power to share
+
+    assert changed(share_after_merging, powered, a=weights(3, 3, 1, 1).abs())[0] == 0
+
+
 # --- masks ------------------------------------------------------------------------------------
 
 
@@ -128,15 +163,34 @@ def test_a_mask_moves_before_a_pools_gradient():
     assert order.index("PositiveMask") < order.index("MaxPoolGrad")
 
 
+def test_a_mask_moves_through_a_norm():
+    def normed(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        x = F.relu(F.conv2d(x, a))
+        return F.max_pool2d(x * F.conv2d(x * x, b).pow(-0.75), 3, stride=2, ceil_mode=True)
+
+    band = weights(4, 4, 1, 1).abs() + 0.1
+    times, model = changed(masks.mask_before_pool, normed, a=weights(4, 3, 1, 1), b=band)
+    assert times == 1
+    order = [node.op_type for node in model.graph]
+    assert order.index("PositiveMask") < order.index("MaxPoolGrad")
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         lambda x, a: F.max_pool2d(F.conv2d(x, a), 3, stride=2),
         lambda x, a: F.relu(F.max_pool2d(F.conv2d(x, a), 3, stride=2)),
         lambda x, a: F.relu(F.conv2d(x, a)),
-        lambda x, a: F.max_pool2d(F.relu(F.conv2d(x, a)) * 1.5, 3, stride=2),
+        lambda x, a: F.max_pool2d(F.relu(F.conv2d(x, a)) + 1.5, 3, stride=2),
+        lambda x, a: (y := F.relu(F.conv2d(x, a))) + F.max_pool2d(y, 3, stride=1, padding=1),
     ],
-    ids=["not rectified", "rectified after the pool", "no pool", "something between"],
+    ids=[
+        "not rectified",
+        "rectified after the pool",
+        "no pool",
+        "something between",
+        "beside another",
+    ],
 )
 def test_other_masks_stay_behind_pools(layer):
     assert changed(masks.mask_before_pool, layer, a=weights(4, 3, 1, 1))[0] == 0
