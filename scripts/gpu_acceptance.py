@@ -13,8 +13,8 @@ a line of the table at the end:
 - cold and steady times at every size against the CPU and PyTorch, with and without CUDA graphs.
 
 Another backend than cuda stands in to test the logic; what is CUDA's own is then left out, and
-said. The folder OUT gets `result.json` and `float16.json` for `dream report`, and
-`acceptance.json`.
+said, and so is float16 where a device answers that it has none. The folder OUT gets
+`acceptance.json`, and for `dream report` `result.json` and, of float16, `float16.json`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from cli.messages import table
 from engine import DreamError, find_backend, load_model, why_unusable
 from engine.ascent import make_ascent
 from engine.session import make_session
+from measure.result import Result, read_result
+from measure.subject import OURS
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "cat.jpg"
@@ -48,6 +50,7 @@ BUDGET = 420.0  # seconds, for everything
 FLOAT16_SHARE = 0.2  # of what is left for timing
 STEPS = 4  # that are profiled
 COPIES = ("MemcpyToHost", "MemcpyFromHost")
+NO_FLOAT16 = "requires f16 but the device does not"  # ONNX Runtime, of a device that may lack it
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Acceptance:
     def __init__(self, o: argparse.Namespace, out: Path) -> None:
         self.o, self.out = o, out
         self.cuda = o.backend == "cuda"
+        self.has_float16 = True  # until the device says no
         self.outcomes: list[Outcome] = []
         self.started = time.perf_counter()
 
@@ -97,15 +101,17 @@ class Acceptance:
         else:
             self.verify("parity, float32", single, [])
             self.add("parity, TF32", None, "TF32 is CUDA's")
-        self.verify("parity, float16", half, [])
+        self.has_float16 = self.verify("parity, float16", half, []) is not None
 
-    def verify(self, check: str, path: Path, options: Sequence[str], tf32: str = "") -> None:
+    def verify(self, check: str, path: Path, options: Sequence[str], tf32: str = "") -> bool | None:
         words = [f"--provider-option={option}" for option in options]
         environment = {"NVIDIA_TF32_OVERRIDE": tf32} if tf32 else {}
         done = self.command("verify", path, "--backend", self.o.backend, *words,
                             check=False, environment=environment)  # fmt: skip
-        said = (done.stdout.strip() or done.stderr.strip()).splitlines()
-        self.add(check, done.returncode == 0, said[-1] if said else "nothing was said")
+        said = (done.stdout.strip() or done.stderr.strip() or "nothing was said").splitlines()[-1]
+        passed = judge_verify(done.returncode, said, self.cuda)
+        self.add(check, passed, said if passed is not None else f"no float16 here: {said}")
+        return passed
 
     def placement(self, path: Path) -> None:
         """Where the kernels of some steps ran, by ONNX Runtime's profiler."""
@@ -126,8 +132,11 @@ class Acceptance:
         budget = self.left()
         self.bench("times", single, [name, *variants, *others], ["--torch"],
                    budget * (1 - FLOAT16_SHARE), self.out / "result.json")  # fmt: skip
-        self.bench("times, float16", half, [name], [], budget * FLOAT16_SHARE,
-                   self.out / "float16.json")  # fmt: skip
+        if self.has_float16:
+            self.bench("times, float16", half, [name], [], budget * FLOAT16_SHARE,
+                       self.out / "float16.json")  # fmt: skip
+        else:
+            self.add("times, float16", None, "no float16 here, as its parity says")
         if not self.cuda:
             self.add("CUDA graph on and off", None, "CUDA graphs are CUDA's")
 
@@ -136,11 +145,13 @@ class Acceptance:
         words: list[str | Path] = ["bench", PHOTO, "--model", model, *more, "-o", result]
         words += [word for name in backends for word in ("--backend", name)]
         words += [word for size in self.o.sizes for word in ("--size", size)]
-        done = self.command(*words, "--trials", "3", "--budget", str(round(budget)), check=False)
-        said = f"exit code {done.returncode}, {result.name}"
+        seconds = str(max(1, round(budget)))
+        done = self.command(*words, "--trials", "3", "--budget", seconds, check=False)
         if done.returncode:
-            said += f": {' '.join((done.stderr or done.stdout).split())[-200:]}"
-        self.add(check, done.returncode == 0, said)
+            said = " ".join((done.stderr or done.stdout).split())[-200:]
+            self.add(check, False, f"exit code {done.returncode}, {result.name}: {said}")
+        else:
+            self.add(check, *judge_times(read_result(result), self.o.backend))
 
     def command(
         self, *words: str | Path, check: bool = True, environment: dict[str, str] | None = None
@@ -159,6 +170,24 @@ class Acceptance:
 
 
 WORDS = {True: "passed", False: "FAILED", None: "left out"}
+
+
+def judge_verify(code: int, said: str, cuda: bool) -> bool | None:
+    """None when the device itself says that it has no float16, which every CUDA device has."""
+    lacking = code != 0 and not cuda and NO_FLOAT16 in said
+    return None if lacking else code == 0
+
+
+def judge_times(result: Result, backend: str) -> tuple[bool, str]:
+    """Whether `backend` was timed in every way that was asked for, and how much was measured."""
+    ours = [c for c in result.contenders if c.backend == backend and c.library == OURS]
+    lost = [f"{c.name}: {c.missing}" for c in ours if c.missing is not None]
+    timed = {series.contender for series in result.series}
+    lost += [f"{c.name}: not timed" for c in ours if c.missing is None and c.name not in timed]
+    detail = f"{len(result.series)} measurements"
+    if result.skipped:
+        detail += f", {len(result.skipped)} left out, each with its reason in the file"
+    return not lost, "; ".join([detail, *lost])
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 from gradient_files import write_gradient_file
+from synthetic_results import SIZES, contender, missing, result, series
 
 from engine import find_backend, why_unusable
 from measure.result import read_result
-from scripts.gpu_acceptance import STEPS, Acceptance, main, profiled_kernels
+from scripts.gpu_acceptance import (
+    STEPS,
+    Acceptance,
+    judge_times,
+    judge_verify,
+    main,
+    profiled_kernels,
+)
 
 
 def test_without_a_gpu_it_says_why(capsys, tmp_path):
@@ -47,6 +55,49 @@ def test_a_kernel_elsewhere_or_a_copy_fails(tmp_path, monkeypatch, kernels, pass
     acceptance = Acceptance(o, tmp_path)
     acceptance.placement(Path("any.onnx"))
     assert [outcome.passed for outcome in acceptance.outcomes] == passed
+
+
+# As SwiftShader's device answers.
+NO_FLOAT16 = (
+    "dream: error: half.onnx: ONNX Runtime cannot load this file on webgpu (Program Transpose "
+    "requires f16 but the device does not support it.)"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "cuda", "passed"),
+    [
+        (0, "half.onnx: all 15 comparisons pass on webgpu", False, True),
+        (1, "half.onnx: 3 of 15 comparisons FAIL on webgpu", False, False),
+        (2, NO_FLOAT16, False, None),
+        (2, NO_FLOAT16, True, False),
+        (2, "dream: error: half.onnx: cannot be read", False, False),
+    ],
+)
+def test_only_what_the_device_lacks_is_left_out(code, said, cuda, passed):
+    assert judge_verify(code, said, cuda) is passed
+
+
+def test_times_need_every_way_of_the_backend():
+    whole = result(("cpu", "cuda"))
+    passed, detail = judge_times(whole, "cuda")
+    assert (passed, detail) == (True, f"{len(whole.series)} measurements")
+    captured = "cuda, enable_cuda_graph=1"
+    lost = missing(captured, "no such stream")
+    found = result(("cpu", "cuda"), contenders=(*whole.contenders, lost))
+    passed, detail = judge_times(found, "cuda")
+    assert not passed
+    assert detail.endswith(f"; {captured}: no such stream")
+    untimed = result(("cpu",), contenders=(contender("cpu"), contender("cuda")))
+    assert judge_times(untimed, "cuda")[0] is False
+    assert judge_times(untimed, "cpu")[0] is True
+
+
+def test_pytorch_without_a_gpu_fails_no_times():
+    names = ("cpu", "cuda")
+    others = (contender("cpu"), contender("cuda"), missing("PyTorch eager, cuda", "sees no GPU"))
+    measured = tuple(series(name, size, "step") for name in names for size in SIZES)
+    assert judge_times(result(names, contenders=others, series=measured), "cuda")[0] is True
 
 
 @pytest.mark.slow
