@@ -10,6 +10,7 @@ provider can. `CapturedAscent` allocates everything itself, once: a CUDA graph r
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from engine.model import Model
+from engine.session import running
 
 Array = NDArray[np.float32]
+Indices = NDArray[np.int64]
 
 # By model and size; they go with their model.
 CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], CapturedAscent]] = WeakKeyDictionary()
@@ -27,6 +30,8 @@ CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], CapturedAscent]] = Weak
 class Ascent:
     """Steps on pictures of one size, [1, 3, height, width] in the network's units.
 
+    Whatever ONNX Runtime raises on the way, such as for want of memory, is a DreamError.
+
     Each of two bindings keeps the output that ONNX Runtime allocated for its first run, and reads
     what the other wrote. What `get_outputs` returns is a view of that output, so a binding's
     outputs are bound once and never again.
@@ -34,12 +39,16 @@ class Ascent:
 
     def __init__(self, model: Model, height: int, width: int) -> None:
         self.session = model.session(height, width).run
-        self.memory = model.backend.memory
+        self.backend, self.memory = model.backend, model.backend.memory
         self.height, self.width = height, width
         self.lent: dict[str, OrtValue] = {}  # what the bindings read must live as long
         self.bindings = self.session.io_binding(), self.session.io_binding()
         low, high = model.limits()
-        self._bind(low[np.newaxis], high[np.newaxis])
+        with self._running():
+            self._bind(low[np.newaxis], high[np.newaxis])
+
+    def _running(self) -> AbstractContextManager[None]:
+        return running(self.backend, self.height, self.width)
 
     def _bind(self, low: Array, high: Array) -> None:
         """Bind what no step changes."""
@@ -54,7 +63,8 @@ class Ascent:
         """Take a copy of `image`, rolled by `down` and `across` pixels."""
         rolled = np.empty(image.shape, np.float32)
         roll_into(rolled, image, down, across)
-        self._start(rolled)
+        with self._running():
+            self._start(rolled)
         self.shift, self.turn = (down, across), 0
 
     def _start(self, rolled: Array) -> None:
@@ -67,19 +77,30 @@ class Ascent:
         Returns the objective and the mean absolute gradient, both before the step. A gradient
         that is zero or not finite changes nothing.
         """
+        with self._running():
+            objective, mean = self._step(
+                length,
+                rolled_indices(self.height, down - self.shift[0]),
+                rolled_indices(self.width, across - self.shift[1]),
+            )
+        self.shift, self.turn = (down, across), 1 - self.turn
+        return objective, mean
+
+    def _step(self, length: float, rows: Indices, columns: Indices) -> tuple[float, float]:
+        """One run; `picture` is then the new one."""
         binding = self.bindings[self.turn]
         self._lend("length", np.array(length, np.float32), binding)
-        self._lend("rows", rolled_indices(self.height, down - self.shift[0]), binding)
-        self._lend("columns", rolled_indices(self.width, across - self.shift[1]), binding)
+        self._lend("rows", rows, binding)
+        self._lend("columns", columns, binding)
         binding.bind_ortvalue_input("image", self.picture)
         self.session.run_with_iobinding(binding)
         self.picture, objective, mean = binding.get_outputs()
-        self.shift, self.turn = (down, across), 1 - self.turn
         return float(objective.numpy()), float(mean.numpy())
 
     def take(self) -> Array:
         """A copy of the picture as it is now, rolled back."""
-        rolled: Array = self.picture.numpy()
+        with self._running():
+            rolled: Array = self.picture.numpy()
         image = np.empty_like(rolled)
         roll_into(image, rolled, -self.shift[0], -self.shift[1])
         return image
@@ -130,15 +151,12 @@ class CapturedAscent(Ascent):
         self.picture = self.pictures[0]
         self.picture.update_inplace(rolled)
 
-    def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
-        rows = rolled_indices(self.height, down - self.shift[0])
-        columns = rolled_indices(self.width, across - self.shift[1])
+    def _step(self, length: float, rows: Indices, columns: Indices) -> tuple[float, float]:
         self.inputs["length"].update_inplace(np.array(length, np.float32))
         self.inputs["rows"].update_inplace(rows)
         self.inputs["columns"].update_inplace(columns)
         self.session.run_with_iobinding(self.bindings[self.turn], self.options[self.turn])
-        self.shift, self.turn = (down, across), 1 - self.turn
-        self.picture = self.pictures[self.turn]
+        self.picture = self.pictures[1 - self.turn]
         return float(self.scalars["objective"].numpy()), float(self.scalars["mean"].numpy())
 
 
@@ -154,7 +172,7 @@ def make_ascent(model: Model, height: int, width: int) -> Ascent:
     return kept[height, width]
 
 
-def rolled_indices(count: int, shift: int) -> NDArray[np.int64]:
+def rolled_indices(count: int, shift: int) -> Indices:
     """`x[rolled_indices(len(x), shift)]` is `np.roll(x, shift)`."""
     return (np.arange(count, dtype=np.int64) - shift) % count
 

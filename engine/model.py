@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.backends import Backend, find_backend
 from engine.errors import DreamError
 from engine.gradient_file import GradientFile, ModelInfo, read_gradient_file
-from engine.session import Session, Size, make_session
+from engine.session import Session, Size, make_session, running
 
 Array = NDArray[np.float32]
 
@@ -87,7 +87,10 @@ class Model:
         return low * self.info.scale, high * self.info.scale
 
     def gradient(self, image: Array) -> tuple[float, Array]:
-        """The objective, and its gradient in the shape of `image` [1, 3, H, W]."""
+        """The objective, and its gradient in the shape of `image` [1, 3, H, W].
+
+        Raises DreamError when the backend fails, such as for want of memory.
+        """
         height, width = image.shape[2:]
         low, high = self.limits()
         step = {  # one that leads nowhere
@@ -98,7 +101,8 @@ class Model:
             "columns": np.arange(width),
         }
         session = self.session(height, width).run
-        objective, gradient = session.run(["objective", "gradient"], {"image": image, **step})
+        with running(self.backend, height, width):
+            objective, gradient = session.run(["objective", "gradient"], {"image": image, **step})
         return float(objective), gradient
 
 

@@ -23,12 +23,8 @@ def probe(backend: Backend) -> None:
     image = model.preprocess(rgb)
     ascent = Ascent(model, SIDE, SIDE)
     ascent.put(image)
-    try:
-        ascent.step(1.5, 3, 5)
-        found = ascent.take()
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        reason = " ".join(str(error).split())[:200]
-        raise DreamError(f"its session cannot run a step ({reason})") from error
+    ascent.step(1.5, 3, 5)
+    found = ascent.take()
     expected = np.clip(image + 1.5 / np.abs(image).mean() * image, *model.limits())
     error_found = float(np.abs(found - expected).max())
     if not error_found < CLOSE:  # so that NaN fails

@@ -7,7 +7,8 @@ The graph of a step is the gradient file's with a fragment of engine/graphs appe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -72,18 +73,34 @@ def make_session(
             enable_fallback=False,  # to the CPU, with a message of its own
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        # Some compile for the size, and already ask for the memory of a step.
+        at = f" for {size[1]}x{size[0]} pixels" if size else ""
+        smaller = "choose a smaller picture or " if size else ""
         raise DreamError(
-            f"{file.path}: ONNX Runtime cannot load this file on {backend.name} "
-            f"({_reason(error)}); if `dream backends` calls {backend.name} usable, export it again"
+            f"{file.path}: ONNX Runtime cannot load this file on {backend.name}{at} "
+            f"({_reason(error)}); if `dream backends` calls {backend.name} usable, "
+            f"{smaller}export it again"
         ) from error
     _check_provider(session, backend)
     _check_values(session, file)
     return Session(session, _check_placement(session, backend, allow_cpu_nodes))
 
 
+@contextmanager
+def running(backend: Backend, height: int, width: int) -> Iterator[None]:
+    """Around what ONNX Runtime does for a picture of this size: its failures become DreamError."""
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        raise DreamError(
+            f"backend {backend.name} failed on a picture of {width}x{height} pixels "
+            f"({_reason(error)}); choose a smaller picture, fewer octaves or another backend"
+        ) from error
+
+
 def _reason(error: Exception) -> str:
     """The end of ONNX Runtime's message; it begins with places in its own source."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).rpartition("Status Message: ")[2]
     return text if len(text) <= MOST_WORDS else f"... {text[-MOST_WORDS:]}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from gradient_files import write_hungry
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -28,6 +29,7 @@ def folder(photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "cut.png").write_bytes((folder / "whole.png").read_bytes()[:5000])
     Image.fromarray(noise[:7]).save(folder / "tiny.png")
     _write_foreign(folder / "foreign.onnx")
+    write_hungry(folder / "hungry.onnx")
     _write_damaged(model, folder / "damaged.onnx", "deepdream.layers", "{")
     _write_damaged(model, folder / "future.onnx", "deepdream.format", "9")
     return folder
@@ -79,6 +81,11 @@ REFUSALS = {
     "run photo.png --model 3a.onnx --backend toaster": ("choose one of auto, cuda,",),
     "run photo.png --model 3a.onnx --provider-option=x": ("write KEY=VALUE",),
     "run photo.png --model 3a.onnx --backend DmlExecutionProvider": ("built without Dml",),
+    "run photo.png --model hungry.onnx --backend cpu --octaves 1": (
+        "backend cpu failed on a picture of 64x48 pixels (",
+        "Failed to allocate memory for requested buffer of size",
+        "choose a smaller picture, fewer octaves or another backend",
+    ),
     # the parameters
     f"{RUN} --threads 0": ("threads must be 1 to 1024, not 0",),
     f"{RUN} --iterations 0": ("iterations must be 1 or more",),

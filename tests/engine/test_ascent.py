@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from gradient_files import MATRIX, write_gradient_file
+from gradient_files import MATRIX, write_gradient_file, write_hungry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine import Model, load_model
+from engine import DreamError, Model, load_model
 from engine.ascent import Ascent, CapturedAscent, make_ascent, roll_into, rolled_indices
 from export.ascent import ENDS, ascent_model
 from scripts.write_ascent import GRAPHS, contents
@@ -93,6 +93,16 @@ def test_buffers_are_reused(model, kind):
         seen.append(ascent.picture.data_ptr())
     assert len(set(seen)) == 2
     assert seen[0] == seen[2] == seen[4] != seen[1] == seen[3] == seen[5]
+
+
+@KINDS
+def test_a_failure_of_onnx_runtimes_is_one_line(tmp_path, kind):
+    ascent = kind(load_model(write_hungry(tmp_path / "hungry.onnx"), "cpu"), 9, 11)
+    ascent.put(image(9, 11))
+    with pytest.raises(DreamError, match=r"^backend cpu failed on a picture of 11x9 pixels \(.*"):
+        ascent.step(1.0)
+    with pytest.raises(DreamError, match="Failed to allocate memory"):
+        load_model(tmp_path / "hungry.onnx", "cpu").gradient(image(9, 11))
 
 
 def test_a_captured_ascent_never_moves_a_buffer(model):

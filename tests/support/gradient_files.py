@@ -79,3 +79,22 @@ def write_gradient_file(
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
     return path
+
+
+def write_hungry(path: Path) -> Path:
+    """A gradient file whose runs ask for more memory than there are addresses."""
+    model = onnx.load(write_gradient_file(path))
+    (last,) = [node for node in model.graph.node if node.output[0] == "gradient"]
+    last.output[0] = "before"
+    copies = numpy_helper.from_array(np.array([2**42, 1, 1, 1]), "copies")
+    model.graph.initializer.append(copies)
+    model.graph.node.extend(
+        [
+            helper.make_node("Expand", ["before", "copies"], ["too many"], name="expand"),
+            helper.make_node("ReduceMax", ["too many", "first"], ["gradient"], keepdims=1),
+        ]
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0]), "first"))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
