@@ -35,6 +35,7 @@ class Asked:
     budget: float | None
     profile: str
     torch: bool
+    allow_cpu_nodes: bool
     resume: bool
     output: Path | None
 
@@ -92,7 +93,7 @@ def _wanted(asked: Asked) -> Wanted:
     def find(target: str) -> Path:
         return find_model(asked.model, target)
 
-    found = candidates(asked.backends, asked.threads, find, settings)
+    found = candidates(asked.backends, asked.threads, find, settings, asked.allow_cpu_nodes)
     if asked.torch:
         compiled = asked.profile == "full"
         found += torch_candidates(asked.threads, find, settings, compiled)
@@ -127,5 +128,5 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [f"--size={size}" for size in asked.sizes]
     words += [] if asked.trials is None else [f"--trials={asked.trials}"]
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
-    words += ["--torch"] if asked.torch else []
+    words += ["--torch"] * asked.torch + ["--allow-cpu-nodes"] * asked.allow_cpu_nodes
     return tuple(words)

@@ -11,7 +11,7 @@ import typer
 
 from cli.errors import CommandError, nearest
 from cli.exporting import export_to, require_export_extra
-from cli.machine import Machine
+from cli.machine import Machine, where
 from cli.messages import say, shown, stages, table
 from cli.options import DEFAULT_WEIGHTS
 from cli.sources import find_named, find_weights
@@ -57,13 +57,13 @@ def verify(path: Path, machine: Machine) -> None:
             nudged += row.passed and row.attempt > 1
             made.add_row(*_cells(row))
     if failed:
-        say(f"{path}: {failed} of {made.row_count} comparisons FAIL on {model.backend.name}")
+        say(f"{path}: {failed} of {made.row_count} comparisons FAIL on {where(model)}")
         raise typer.Exit(1)
     if nudged:
         say(
             f"* {nudged} only on a picture a shade lighter: rounding chose another equal activation"
         )
-    say(f"{path}: all {made.row_count} comparisons pass on {model.backend.name}")
+    say(f"{path}: all {made.row_count} comparisons pass on {where(model)}")
 
 
 def _cells(row: Row) -> tuple[str, ...]:

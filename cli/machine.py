@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from engine import Backend
+    from engine import Backend, Model
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,15 @@ class Machine:
             words += ["--threads", str(self.threads)]
         words += [f"--provider-option={option}" for option in self.provider_options]
         return words + ["--allow-cpu-nodes"] * self.allow_cpu_nodes
+
+
+def where(model: Model) -> str:
+    """The backend, and how many nodes it left to the CPU where that was allowed."""
+    name, provider = model.backend.name, model.backend.provider
+    if not model.allow_cpu_nodes:
+        return name
+    left = sum(count for other, count in model.placement.items() if other != provider)
+    return f"{name} (nodes left to the CPU: {left})"
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

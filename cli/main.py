@@ -247,6 +247,7 @@ def bench(
     backend: options.Backends = None,
     threads: options.ThreadCounts = None,
     torch: options.PyTorch = False,
+    allow_cpu_nodes: options.AllowCpuNodes = False,
     profile: options.ProfileName = "normal",
     size: options.Sizes = None,
     trials: options.Trials = None,
@@ -274,6 +275,7 @@ def bench(
             budget=budget,
             profile=profile,
             torch=torch,
+            allow_cpu_nodes=allow_cpu_nodes,
             resume=resume,
             output=output,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CommandError
-from cli.machine import Machine
+from cli.machine import Machine, where
 from cli.messages import bar, note, say, stages
 from cli.record import record
 from cli.sources import Request, find_model
@@ -55,7 +55,7 @@ def run(
     height, width = picture.rgb.shape[:2]
     say(
         f"{outputs.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
-        f"{model.backend.name}, seed {settings.seed}, {seconds:.1f} s"
+        f"{where(model)}, seed {settings.seed}, {seconds:.1f} s"
     )
 
 

@@ -20,7 +20,7 @@ class OnnxRuntime(Subject):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         backend = find_backend(job.backend, job.options)
-        self.model: Model = load_model(job.model, backend, job.threads)
+        self.model: Model = load_model(job.model, backend, job.threads, job.allow_cpu_nodes)
 
     def about(self) -> dict[str, Any]:
         backend = self.model.backend

@@ -18,6 +18,7 @@ from measure.result import Contender, Kind, Model, Photo, Size
 from measure.subject import OURS, TORCH, Job
 
 CPU = "cpu"
+CPU_NODES = "CPU nodes allowed"  # in a contender's name
 KINDS: tuple[Kind, ...] = ("step", "warm", "cold")  # the cheapest first
 
 
@@ -91,11 +92,16 @@ FindModel = Callable[[str], Path]  # the gradient file for a graph target
 
 
 def candidates(
-    backends: Sequence[str], threads: Sequence[int], find_model: FindModel, settings: Settings
+    backends: Sequence[str],
+    threads: Sequence[int],
+    find_model: FindModel,
+    settings: Settings,
+    allow_cpu_nodes: bool = False,
 ) -> list[Candidate]:
     """A contender for each backend, on the CPU one for each number of threads.
 
-    No backends are all of them. Raises DreamError for a name that no backend has, and MeasureError
+    No backends are all of them. With `allow_cpu_nodes` they may leave a part of the network to the
+    CPU, and their names say so. Raises DreamError for a name that no backend has, and MeasureError
     when not one can be used.
     """
     found: list[Candidate] = []
@@ -103,7 +109,7 @@ def candidates(
         name, options = parse_backend(text)
         counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
         for count in counts or [None]:
-            found.append(_candidate(name, options, count, find_model, settings))
+            found.append(_candidate(name, options, count, find_model, settings, allow_cpu_nodes))
     if all(candidate.job is None for candidate in found):
         reasons = (f"{candidate.name}: {candidate.contender.missing}" for candidate in found)
         raise MeasureError(f"nothing can be measured: {'; '.join(reasons)}")
@@ -131,8 +137,11 @@ def _candidate(
     threads: int | None,
     find_model: FindModel,
     settings: Settings,
+    allow_cpu_nodes: bool,
 ) -> Candidate:
     known = BACKENDS.get(name)
+    provider = known.provider if known else name
+    allowed = allow_cpu_nodes and provider != BACKENDS[CPU].provider
     missing, job, target = None, None, known.target if known else None
     try:
         backend = find_backend(name, options)
@@ -143,18 +152,20 @@ def _candidate(
     else:
         target = backend.target
         model = str(find_model(target).resolve())
-        job = Job(OURS, model, name, threads, settings, options=options)
+        job = Job(OURS, model, name, threads, settings, options=options, allow_cpu_nodes=allowed)
+    words = [name, *(f"{k}={v}" for k, v in options.items()), *[CPU_NODES] * allowed]
     contender = Contender(
-        name=_label(", ".join([name, *(f"{k}={v}" for k, v in options.items())]), threads),
+        name=_label(", ".join(words), threads),
         library=OURS,
         backend=name,
-        provider=known.provider if known else name,
+        provider=provider,
         device=None,
         threads=threads,
         options=dict(options),
         precision="float32",
         target=target,
         placement={},
+        cpu_nodes_allowed=allowed,
         missing=missing,
     )
     return Candidate(contender, job)

@@ -115,6 +115,7 @@ class Contender(Record):
     precision: Name  # "float32", "float32 (TF32)", "float16"
     target: Name | None  # the graph target
     placement: dict[Name, Count]  # nodes of the step by execution provider
+    cpu_nodes_allowed: bool = False  # on another backend; files from before it have none
     missing: Text | None
 
 

@@ -38,6 +38,7 @@ class Job:
     settings: Settings
     compiled: bool = False  # by torch.compile
     options: Mapping[str, str] = field(default_factory=dict)  # of the execution provider
+    allow_cpu_nodes: bool = False
 
     def dump(self) -> str:
         return json.dumps(asdict(self))

@@ -1,8 +1,9 @@
-"""`dream run` on this backend, and the same on the CPU: one picture."""
+"""The command on this backend: the CPU's dream, and what it says of nodes left to the CPU."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from engine import Backend, read_metadata
+from measure.result import read_result
 
 PHOTO = Path(__file__).parents[2] / "examples/cat.jpg"
 LEAST_PSNR = 35.0  # dB; below, the two are seen to differ
@@ -30,13 +32,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dreamt(folder: Path, backend: str) -> Path:
     photo, result = folder / "photo.png", folder / f"{backend}.png"
     Image.open(PHOTO).convert("RGB").crop((40, 0, 400, 270)).resize((64, 48)).save(photo)
-    assert DREAM is not None, "the project is not installed here"
     words = ["--layer", "inception_3b/output", "--iterations", "3", "--octaves", "2"]
-    where = ["--seed", "1", "--backend", backend, "--output", result]
-    command = [DREAM, "run", photo, *words, *where]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    outcome = ran("run", photo, *words, "--seed", "1", "--backend", backend, "--output", result)
     assert outcome.returncode == 0, outcome.stderr
     return result
+
+
+def ran(*words: object) -> subprocess.CompletedProcess[str]:
+    assert DREAM is not None, "the project is not installed here"
+    command = [DREAM, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 def psnr(one: Path, other: Path) -> float:
@@ -53,3 +58,41 @@ def test_a_dream_is_the_cpus(backend: Backend, folder: Path) -> None:
     found = psnr(here, there)
     print(f"\n{backend.name} and cpu: {found:.1f} dB", end="")
     assert found > LEAST_PSNR
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    photo = tmp_path_factory.mktemp("small") / "small.png"
+    Image.open(PHOTO).convert("RGB").resize((16, 12)).save(photo)
+    return photo
+
+
+def test_a_dream_with_nodes_left_to_the_cpu_says_how_many(
+    backend: Backend, references: Path, unplaced: bool, small: Path
+) -> None:
+    words = ["run", small, "--model", references / "unplaced.onnx", "--backend", backend.name]
+    words += ["--octaves", "1", "--iterations", "1"]
+    refused = ran(*words)
+    assert refused.returncode == (2 if unplaced else 0), refused.stderr
+    allowed = ran(*words, "--allow-cpu-nodes")
+    assert allowed.returncode == 0, allowed.stderr
+    found = re.search(r"(\w+) \(nodes left to the CPU: (\d+)\), seed", allowed.stdout)
+    assert found is not None
+    assert found[1] == backend.name
+    assert (int(found[2]) > 0) is unplaced
+
+
+def test_a_bench_with_nodes_left_to_the_cpu_says_so(
+    backend: Backend, references: Path, unplaced: bool, small: Path
+) -> None:
+    if not unplaced:
+        pytest.skip(f"{backend.name} takes every node")
+    words = ["bench", small, "--model", references / "unplaced.onnx", "--size", "16x12"]
+    words += ["--backend", backend.name, "--trials", "1", "--budget", "1", "--allow-cpu-nodes"]
+    done = ran(*words, "--output", small.with_name("result.json"))
+    assert done.returncode == 0, done.stderr
+    assert f"{backend.name}, CPU nodes allowed" in done.stdout
+    (contender,) = read_result(small.with_name("result.json")).contenders
+    assert contender.name == f"{backend.name}, CPU nodes allowed"
+    assert contender.cpu_nodes_allowed
+    assert contender.placement["CPUExecutionProvider"] > 0

@@ -25,6 +25,7 @@ def tiny(tmp_path):
 
 def test_a_bench_of_the_cpu(dream, photo, tiny):
     words = ("--model", tiny, "--threads", 1, "--size", "16x12", "--trials", 1, "--budget", 60)
+    words += ("--allow-cpu-nodes",)
     outcome = dream("bench", photo, "-b", "cpu", "-b", "cuda", *words)
     assert outcome.exit_code == 0, outcome.stderr
     output = photo.with_name("photo-bench.json")
@@ -35,8 +36,11 @@ def test_a_bench_of_the_cpu(dream, photo, tiny):
     assert str(photo.parent) not in output.read_text()
     command = "dream bench photo.png --profile normal --model tiny.onnx --backend=cpu"
     assert " ".join(found.command).startswith(command)
+    assert found.command[-1] == "--allow-cpu-nodes"
+    assert [contender.cpu_nodes_allowed for contender in found.contenders] == [False, True]
     assert max(map(len, outcome.stdout.replace(str(output), "").splitlines())) <= 80
-    assert "Not measured: cuda: no NVIDIA driver was found" in unwrapped(outcome.stdout)
+    reason = "Not measured: cuda, CPU nodes allowed: no NVIDIA driver was found"
+    assert reason in unwrapped(outcome.stdout)
     here = this_machine()  # a commit made meanwhile would be refused, and rightly
     write_result(output, found.model_copy(update={"machine": here}))
     again = dream("bench", photo, "-b", "cpu", "-b", "cuda", *words, "--resume")

@@ -27,6 +27,11 @@ def test_a_good_file_passes(dream, model, quick_verify):
     assert outcome.stdout.splitlines()[-1] == f"{model}: all 3 comparisons pass on cpu"
 
 
+def test_it_says_how_many_nodes_were_left_to_the_cpu_where_they_may_be(dream, model, quick_verify):
+    last = dream("verify", model, "--allow-cpu-nodes").stdout.splitlines()[-1]
+    assert last.endswith("comparisons pass on cpu (nodes left to the CPU: 0)")
+
+
 def test_a_wrong_gradient_fails_with_exit_code_1(dream, model, quick_verify, monkeypatch):
     real = export.verify.verify
 

@@ -46,6 +46,10 @@ def test_it_writes_beside_the_photo_and_says_so_in_one_line(quick, photo):
     assert np.abs(read_picture(written).rgb - read_picture(photo).rgb).mean() > 1
 
 
+def test_it_says_how_many_nodes_were_left_to_the_cpu_where_they_may_be(quick):
+    assert ", cpu (nodes left to the CPU: 0), seed " in quick("--allow-cpu-nodes").stdout
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(quick, photo):
     for name, seed in (("a.png", 7), ("b.png", 7), ("c.png", 8)):
         quick("--seed", seed, "-o", photo.with_name(name))

@@ -8,7 +8,7 @@ from small_bench import wanted
 from engine import DreamError, Settings
 from measure.errors import MeasureError
 from measure.pictures import parse_size
-from measure.plan import check_sizes, parse_backend, steps_in_dream
+from measure.plan import candidates, check_sizes, parse_backend, steps_in_dream
 from measure.result import Size
 
 
@@ -25,6 +25,19 @@ def test_contenders_are_named_by_what_makes_them_different(photo, tiny_model):
     found = wanted(photo, tiny_model, backends=backends, threads=(2, 1, 2))
     names = [candidate.name for candidate in found.candidates]
     assert names == ["cpu, 2 threads", "cpu, 1 thread", "cuda, use_tf32=0", "cuda"]
+
+
+def test_what_may_leave_nodes_to_the_cpu_is_called_so(photo, tiny_model):
+    found = candidates(
+        ("cpu", "cuda", "CPUExecutionProvider"),
+        (),
+        lambda target: tiny_model,
+        Settings(seed=0),
+        allow_cpu_nodes=True,
+    )
+    named = {candidate.name: candidate.contender.cpu_nodes_allowed for candidate in found}
+    # On the CPU there is nowhere else to leave them.
+    assert named == {"cpu": False, "cuda, CPU nodes allowed": True, "CPUExecutionProvider": False}
 
 
 def test_a_mistyped_backend_is_refused_and_one_that_is_not_here_is_missing(photo, tiny_model):

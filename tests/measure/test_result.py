@@ -51,6 +51,13 @@ def test_what_is_written_is_read(path):
     assert [file.name for file in path.parent.iterdir()] == ["result.json"]
 
 
+def test_a_file_from_before_nodes_could_be_left_to_the_cpu_is_read(path, data):
+    for one in data["contenders"]:
+        del one["cpu_nodes_allowed"]
+    path.write_text(json.dumps(data))
+    assert read_result(path) == result()
+
+
 def test_what_is_no_json_is_refused(path, data):
     whole = json.dumps(data).encode()
     for content in (b"", b"\x00\xff", whole[: len(whole) // 2], b"[" * 100_000):

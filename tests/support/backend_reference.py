@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from gradient_files import write_gradient_file
+from gradient_files import write_gradient_file, write_hungry
 from graphs import autograd
 from numpy.typing import NDArray
 from onnx import helper
@@ -49,6 +49,7 @@ def write_references(folder: Path) -> None:
     """Gradient files, and `references.npz` with the truth about them."""
     write_gradient_file(folder / "tiny.onnx")
     write_unplaced(folder)
+    write_hungry(folder / "hungry.onnx")
     weights = load_weights(str(WEIGHTS_FILE))
     half = export_gradient(weights, ["inception_3b/output"], TARGETS["portable"], "float16")
     save(half, folder / "half.onnx")
