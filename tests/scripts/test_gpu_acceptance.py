@@ -103,7 +103,7 @@ def test_pytorch_without_a_gpu_fails_no_times():
 @pytest.mark.slow
 def test_everything_with_the_cpu_standing_in(tmp_path, capsys):
     words = ["--backend", "cpu", "--layer", "inception_3a/output", "--size", "66x58"]
-    assert main([*words, "--budget", "100", "--out", str(tmp_path)]) == 0
+    assert main([*words, "--budget", "240", "--out", str(tmp_path)]) == 0
     outcomes = json.loads((tmp_path / "acceptance.json").read_text())
     assert {outcome["check"]: outcome["passed"] for outcome in outcomes} == {
         "a step": True,
