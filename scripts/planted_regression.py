@@ -51,6 +51,9 @@ DEARER = re.compile(
 )
 ALLOWED = re.compile(r"graphs\.\w+\.\w+\('cpu'\)")  # other counts may go either way
 
+# Of each process: two seconds, for a shared machine's pace wanders within one.
+SAMPLES = ("repeat=20", "sample_time=0.1")
+
 ROW = re.compile(r"^\|\s*([-+!x*]?)\s*\|(.+?)\|(.+?)\|\s*([\d.~]+|n/a)\s*\|\s*(.+?)\s*\|$")
 PERCENT = re.compile(r"^\[\s*([\d.]+)%\]")
 
@@ -143,7 +146,8 @@ def run_tries(clone: Path, o: argparse.Namespace) -> list[Try]:
 
 def one_try(clone: Path, kind: str, o: argparse.Namespace, on_part: Callable[[float], None]) -> Try:
     command = [sys.executable, "-m", "asv", "continuous", "main", kind]
-    command += ["--factor", str(o.factor), "--bench", o.bench, "--attribute", f"rounds={o.rounds}"]
+    command += ["--factor", str(o.factor), "--bench", o.bench]
+    command += [word for text in (f"rounds={o.rounds}", *SAMPLES) for word in ("--attribute", text)]
     # Both commits in turn, round by round: what slows the machine for a while slows both.
     command += ["--interleave-rounds", "--no-only-changed", "--sort", "name", "--show-stderr"]
     load = os.getloadavg()[0]
@@ -249,7 +253,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--tries", type=int, default=5, help="comparisons with the same; default: %(default)s"
     )
-    made.add_argument("--rounds", type=int, default=4, help="for each commit; default: %(default)s")
+    made.add_argument("--rounds", type=int, default=6, help="for each commit; default: %(default)s")
     made.add_argument("--factor", type=float, default=1.10, help="default: %(default)s")
     made.add_argument("--profile", default="quick", help="of benchmarks/; default: %(default)s")
     made.add_argument(
