@@ -7,13 +7,14 @@
 `index.html` is the report of the results named first; `past/` has one for each result file in the
 folder given as `--past`; `asv/` is a copy of what `asv publish` wrote. Then every link is followed:
 a missing file, a missing anchor, or an address on another host in one of our pages is an error, and
-leaves the site that was there before. asv's pages load their libraries from elsewhere; they are
-asv's, and only have to be there.
+leaves the site that was there before. asv's pages load their libraries from other hosts; copies of
+them (scripts/asv_libraries) take their places. They want a server: `python -m http.server -d site`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -36,6 +37,13 @@ from report.runs import Run, read_runs
 
 MARK = ".made-by-publish"  # in every site: what has none is not replaced
 ASV, PAST = "asv", "past"
+
+LIBRARIES = Path(__file__).with_name("asv_libraries")
+# A library on another host, and what makes the browser compare it with a checksum.
+REMOTE = re.compile(
+    r'(<(?:script|link)\b[^>]*\b(?:src|href))="https?://[^"]*/([^"/]+)"'
+    r'(?:\s+(?:integrity|crossorigin|referrerpolicy)="[^"]*")*'
+)
 
 PAST_PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -155,6 +163,26 @@ def copy_asv(html: Path, folder: Path) -> None:
     if not (html / "index.html").is_file():
         raise PublishError(f"{html}: has no index.html; run `asv publish` first")
     shutil.copytree(html, folder)
+    bring_home(folder)
+
+
+def bring_home(folder: Path) -> None:
+    """Let asv's page load its libraries from beside itself."""
+
+    def local(found: re.Match[str]) -> str:
+        before, asked = found.groups()
+        for name in (asked, asked.replace(".min.", ".")):
+            if (LIBRARIES / name).is_file():
+                shutil.copy(LIBRARIES / name, folder)
+                return f'{before}="{name}"'
+        raise PublishError(
+            f"asv's page loads {asked} from another host, and there is no copy of it in "
+            f"{LIBRARIES.name}; its README.md tells how to add one"
+        )
+
+    index = folder / "index.html"
+    text = REMOTE.sub(local, index.read_text("utf-8"))
+    index.write_text(text, "utf-8", newline="\n")
 
 
 # --- Checking ------------------------------------------------------------------------------------

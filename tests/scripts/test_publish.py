@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,20 @@ import typer
 from synthetic_results import result, written
 
 from cli.main import app
-from scripts.publish import MARK, PublishError, Sources, check, main, parser, publish
+from scripts.publish import LIBRARIES, MARK, PublishError, Sources, check, main, parser, publish
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"images": (), "operators": (), "limits": ()}
+
+
+# As asv writes its own.
+ASV_PAGE = """<!doctype html><html><head>
+<script src="https://code.example/jquery-3.3.1.min.js" integrity="sha256-FgpCb/KJQ="
+crossorigin="anonymous" onerror="js_load_failure()"></script>
+<script src="https://libraries.example/flot/0.8.3/jquery.flot.time.min.js" integrity="sha512-l=="
+crossorigin="anonymous" referrerpolicy="no-referrer"></script>
+<link href="asv.css" rel="stylesheet">
+</head></html>"""
 
 
 @pytest.fixture
@@ -36,7 +48,8 @@ def past(tmp_path: Path) -> Path:
 def asv_html(tmp_path: Path) -> Path:
     folder = tmp_path / "html"
     folder.mkdir()
-    (folder / "index.html").write_text('<script src="https://elsewhere.example/x.js"></script>')
+    (folder / "index.html").write_text(ASV_PAGE)
+    (folder / "asv.css").touch()
     (folder / "graphs.json").write_text("{}")
     return folder
 
@@ -64,6 +77,49 @@ def test_with_past_reports_and_asvs_pages(newest, past, asv_html, tmp_path):
         "asv/index.html",
     ]
     assert check(site) == []
+
+
+def test_asvs_page_loads_its_libraries_from_beside_it(newest, asv_html, tmp_path):
+    site = tmp_path / "site"
+    publish(Sources([newest], None, None, asv_html), site)
+    index = (site / "asv" / "index.html").read_text("utf-8")
+    assert re.findall('(?:src|href)="(.*?)"', index) == [
+        "jquery-3.3.1.min.js",
+        "jquery.flot.time.js",
+        "asv.css",
+    ]
+    assert "integrity" not in index
+    assert "onerror" in index
+    copied = (site / "asv" / "jquery.flot.time.js").read_bytes()
+    assert copied == (LIBRARIES / "jquery.flot.time.js").read_bytes()
+    assert "https://" in (asv_html / "index.html").read_text("utf-8")  # as it was
+
+
+def test_an_unknown_library_of_asvs_page_is_named(newest, asv_html, tmp_path):
+    (asv_html / "index.html").write_text('<script src="https://elsewhere.example/x.js"></script>')
+    with pytest.raises(PublishError, match=r"loads x\.js from another host"):
+        publish(Sources([newest], None, None, asv_html), tmp_path / "site")
+
+
+def test_the_libraries_are_those_that_are_named():
+    readme = (LIBRARIES / "README.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\S+)` \|.*`([0-9a-f]{64})` \|$", readme, re.M))
+    assert rows == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in LIBRARIES.iterdir()
+        if path.suffix in (".js", ".css")
+    }
+
+
+def test_asvs_own_page_is_whole(newest, tmp_path):
+    """The one that the installed asv would write."""
+    asv = pytest.importorskip("asv")
+    folder = tmp_path / "html"
+    shutil.copytree(Path(asv.__file__).parent / "www", folder)
+    site = tmp_path / "site"
+    publish(Sources([newest], None, None, folder), site)
+    index = (site / "asv" / "index.html").read_text("utf-8")
+    assert re.findall(r"<(?:script|link)[^>]*https?:", index) == []
 
 
 def test_a_site_is_replaced_whole(newest, past, tmp_path):
