@@ -51,8 +51,7 @@ DEARER = re.compile(
 )
 ALLOWED = re.compile(r"graphs\.\w+\.\w+\('cpu'\)")  # other counts may go either way
 
-# Of each process: two seconds, for a shared machine's pace wanders within one.
-SAMPLES = ("repeat=20", "sample_time=0.1")
+STEPS = 20  # that each process times
 
 ROW = re.compile(r"^\|\s*([-+!x*]?)\s*\|(.+?)\|(.+?)\|\s*([\d.~]+|n/a)\s*\|\s*(.+?)\s*\|$")
 PERCENT = re.compile(r"^\[\s*([\d.]+)%\]")
@@ -147,7 +146,8 @@ def run_tries(clone: Path, o: argparse.Namespace) -> list[Try]:
 def one_try(clone: Path, kind: str, o: argparse.Namespace, on_part: Callable[[float], None]) -> Try:
     command = [sys.executable, "-m", "asv", "continuous", "main", kind]
     command += ["--factor", str(o.factor), "--bench", o.bench]
-    command += [word for text in (f"rounds={o.rounds}", *SAMPLES) for word in ("--attribute", text)]
+    for attribute in (f"rounds={o.rounds}", f"repeat={STEPS}"):
+        command += ["--attribute", attribute]
     # Both commits in turn, round by round: what slows the machine for a while slows both.
     command += ["--interleave-rounds", "--no-only-changed", "--sort", "name", "--show-stderr"]
     load = os.getloadavg()[0]
