@@ -6,7 +6,7 @@ In a scratch clone of HEAD it makes two commits: one that exports a slower graph
 one that changes nothing. `asv continuous` compares HEAD with the first once, which must flag the
 CPU's step and the counts of its graph and nothing else, and with the second five times, which must
 flag nothing. Exits with 1 if it is otherwise. Measures what is committed; the machine should do
-nothing else. About 25 minutes, and three more where asv builds its environment (`--env-dir`).
+nothing else. About 35 minutes, and three more where asv builds its environment (`--env-dir`).
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
         "--tries", type=int, default=5, help="comparisons with the same; default: %(default)s"
     )
     made.add_argument("--rounds", type=int, default=6, help="for each commit; default: %(default)s")
-    made.add_argument("--factor", type=float, default=1.10, help="default: %(default)s")
+    made.add_argument("--factor", type=float, default=1.25, help="default: %(default)s")
     made.add_argument("--profile", default="quick", help="of benchmarks/; default: %(default)s")
     made.add_argument(
         "--bench", default=BENCHMARKS, metavar="REGEX", help="benchmarks; default: %(default)s"
