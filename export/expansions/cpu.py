@@ -114,9 +114,9 @@ def phases(
     across = pool(emit, x, row)
     y = pool(emit, across, column)
 
-    def of_column(value: ir.Value, weights: list[float], width: int = 1) -> ir.Value:
+    def of_column(value: ir.Value, weights: list[float]) -> ir.Value:
         """The weighted rows 2i, 2i + 1, ... of each window, for one window and column more."""
-        pads = (0, 0, len(weights), width)
+        pads = (0, 0, len(weights), 1)
         return tap(emit, value, along(column, weights), channels, stride=(2, 1), pads=pads)
 
     def longer(value: ir.Value) -> ir.Value:
