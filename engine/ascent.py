@@ -5,7 +5,8 @@ next step wants the picture. Two buffers of the device take turns as its input a
 first step's input comes from the host; after that only scalars and the indices of the roll travel.
 
 There are two ways to hold the buffers. `Ascent` lets ONNX Runtime allocate them, which every
-provider can. `CapturedAscent` allocates everything itself, once: a CUDA graph replays addresses.
+provider can. `StaticAscent` allocates everything itself, once: a CUDA graph replays addresses, and
+on the CPU pictures in ONNX Runtime's arena, which outlive a step, leave it in pieces.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 # By model and size; they go with their model.
-CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], CapturedAscent]] = WeakKeyDictionary()
+CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], StaticAscent]] = WeakKeyDictionary()
 
 
 class Ascent:
@@ -112,10 +113,10 @@ class Ascent:
             binding.bind_ortvalue_input(name, self.lent[name])
 
 
-class CapturedAscent(Ascent):
-    """The same through buffers that stay where they are, for `enable_cuda_graph`.
+class StaticAscent(Ascent):
+    """The same through buffers that stay where they are.
 
-    A captured graph belongs to its addresses. The two pictures take turns, so there are two
+    A captured CUDA graph belongs to its addresses. The two pictures take turns, so there are two
     bindings and two graphs, told apart by `gpu_graph_id`.
     """
 
@@ -161,15 +162,16 @@ class CapturedAscent(Ascent):
 
 
 def make_ascent(model: Model, height: int, width: int) -> Ascent:
-    """The kind of ascent that the backend's options ask for."""
+    """The kind of ascent that suits the backend and its options."""
     captured = model.backend.provider_options.get("enable_cuda_graph", "0").lower()
-    if captured not in ("1", "true"):
-        return Ascent(model, height, width)
-    # One for a session: the graph would replay the buffers of the first, whatever a second one has.
-    kept = CAPTURED.setdefault(model, {})
-    if (height, width) not in kept:
-        kept[height, width] = CapturedAscent(model, height, width)
-    return kept[height, width]
+    if captured in ("1", "true"):
+        # One for a session: the graph would replay the first one's buffers.
+        kept = CAPTURED.setdefault(model, {})
+        if (height, width) not in kept:
+            kept[height, width] = StaticAscent(model, height, width)
+        return kept[height, width]
+    on_cpu = model.backend.provider == "CPUExecutionProvider"
+    return (StaticAscent if on_cpu else Ascent)(model, height, width)
 
 
 def rolled_indices(count: int, shift: int) -> Indices:

@@ -104,8 +104,7 @@ def dream(
     detail = np.zeros_like(bases[0])
     finished: list[Array] = []
     for octave in bases:
-        detail = resize(detail, *octave.shape[2:])
-        image = climb.octave(octave + detail)
+        image = climb.octave(octave + resize(detail, *octave.shape[2:]))
         if keep_octaves or climb.stopped:
             finished.append(model.deprocess(image))
         if climb.stopped:
@@ -115,7 +114,7 @@ def dream(
         detail = image - octave
     low, high = model.limits()
     return Dream(
-        rgb=model.deprocess(np.clip(image, low, high)),
+        rgb=model.deprocess(np.clip(image, low, high, out=image)),
         settings=settings,
         objectives=tuple(tuple(values) for values in climb.objectives),
         sizes=tuple(sizes),
@@ -163,6 +162,7 @@ class _Climb:
         ]
         ascent = make_ascent(self.model, height, width)
         ascent.put(image, *shifts[0])
+        del image  # which the steps would keep in memory beside their own
         self.objectives.append([])
         for iteration, shift in enumerate([*shifts[1:], shifts[-1]], 1):
             objective, mean = ascent.step(self.length, *shift)

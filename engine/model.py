@@ -78,7 +78,8 @@ class Model:
 
     def deprocess(self, image: Array) -> Array:
         """The inverse of `preprocess`."""
-        planes = image[0] / self.info.scale + self.info.mean
+        planes = image[0] / self.info.scale
+        planes += self.info.mean
         return np.ascontiguousarray(np.moveaxis(planes[np.argsort(self.info.order)], 0, 2))
 
     def limits(self) -> tuple[Array, Array]:

@@ -50,9 +50,11 @@ def make_session(
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
-    # A memory pattern keeps a block for a whole run beside the arena's own: twice the memory
-    # (2170 against 1170 MB at 1024x1024), and no faster.
+    # A memory pattern keeps a block for a whole run beside the arena's own, and a buffer planned
+    # for several values is kept between them: docs/performance.md has what they take. Neither
+    # makes a step faster.
     options.enable_mem_pattern = False
+    options.enable_mem_reuse = False
     if threads is not None:
         options.intra_op_num_threads = threads
     if profile is not None:

@@ -16,30 +16,37 @@ from onnx_ir.passes.common import (
 )
 
 from export.expansions import Expansion, cpu, expand, portable
-from export.passes import arithmetic, bands, first_layer, masks, norm
-from export.passes.dimensions import name_dimensions
+from export.passes import arithmetic, bands, first_layer, masks, norm, sums
+from export.passes.dimensions import measure_by_image, name_dimensions
 
 Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes it made
 
 
 @dataclass(frozen=True)
 class Target:
-    """After lowering, `passes` run in order; then `expansions` write out the composites."""
+    """After lowering, `passes` run in order; then `expansions` write out the composites, and
+    `finishing` is for what can only be done to plain operators.
+    """
 
     name: str
     purpose: str
     passes: tuple[Pass, ...]
     expansions: Mapping[str, Expansion]
+    finishing: tuple[Pass, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
 
     def apply(self, model: ir.Model) -> None:
         share_and_prune(model)
-        for change in self.passes:
-            if change(model):
-                share_and_prune(model)
+        self._run(self.passes, model)
         expand(model, self.expansions)
         share_and_prune(model)
         name_dimensions(model)
+        self._run(self.finishing, model)
+
+    def _run(self, passes: tuple[Pass, ...], model: ir.Model) -> None:
+        for change in passes:
+            if change(model):
+                share_and_prune(model)
 
 
 def share_and_prune(model: ir.Model) -> None:
@@ -66,11 +73,13 @@ TARGETS = {
                 masks.mask_before_slice,
                 masks.mask_before_pool,
                 first_layer.fuse_first_layers,
+                sums.merge_pointwise_sums,
                 norm.share_scaled_gradient,
                 bands.fold_factor_into_band,
                 bands.split_bands,
             ),
             cpu.EXPANSIONS,
+            finishing=(measure_by_image,),
         ),
     )
 }

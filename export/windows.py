@@ -33,3 +33,25 @@ def pool(emit: Emitter, x: ir.Value, window: Window) -> ir.Value:
         pads=window.on_axis(window.padding, 0) * 2,
         ceil_mode=int(window.ceil_mode),
     )
+
+
+def pool_pairs(emit: Emitter, x: ir.Value, window: Window) -> ir.Value:
+    """The maxima of each element and the one before it."""
+    before = window.on_axis(1, 0)
+    return emit.MaxPool(x, kernel_shape=window.on_axis(2, 1), pads=[*before, 0, 0])
+
+
+def pool_anew(emit: Emitter, x: ir.Value, window: Window) -> ir.Value:
+    """What `pool` gives if `window.ceil_mode`, in a node that is not equal to that one.
+
+    Equal nodes are computed once, and the value kept from the forward to the backward pass; this
+    one is computed where it is wanted. One stride less one more of padding rounds up as well.
+    """
+    before = window.on_axis(window.padding, 0)
+    after = window.on_axis(window.padding + window.stride - 1, 0)
+    return emit.MaxPool(
+        x,
+        kernel_shape=window.on_axis(window.kernel, 1),
+        strides=window.on_axis(window.stride, 1),
+        pads=[*before, *after],
+    )

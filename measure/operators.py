@@ -50,7 +50,7 @@ def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[
     """The kernels of a gradient on `image`, by kind, the slowest first."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.enable_mem_pattern = False  # as in the engine
+    options.enable_mem_pattern = options.enable_mem_reuse = False  # as in the engine
     if threads is not None:
         options.intra_op_num_threads = threads
     options.enable_profiling = True

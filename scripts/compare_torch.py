@@ -52,7 +52,9 @@ from measure.torch_step import Objective, careful_network, compiled, gradient_of
 Array = NDArray[np.float32]
 Gradient = Callable[[], Array]  # [1, 3, H, W]
 
-OURS = "ONNX Runtime"
+OURS = "ONNX Runtime"  # the gradient file alone, with default session options
+SIZE_GIVEN = "ONNX Runtime, size given"
+ENGINE = "ONNX Runtime, engine"  # a step as a dream takes it, to the next picture
 SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"
 
 # Where two activations are equal but for rounding, each library picks its own winner: such flips
@@ -134,7 +136,7 @@ def compare_step(
     image = noise(model, size)
     if any(rival.compiled for rival in chosen):
         torch._dynamo.reset()  # forgets what was compiled for another size
-    steps: dict[str, Gradient] = {OURS: lambda: model.gradient(image)[1]}
+    steps = our_steps(model, image)
     compile_seconds, skipped = {}, {}
     for rival in chosen:
         started = time.perf_counter()
@@ -160,6 +162,24 @@ def compare_step(
         "results": summarise(samples, errors, compile_seconds),
         "over": best_ratios(samples),
         "skipped": skipped,
+    }
+
+
+def our_steps(model: Model, image: Array) -> dict[str, Gradient]:
+    def alone(**sizes: int) -> Gradient:
+        options = session_options(model.threads)
+        for name, extent in sizes.items():
+            options.add_free_dimension_override_by_name(name, extent)
+        session = onnxruntime.InferenceSession(
+            model.file.path, options, providers=["CPUExecutionProvider"]
+        )
+        return lambda: session.run(["gradient"], {"image": image})[0]
+
+    height, width = image.shape[2:]
+    return {
+        OURS: alone(),
+        SIZE_GIVEN: alone(height=height, width=width),
+        ENGINE: lambda: model.gradient(image)[1],
     }
 
 
@@ -195,7 +215,7 @@ def summarise(
 
 def best_ratios(samples: Samples) -> dict[str, dict[str, Any]]:
     """Ours over the fastest of each group of rivals."""
-    theirs = [name for name in samples if name != OURS]
+    theirs = [name for name in samples if not name.startswith(OURS)]
     groups = {
         "eager, own LRN": [n for n in theirs if n.startswith("eager") and "own" in n],
         "eager": [n for n in theirs if n.startswith("eager")],
@@ -251,9 +271,11 @@ def matrix_peak(threads: int, repeats: int = 10) -> dict[str, float]:
     return {name: 2 * PEAK_SIDE**3 / min(values) for name, values in samples.items()}
 
 
-def session_options(threads: int) -> onnxruntime.SessionOptions:
+def session_options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
     return options
 
 

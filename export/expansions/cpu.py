@@ -25,7 +25,7 @@ from export.composites import pool_windows
 from export.emit import Emitter, channels_of, operands
 from export.expansions import portable
 from export.passes.rewrite import never_negative
-from export.windows import Window, pool
+from export.windows import Window, pool, pool_anew, pool_pairs
 
 STEEP = 1e38  # times the smallest difference of two float32 activations is still above 1
 
@@ -40,9 +40,8 @@ def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     if not never_negative(x):
         return portable.max_pool_grad(emit, node)
     if (row.kernel, row.stride, row.padding) == (3, 1, 1):
-        across = pool(emit, x, row)
-        down = route(emit, grad, across, pool(emit, across, column), column, x)
-        return route(emit, down, x, across, row, x)
+        across = pool_anew(emit, x, row)
+        return route(emit, route(emit, grad, across, column, x), x, row, x)
     if (row.kernel, row.stride, row.padding, row.ceil_mode) == (3, 2, 0, True):
         return interleave(emit, phases(emit, grad, x, row, column), x)
     return portable.max_pool_grad(emit, node)
@@ -69,22 +68,25 @@ def is_positive(emit: Emitter, x: ir.Value) -> ir.Value:
     return emit.HardSigmoid(x, alpha=STEEP, beta=0.0)
 
 
+def is_not_negative(emit: Emitter, x: ir.Value) -> ir.Value:
+    """1 where x >= 0, else 0."""
+    return emit.HardSigmoid(x, alpha=STEEP, beta=1.0)
+
+
 def along(window: Window, weights: list[float]) -> list[list[float]]:
     """A kernel along the window's axis."""
     return [[w] for w in weights] if window.axis == 2 else [weights]
 
 
-def route(
-    emit: Emitter, grad: ir.Value, x: ir.Value, y: ir.Value, window: Window, like: ir.Value
-) -> ir.Value:
-    """The gradient of x from that of y, y being x's maximum over three neighbours, stride 1.
+def route(emit: Emitter, grad: ir.Value, x: ir.Value, window: Window, like: ir.Value) -> ir.Value:
+    """The gradient of x from that of its maxima over three neighbours, stride 1.
 
-    Window j has the elements j - 1, j, j + 1. `second` is what the first of them leaves of the
-    gradient, `third` what the second leaves of that; so element i takes (grad - second) of window
-    i + 1, (second - third) of window i, and third of window i - 1.
+    Those are maxima of two neighbouring `pairs`, which are maxima of two neighbouring elements.
+    The latter of two takes the gradient if it is greater, so the former takes it in a tie.
     """
     channels = channels_of(like)
     top, left = window.on_axis(1, 0)
+    pairs = pool_pairs(emit, x, window)
 
     def with_before(value: ir.Value, before: float, here: float) -> ir.Value:
         """before * value[j - 1] + here * value[j]"""
@@ -94,12 +96,10 @@ def route(
         """here * value[j] + after * value[j + 1]"""
         return tap(emit, value, along(window, [here, after]), channels, pads=(0, 0, top, left))
 
-    below_maximum = is_positive(emit, emit.Add(with_before(x, -1, 0), y))
-    below_third = is_positive(emit, with_after(x, -1, 1))
-    second = emit.Mul(grad, below_maximum)
-    third = emit.Mul(second, below_third)
-    first = emit.Add(with_after(second, 1, -1), with_after(grad, 0, 1))
-    return emit.Add(with_before(third, 1, -1), first)
+    to_latter = emit.Mul(grad, is_positive(emit, with_after(pairs, -1, 1)))
+    of_pairs = emit.Add(with_before(to_latter, 1, -1), grad)
+    to_former = emit.Mul(of_pairs, is_not_negative(emit, with_before(x, 1, -1)))
+    return emit.Add(with_after(to_former, -1, 1), of_pairs)
 
 
 def phases(
@@ -111,8 +111,8 @@ def phases(
     one column longer than the pool's output, and zero where x has no such element.
     """
     channels = channels_of(x)
-    across = pool(emit, x, row)
-    y = pool(emit, across, column)
+    across = pool_anew(emit, x, row)
+    y = pool(emit, pool(emit, x, row), column)  # the forward pass has it
 
     def of_column(value: ir.Value, weights: list[float]) -> ir.Value:
         """The weighted rows 2i, 2i + 1, ... of each window, for one window and column more."""

@@ -19,9 +19,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.emit import Emitter, operands
-from export.passes.rewrite import constant, factors, replace
-
-BLOCK = 16  # channels in the widest blocked layout
+from export.passes.rewrite import BLOCK, constant, factors, is_plain_convolution, replace
 
 
 def fold_factor_into_band(model: ir.Model) -> int:
@@ -80,7 +78,7 @@ def _split(graph: ir.Graph, node: ir.Node) -> bool:
 
 def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
     """The [out, in] matrix of a square 1x1 convolution with constant weights."""
-    if node.op_type != "Conv" or not _is_plain(node):
+    if not is_plain_convolution(node):
         return None
     weight = node.inputs[1]
     assert weight is not None
@@ -93,15 +91,6 @@ def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
     if matrix.shape[0] != matrix.shape[1] or np.count_nonzero(matrix) > matrix.size // 4:
         return None
     return matrix.T if transposed else matrix
-
-
-def _is_plain(node: ir.Node) -> bool:
-    """Neither strided nor padded nor grouped: what replaces a convolution is none of these."""
-    plain = {"strides": {1}, "dilations": {1}, "pads": {0}}
-    given = node.attributes
-    return "group" not in given and all(
-        set(given[name].as_ints()) <= numbers for name, numbers in plain.items() if name in given
-    )
 
 
 def _two_partitions(used: NDArray[np.bool_]) -> tuple[int, int] | None:

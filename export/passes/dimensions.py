@@ -16,7 +16,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.emit import operands
+from export.emit import Emitter, operands
+from export.passes.rewrite import replace
 
 Sizes = NDArray[np.int64]  # of one axis, for each of SAMPLES
 Extent = tuple[Sizes, Sizes]  # height and width
@@ -29,20 +30,15 @@ BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow"}
 
 def name_dimensions(model: ir.Model) -> int:
     """Give `[1, C, height_i, width_j]` to every 4-D value whose sizes can be followed."""
-    graph = model.graph
-    image = graph.inputs[0]
-    extents: dict[ir.Value, Extent] = {image: (SAMPLES, SAMPLES)}
+    extents = _follow(model)
     names: tuple[dict[bytes, str], dict[bytes, str]] = (
         {SAMPLES.tobytes(): "height"},
         {SAMPLES.tobytes(): "width"},
     )
-    for node in graph:
-        extent = _extent(node, extents)
+    for node in model.graph:
+        extent = extents.get(node.outputs[0])
         channels = _channels(node)
-        if extent is None:
-            continue
-        extents[node.outputs[0]] = extent
-        if channels is None:
+        if extent is None or channels is None:
             continue
         sizes = []
         for axis, known, values in zip(("height", "width"), names, extent, strict=True):
@@ -50,6 +46,51 @@ def name_dimensions(model: ir.Model) -> int:
         node.outputs[0].shape = ir.Shape([1, channels, *sizes])
         node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     return len(extents) - 1
+
+
+def measure_by_image(model: ir.Model) -> int:
+    """Shape(x)  ->  (Shape(image) + a) // s + b
+
+    A value that is asked for its size late in the backward pass is kept in memory until then.
+    """
+    extents = _follow(model)
+    return sum(_measure(model.graph, node, extents) for node in tuple(model.graph))
+
+
+def _follow(model: ir.Model) -> dict[ir.Value, Extent]:
+    extents = {model.graph.inputs[0]: (SAMPLES, SAMPLES)}
+    for node in model.graph:
+        extent = _extent(node, extents)
+        if extent is not None:
+            extents[node.outputs[0]] = extent
+    return extents
+
+
+def _measure(graph: ir.Graph, node: ir.Node, extents: dict[ir.Value, Extent]) -> bool:
+    image = graph.inputs[0]
+    if node.op_type != "Shape" or "end" in node.attributes or node.inputs[0] is image:
+        return False
+    extent = extents.get(operands(node)[0])
+    if extent is None or node.attributes["start"].as_int() != 2 or not np.array_equal(*extent):
+        return False
+    ahead, stride, more = _steps(extent[0])
+
+    def write(emit: Emitter) -> ir.Value:
+        steps = emit.Div(emit.Add(emit.Shape(image, start=2), emit.ints(ahead)), emit.ints(stride))
+        return emit.Add(steps, emit.ints(more))
+
+    replace(graph, node, write)
+    return True
+
+
+def _steps(sizes: Sizes) -> tuple[int, int, int]:
+    """(a, s, b) such that the sizes are (SAMPLES + a) // s + b."""
+    for stride in (1, 2, 4, 8, 16, 32):
+        for ahead in range(stride):
+            more = sizes - (SAMPLES + ahead) // stride
+            if np.ptp(more) == 0:
+                return ahead, stride, int(more[0])
+    raise AssertionError("no composition of such steps")
 
 
 def _extent(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
@@ -86,7 +127,7 @@ def _cropped(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
 def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
     """Output sizes of a convolution or pool along one axis (0: height)."""
     if node.op_type == "Conv":
-        kernel = _weight_shape(operands(node)[1])[2 + axis]
+        kernel = weight_shape(operands(node)[1])[2 + axis]
     else:
         kernel = node.attributes["kernel_shape"].as_ints()[axis]
     stride = node.attributes["strides"].as_ints()[axis] if "strides" in node.attributes else 1
@@ -104,7 +145,7 @@ def _channels(node: ir.Node) -> int | None:
     if shape is not None and len(shape) == 4 and isinstance(shape[1], int):
         return shape[1]
     if node.op_type == "Conv":
-        return _weight_shape(operands(node)[1])[0]
+        return weight_shape(operands(node)[1])[0]
     like = next((v.shape for v in node.inputs if v is not None and v.shape is not None), None)
     same = node.op_type in SAME_AS_INPUT | BROADCAST or node.op_type in ("MaxPool", "AveragePool")
     if same and like is not None and len(like) == 4 and isinstance(like[1], int):
@@ -112,7 +153,7 @@ def _channels(node: ir.Node) -> int | None:
     return None
 
 
-def _weight_shape(weight: ir.Value) -> list[int]:
+def weight_shape(weight: ir.Value) -> list[int]:
     """The shape of a convolution's weights, through the nodes that derive it from another's."""
     if weight.shape is not None:
         return [int(size) for size in weight.shape]  # type: ignore[arg-type]
@@ -122,7 +163,9 @@ def _weight_shape(weight: ir.Value) -> list[int]:
         sizes = operands(node)[1].const_value
         assert sizes is not None
         return [int(size) for size in sizes.numpy()]
-    shape = _weight_shape(operands(node)[0])
+    shape = weight_shape(operands(node)[0])
+    if node.op_type == "Concat":  # of what is read
+        return [shape[0], sum(weight_shape(part)[1] for part in operands(node)), *shape[2:]]
     if node.op_type == "Transpose":
         return [shape[axis] for axis in node.attributes["perm"].as_ints()]
     assert node.op_type == "Slice", node.op_type  # a kernel turned round

@@ -11,6 +11,8 @@ from onnx_ir.convenience import get_const_tensor, replace_all_uses_with
 
 from export.emit import Emitter, operands
 
+BLOCK = 16  # channels in the widest blocked layout
+
 
 def replace(graph: ir.Graph, node: ir.Node, write: Callable[[Emitter], ir.Value]) -> None:
     """Put what `write` emits in the place of `node`, which keeps no users."""
@@ -38,6 +40,20 @@ def factors(node: ir.Node | None) -> list[tuple[ir.Value, ir.Value]]:
         return []
     left, right = operands(node)
     return [(left, right), (right, left)]
+
+
+def is_plain_convolution(node: ir.Node) -> bool:
+    """A convolution that is neither strided nor padded nor grouped."""
+    plain = {"strides": {1}, "dilations": {1}, "pads": {0}, "group": {1}}
+    given = node.attributes
+    return node.op_type == "Conv" and all(
+        set(_ints(given[name])) <= numbers for name, numbers in plain.items() if name in given
+    )
+
+
+def _ints(attribute: ir.Attr) -> list[int]:
+    single = attribute.type == ir.AttributeType.INT
+    return [attribute.as_int()] if single else list(attribute.as_ints())
 
 
 def never_negative(value: ir.Value | None) -> bool:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine import DreamError, Model, load_model
-from engine.ascent import Ascent, CapturedAscent, make_ascent, roll_into, rolled_indices
+from engine.ascent import Ascent, StaticAscent, make_ascent, roll_into, rolled_indices
 from export.ascent import ENDS, ascent_model
 from scripts.write_ascent import GRAPHS, contents
 
@@ -43,7 +43,7 @@ def ascended(model: Model, picture: Array, length: float) -> Array:
     return np.clip(picture + length / np.abs(gradient).mean() * gradient, low, high)
 
 
-KINDS = pytest.mark.parametrize("kind", [Ascent, CapturedAscent])
+KINDS = pytest.mark.parametrize("kind", [Ascent, StaticAscent])
 
 
 @KINDS
@@ -105,9 +105,9 @@ def test_a_failure_of_onnx_runtimes_is_one_line(tmp_path, kind):
         load_model(tmp_path / "hungry.onnx", "cpu").gradient(image(9, 11))
 
 
-def test_a_captured_ascent_never_moves_a_buffer(model):
+def test_a_static_ascent_never_moves_a_buffer(model):
     """Which is what a CUDA graph needs; capturing itself needs a GPU."""
-    ascent = CapturedAscent(model, 9, 11)
+    ascent = StaticAscent(model, 9, 11)
     everything = [*ascent.inputs.values(), *ascent.scalars.values(), *ascent.pictures]
     before = [value.data_ptr() for value in everything]
     assert len(set(before)) == len(before)
@@ -118,17 +118,22 @@ def test_a_captured_ascent_never_moves_a_buffer(model):
     assert [value.data_ptr() for value in everything] == before
 
 
-def test_cuda_graphs_are_asked_for_by_a_provider_option(tmp_path):
-    path = write_gradient_file(tmp_path / "tiny.onnx")
-    for value, kind in (("1", CapturedAscent), ("True", CapturedAscent), ("0", Ascent)):
-        options = {"enable_cuda_graph": value}
-        model = load_model(path, "cpu")
-        model.backend = dataclasses.replace(model.backend, provider_options=options)
-        ascent = make_ascent(model, 5, 5)
-        assert type(ascent) is kind
-        # A second dream must not give a captured graph other buffers.
-        assert (make_ascent(model, 5, 5) is ascent) == (kind is CapturedAscent)
-        assert make_ascent(model, 6, 5) is not ascent
+@pytest.mark.parametrize(("value", "captured"), [("1", True), ("True", True), ("0", False)])
+def test_cuda_graphs_are_asked_for_by_a_provider_option(tmp_path, value, captured):
+    model = load_model(write_gradient_file(tmp_path / "tiny.onnx"), "cpu")
+    options = {"enable_cuda_graph": value}
+    model.backend = dataclasses.replace(model.backend, provider_options=options)
+    ascent = make_ascent(model, 5, 5)
+    assert type(ascent) is StaticAscent
+    # A second dream must not give a captured graph other buffers.
+    assert (make_ascent(model, 5, 5) is ascent) == captured
+    assert make_ascent(model, 6, 5) is not ascent
+
+
+def test_elsewhere_onnx_runtime_allocates(tmp_path):
+    model = load_model(write_gradient_file(tmp_path / "tiny.onnx"), "cpu")
+    model.backend = dataclasses.replace(model.backend, provider="OtherExecutionProvider")
+    assert type(make_ascent(model, 5, 5)) is Ascent
 
 
 @pytest.mark.parametrize("factor", [0.0, math.nan, math.inf, 1e-37])

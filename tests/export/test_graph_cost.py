@@ -24,7 +24,7 @@ SLACK = 1.02
 
 # Nodes in the exported file: what each kind means when it rises.
 EXPORTED_BOUNDS = {
-    "Conv": (182, "more convolutions, depthwise taps included"),
+    "Conv": (169, "more convolutions, depthwise taps included"),
     "HardSigmoid": (56, "masks are no longer merged before slices and pools"),
     "Slice": (34, "gradients are cut more often"),
     "Mul": (70, "factors or masks are no longer merged"),
@@ -32,17 +32,17 @@ EXPORTED_BOUNDS = {
 # Nodes that ONNX Runtime runs, once it has fused and laid out the graph.
 OPTIMISED_BOUNDS = {
     "ReorderInput": (26, "more copies into the blocked layout"),
-    "ReorderOutput": (23, "more copies out of the blocked layout"),
+    "ReorderOutput": (22, "more copies out of the blocked layout"),
     "Slice": (3, "more slices, each of them outside the blocked layout"),
-    "Add": (2, "sums are no longer fused into convolutions: are equal sizes named alike?"),
+    "Add": (3, "sums are no longer fused into convolutions: are equal sizes named alike?"),
     "Mul": (70, "more passes over memory"),
     "HardSigmoid": (18, "masks are no longer fused into convolutions"),
     "Relu": (0, "ReLUs are no longer fused into convolutions"),
     "Transpose": (0, "weights are turned at run time instead of once"),
-    "all": (388, "more kernels"),
+    "all": (396, "more kernels"),
 }
 NEVER = ("Pad", "Where", "ScatterElements", "ScatterND", "GatherElements", "ConvTranspose", "Equal")
-MEGABYTES = 132.2  # written by all kernels for one gradient at SIZE
+MEGABYTES = 134.3  # written by all kernels for one gradient at SIZE
 
 
 CPU_FLAGS = Path("/proc/cpuinfo")

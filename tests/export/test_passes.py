@@ -21,8 +21,8 @@ from export.googlenet import LocalResponseNorm
 from export.lower import lower
 from export.model_file import export_gradient
 from export.objective import Term, objective
-from export.passes import arithmetic, bands, first_layer, masks, norm
-from export.passes.dimensions import name_dimensions
+from export.passes import arithmetic, bands, first_layer, masks, norm, sums
+from export.passes.dimensions import measure_by_image, name_dimensions
 from export.targets import TARGETS, share_and_prune
 from export.weights import build_network
 
@@ -282,6 +282,46 @@ def test_a_band_with_a_stride_or_padding_stays(options):
     assert times == 0
 
 
+# --- sums of 1x1 convolutions -----------------------------------------------------------------
+
+
+def reduced(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.cat([F.relu(F.conv2d(x, a)) * 2, F.relu(F.conv2d(x, b)) * 3], 1)
+
+
+def test_a_sum_of_pointwise_gradients_becomes_one_convolution():
+    layers = {"a": weights(16, 3, 1, 1), "b": weights(32, 3, 1, 1)}
+    times, model = changed(sums.merge_pointwise_sums, reduced, **layers)
+    assert times == 1
+    assert kinds(model)["Conv"] == 3  # two forward, one backward
+    assert kinds(model)["Add"] == kinds(lowered(reduced, **layers))["Add"] - 1
+
+
+def test_what_else_a_sum_adds_stays_in_it():
+    def layer(x: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        return torch.cat([reduced(x, a, b), F.relu(F.conv2d(x, c, padding=1))], 1)
+
+    layers = {"a": weights(16, 3, 1, 1), "b": weights(32, 3, 1, 1), "c": weights(16, 3, 3, 3)}
+    times, model = changed(sums.merge_pointwise_sums, layer, **layers)
+    assert times == 1
+    assert kinds(model)["Conv"] == 5
+    assert kinds(model)["Add"] == kinds(lowered(layer, **layers))["Add"] - 1
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [((24, 3, 1, 1), (32, 3, 1, 1)), ((16, 3, 1, 1), (32, 3, 3, 3))],
+    ids=["blocks not filled", "one is 3x3"],
+)
+def test_other_sums_stay(shapes):
+    def layer(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        one, other = F.relu(F.conv2d(x, a)), F.relu(F.conv2d(x, b, padding=b.shape[2] // 2))
+        return torch.cat([one * 2, other * 3], 1)
+
+    a, b = (weights(*shape) for shape in shapes)
+    assert changed(sums.merge_pointwise_sums, layer, a=a, b=b)[0] == 0
+
+
 # --- names of sizes ---------------------------------------------------------------------------
 
 CHAINS = {
@@ -343,15 +383,43 @@ def test_equal_names_are_equal_sizes(name):
     assert len(set(rows)) == len(rows)  # and what is always equal has one name
 
 
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_size_follows_from_the_images(name):
+    model = chain(CHAINS[name])
+    emit = Emitter()
+    asked = [emit.Identity(emit.Shape(value, start=2)) for value in model.graph.outputs]
+    for number, size in enumerate(asked):
+        size.name = f"size_{number}"
+        size.type, size.shape = ir.TensorType(ir.DataType.INT64), ir.Shape([2])
+    model.graph.extend(emit.nodes)
+    model.graph.outputs.extend(asked)
+    assert measure_by_image(model) == len(asked)
+    share_and_prune(model)
+    assert {n.inputs[0].name for n in model.graph if n.op_type == "Shape"} == {"image"}
+    running = session(model)
+    for height, width in ((24, 131), (77, 64), (200, 33)):
+        image = np.zeros((1, 3, height, width), np.float32)
+        found = running.run(None, {"image": image})
+        for value, size in zip(found[: len(asked)], found[len(asked) :], strict=True):
+            assert list(value.shape[2:]) == size.tolist()
+
+
 # --- each pass may be left out ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("left_out", [p.__name__ for p in TARGETS["cpu"].passes])
-def test_without_a_pass_the_gradient_is_the_same(left_out):
+@pytest.mark.parametrize(
+    ("kind", "left_out"),
+    [
+        (kind, change.__name__)
+        for kind in ("passes", "finishing")
+        for change in getattr(TARGETS["cpu"], kind)
+    ],
+)
+def test_without_a_pass_the_gradient_is_the_same(kind, left_out):
     target = TARGETS["cpu"]
-    passes = tuple(p for p in target.passes if p.__name__ != left_out)
-    assert len(passes) == len(target.passes) - 1
-    shorter = dataclasses.replace(target, passes=passes)
+    passes = tuple(p for p in getattr(target, kind) if p.__name__ != left_out)
+    assert len(passes) == len(getattr(target, kind)) - 1
+    shorter = dataclasses.replace(target, **{kind: passes})
     model = export_gradient(seeded(), ["inception_3a/output"], shorter)
     assert not any(node.domain == DOMAIN for node in model.graph)
     image = np.random.default_rng(0).uniform(-100, 100, (1, 3, 45, 38)).astype(np.float32)
