@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 NEEDED = ("torch", "onnx", "onnx_ir", "safetensors")
 
 
-def require_export_extra() -> None:
-    """Raises CommandError, with the remedy, when PyTorch or onnx is not installed."""
+def require_export_extra(instead: str = "") -> None:
+    """Raises CommandError, with the remedy, when PyTorch or onnx is not installed.
+
+    `instead` is the end of the message: what can be done without them.
+    """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise CommandError(
             f"this needs PyTorch and onnx, but there is no {' and no '.join(missing)} here; "
-            f"pip install 'ort-deepdream[export]'"
+            f"pip install 'ort-deepdream[export]'{instead}"
         )
 
 

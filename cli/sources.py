@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli.errors import CommandError, nearest
 from cli.exporting import export_to, require_export_extra
 from cli.messages import bar, note
 from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
-from models.builtin import shipped_model
+from models.builtin import shipped_layers, shipped_model
 from models.catalogue import CATALOGUE, Entry, cache_folder, location
-from models.download import fetch
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,8 @@ def find_named(source: str) -> Entry | None:
 def _downloaded(entry: Entry) -> Path:
     if not entry.shipped and not location(entry).exists():
         require_export_extra()  # do not download what cannot be used then
+    from models.download import fetch  # Python's HTTP takes as long to import as two steps
+
     with bar(f"downloading {entry.name}") as update:
 
         def tell(done: int, total: int | None) -> None:
@@ -91,6 +92,9 @@ def _shipped(wanted: Request, target: str) -> Path | None:
 
 def _exported(wanted: Request, target: str) -> Path:
     """The file in the cache, exported first if it is not there."""
+    if wanted.weights == DEFAULT_WEIGHTS:
+        layer = nearest(wanted.layers[0], shipped_layers())
+        require_export_extra(f", or dream of one shipped layer: {layer}")
     weights = find_weights(wanted.weights)
     path = cache_folder() / "graphs" / f"{_key(weights, wanted.layers, target)}.onnx"
     if not path.is_file():

@@ -23,3 +23,9 @@ def shipped_model(layer: str, target: str) -> Path | None:
     """The shipped gradient file of one plain layer for a graph target, if there is one."""
     path = shipped_file(layer, target)
     return path if path.is_file() else None
+
+
+def shipped_layers() -> list[str]:
+    """The layers that have shipped gradient files, in alphabetical order."""
+    files = SHIPPED.glob("*.onnx")
+    return sorted({path.name.split(".")[0].replace("-", "/") for path in files})

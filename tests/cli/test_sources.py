@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cli.sources
+import models.download
 from cli.errors import CommandError
 from cli.sources import find_model, find_weights, request
 from models.catalogue import Entry
@@ -43,7 +44,7 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         path.write_text(entry.name)
         return path
 
-    monkeypatch.setattr(cli.sources, "fetch", fetch)
+    monkeypatch.setattr(models.download, "fetch", fetch)
     return names
 
 
@@ -136,6 +137,12 @@ def test_without_the_export_extra_one_line_says_what_to_install(
         error = dream(*words).error
         assert f"there is no {missing} here" in error
         assert "pip install 'ort-deepdream[export]'" in error
+
+
+def test_a_bare_install_names_the_nearest_shipped_layer(dream, photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    error = dream("run", photo, "--layer", "inception_4c/outptu").error
+    assert "or dream of one shipped layer: did you mean inception_4c/output?" in error
 
 
 def test_a_file_of_weights_that_is_a_name_of_none():
