@@ -51,8 +51,7 @@ def make_session(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
     # A memory pattern keeps a block for a whole run beside the arena's own, and a buffer planned
-    # for several values is kept between them: docs/performance.md has what they take. Neither
-    # makes a step faster.
+    # for several values is kept between them: docs/performance.md has what they take.
     options.enable_mem_pattern = False
     options.enable_mem_reuse = False
     if threads is not None:

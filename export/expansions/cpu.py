@@ -8,8 +8,8 @@ HardSigmoid` is one kernel, depthwise convolutions included, so of a window's th
     below_third   = hard_sigmoid(third - second)
 
 cost one pass over memory each, with so steep a slope that any difference gives 1. A sum is added in
-place if its operand has no later reader; else one thread copies it first. So each maximum is
-compared once.
+place if its operand has no later reader and the session knows the picture's size; else one thread
+copies it first. So there are as few sums as can be, and each maximum is compared once.
 
 An element is a depthwise convolution of x with a single weight in it. Outside the picture that
 reads zero, which is no maximum of a positive window; in a window of zeros the gradient may go

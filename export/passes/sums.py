@@ -70,5 +70,6 @@ def _is_pointwise(value: ir.Value) -> bool:
         return False
     x, weight, *bias = operands(node)
     producer = x.producer()
+    # A slice has left the blocked layout, and a concatenation with it would take the others along.
     in_blocks = channels_of(x) % BLOCK == 0 and producer is not None and producer.op_type != "Slice"
     return in_blocks and not bias and weight_shape(weight)[2:] == [1, 1]
