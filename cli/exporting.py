@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cli.errors import CommandError, nearest
 from cli.messages import stages
 from cli.options import DEFAULT_TARGETS
+from measure.pictures import parse_size
 
 if TYPE_CHECKING:
     from export.targets import Target
@@ -38,13 +39,17 @@ def export_to(
     layers: Sequence[str],
     target: str | None,
     precision: str = "float32",
+    size: str | None = None,
 ) -> Weights:
     """Export `layers` of `weights` (a file or `seeded:N`) to `path`; returns the weights.
+
+    `size` is WIDTHxHEIGHT of the only pictures that the file will be for.
 
     Raises CommandError for what can be seen before the work, ExportError for the rest.
     """
     require_export_extra()
     check_output(path)
+    only = parse_size(size) if size is not None else None
     with stages() as tell:
         tell("loading PyTorch")
         from export.model_file import export_gradient, save
@@ -53,7 +58,8 @@ def export_to(
         chosen = find_target(target, precision)
         tell("reading the weights")
         loaded = load_weights(weights)
-        model = export_gradient(loaded, layers, chosen, precision, on_stage=tell)
+        sides = (only.height, only.width) if only else None
+        model = export_gradient(loaded, layers, chosen, precision, sides, on_stage=tell)
         save(model, path, on_stage=tell)
     return loaded
 

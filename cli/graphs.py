@@ -24,11 +24,16 @@ FULL = "float32"
 
 
 def export(
-    output: Path, weights: str, layers: Sequence[str], target: str | None, precision: str
+    output: Path,
+    weights: str,
+    layers: Sequence[str],
+    target: str | None,
+    precision: str,
+    picture_size: str | None,
 ) -> None:
     """Write the gradient file for `layers` to `output`."""
     started = time.perf_counter()
-    loaded = export_to(output, find_weights(weights), layers, target, precision)
+    loaded = export_to(output, find_weights(weights), layers, target, precision, picture_size)
     seconds = time.perf_counter() - started
     size = output.stat().st_size / 1e6
     say(

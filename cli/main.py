@@ -147,6 +147,7 @@ def export(
     weights: options.Weights = None,
     target: options.TargetName = None,
     precision: options.Precision = "float32",
+    size: options.OneSize = None,
 ) -> None:
     """Write a gradient file for some layers.
 
@@ -159,7 +160,7 @@ def export(
     from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 
     chosen = weights or DEFAULT_WEIGHTS, layer or [DEFAULT_LAYER]
-    export_file(output, *chosen, target, precision)
+    export_file(output, *chosen, target, precision, size)
 
 
 @app.command(

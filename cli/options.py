@@ -197,6 +197,17 @@ Precision = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+OneSize = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="WxH",
+        help="Write it for pictures of this size alone: quicker on the CPU, and what compilers for "
+        "other devices want. For a dream of one octave.",
+        show_default="any size",
+        rich_help_panel=MACHINE,
+    ),
+]
 ArchitectureName = Annotated[
     str | None,
     typer.Option(

@@ -42,6 +42,7 @@ class ModelInfo:
     weights_sha256: str
     target: str
     precision: str  # of the network: float32 or float16
+    size: tuple[int, int] | None  # (height, width) of the only pictures it is for; None: of any
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def _describe(content: bytes, path: Path) -> ModelInfo:
             weights_sha256=weights["sha256"],
             target=properties[PREFIX + "target"],
             precision=properties.get(PREFIX + "precision", "float32"),
+            size=_one_size(json.loads(properties.get(PREFIX + "size", "null"))),
         )
         _check(info)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -108,6 +110,13 @@ def _check(info: ModelInfo) -> None:
         raise ValueError("mean or scale is not finite")
     if not (info.scale > 0).all():
         raise ValueError("a scale is not above zero")
+
+
+def _one_size(sides: list[int] | None) -> tuple[int, int] | None:
+    if sides is None:
+        return None
+    height, width = map(int, sides)
+    return height, width
 
 
 def _name_layer(layer: dict[str, Any]) -> str:

@@ -34,7 +34,8 @@ class Model:
         self.allow_cpu_nodes = allow_cpu_nodes
         self.sessions: dict[Size | None, Session] = {}
         if not backend.fixed_sizes:
-            self.session(1, 1)  # so that a file that cannot be run is refused now
+            # So that a file that cannot be run is refused now.
+            self.session(*(self.info.size or (1, 1)))
 
     @property
     def info(self) -> ModelInfo:
@@ -63,8 +64,18 @@ class Model:
         return self.info.precision
 
     def session(self, height: int, width: int) -> Session:
-        """The session for pictures of this size; made once and kept."""
-        size = (height, width) if self.backend.fixed_sizes else None
+        """The session for pictures of this size; made once and kept.
+
+        Raises DreamError when the file is for another size.
+        """
+        only = self.info.size
+        if only is not None and only != (height, width):
+            raise DreamError(
+                f"{self.file.path}: is for pictures of {only[1]}x{only[0]} pixels alone, not of "
+                f"{width}x{height}; dream with one octave on such a picture, or export a file for "
+                f"any size"
+            )
+        size = (height, width) if self.backend.fixed_sizes or only else None
         if size not in self.sessions:
             self.sessions[size] = make_session(
                 self.file, self.backend, self.threads, size, self.allow_cpu_nodes

@@ -19,9 +19,10 @@ import torch
 
 import export.rules  # noqa: F401  registers the rules
 from export.errors import ExportError
-from export.googlenet import layer_shapes
+from export.googlenet import Architecture, layer_shapes
 from export.lower import lower
 from export.objective import Term, objective, parse_term
+from export.passes.dimensions import fix_dimensions
 from export.passes.half import compute_in_half
 from export.targets import TARGETS, Target
 from export.trace import trace_gradient
@@ -29,9 +30,10 @@ from export.weights import Weights, build_network
 
 FORMAT = "1"
 PREFIX = "deepdream."
-CHECK_SIZE = (45, 38)  # one side odd, both small: the file is run once at this size
+CHECK_SIZE = (45, 38)  # one side odd, both small: a file for any size is run once at this one
 
 OnStage = Callable[[str], None]
+Size = tuple[int, int]  # (height, width)
 
 
 def export_gradient(
@@ -39,13 +41,15 @@ def export_gradient(
     layers: Sequence[str],
     target: Target = TARGETS["cpu"],
     precision: str = "float32",
+    size: Size | None = None,
     on_stage: OnStage = lambda stage: None,
 ) -> ir.Model:
     """The model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
 
     `precision` is what the network is computed in; image, objective and gradient are float32.
-    `on_stage` is told what begins. Raises ExportError for a layer that is not there, or a
-    precision that the target does not have.
+    `size` is that of the only pictures it will be for; None: of any size. `on_stage` is told what
+    begins. Raises ExportError for a layer that is not there, a precision that the target does not
+    have, or a size below the layer's stride.
     """
     if not layers:
         raise ExportError("no layer to dream of; name one or more")
@@ -56,6 +60,12 @@ def export_gradient(
         )
     architecture = weights.architecture
     terms = [parse_term(layer, architecture) for layer in layers]
+    stride = _stride(architecture, terms)
+    if size is not None and min(size) < stride:
+        raise ExportError(
+            f"{size[1]}x{size[0]} pixels are too small for {', '.join(layers)}: both sides must be "
+            f"{stride} or more"
+        )
     network = build_network(weights)
     on_stage("tracing PyTorch's autograd")
     trace = trace_gradient(network, objective(network, terms))
@@ -66,12 +76,21 @@ def export_gradient(
     target.apply(model)
     if precision == "float16":
         compute_in_half(model)
+    if size is not None:
+        fix_dimensions(model, *size)
     model.producer_name = "ort-deepdream"
     model.producer_version = version("ort-deepdream")
     model.metadata_props.update(_metadata(weights, terms, target))
     if precision != "float32":
         model.metadata_props[PREFIX + "precision"] = precision
+    if size is not None:
+        model.metadata_props[PREFIX + "size"] = json.dumps(size)
     return model
+
+
+def _stride(architecture: Architecture, terms: Sequence[Term]) -> int:
+    shapes = layer_shapes(architecture)
+    return max(shapes[term.layer].stride for term in terms)
 
 
 def initializer_name(tensor: str) -> str:
@@ -82,13 +101,12 @@ def initializer_name(tensor: str) -> str:
 def _metadata(weights: Weights, terms: Sequence[Term], target: Target) -> dict[str, str]:
     architecture = weights.architecture
     preprocessing = architecture.preprocessing
-    shapes = layer_shapes(architecture)
     values = {
         "format": FORMAT,
         "architecture": architecture.name,
         "layers": [{"layer": t.layer, "channel": t.channel, "weight": t.weight} for t in terms],
         "objective": "half_square_sum",
-        "stride": max(shapes[term.layer].stride for term in terms),
+        "stride": _stride(architecture, terms),
         "preprocessing": {
             "order": preprocessing.order,
             "mean": preprocessing.mean,
@@ -141,7 +159,9 @@ def _check(path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    image = np.random.default_rng(0).uniform(-100, 100, (1, 3, *CHECK_SIZE)).astype(np.float32)
+    sizes = zip(session.get_inputs()[0].shape[2:], CHECK_SIZE, strict=True)
+    shape = (1, 3, *(size if isinstance(size, int) else usual for size, usual in sizes))
+    image = np.random.default_rng(0).uniform(-100, 100, shape).astype(np.float32)
     value, gradient = session.run(["objective", "gradient"], {"image": image})
     if gradient.shape != image.shape or not np.isfinite([value, abs(gradient).max()]).all():
         raise ExportError("the exported graph runs, but its gradient is not finite")

@@ -116,7 +116,8 @@ def verify(
     precision = HALF if rounded else properties.get(PREFIX + "precision", "float32")
     if precision == HALF:
         _round_activations(network)
-    for height, width in (*sizes, (smallest, smallest + 1)):
+    only = json.loads(properties.get(PREFIX + "size", "null"))
+    for height, width in [only] if only else (*sizes, (smallest, smallest + 1)):
         for picture in PICTURES:
             for attempt in range(1, ATTEMPTS + 1):
                 image = _picture(picture, height, width, low, high, attempt)

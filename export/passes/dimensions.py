@@ -1,8 +1,10 @@
-"""Name the symbolic sizes of intermediate values, so that equal ones are seen to be equal.
+"""The sizes of intermediate values: named so that equal ones are seen to be equal, or as numbers.
 
 ONNX Runtime adds two tensors in its blocked layout, and fuses the sum into a convolution, only if
 it can tell that their shapes are equal; with sizes unknown it can tell by their names alone, and
 its own shape inference gives names to nothing but inputs.
+
+In a graph for one size of picture they are numbers, and ONNX Runtime can add in place as well.
 
 Every size here is a composition of steps `(n + a) // s + b` with s a power of two up to the
 network's stride of 32, so f(n + 32) = f(n) + 32 / stride: two that agree on 32 consecutive sizes
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from export.emit import Emitter, operands
 from export.passes.rewrite import replace
 
-Sizes = NDArray[np.int64]  # of one axis, for each of SAMPLES
+Sizes = NDArray[np.int64]  # of one axis, for each size of picture that is looked at
 Extent = tuple[Sizes, Sizes]  # height and width
 
 SAMPLES = np.arange(32, 160)
@@ -30,7 +32,7 @@ BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow"}
 
 def name_dimensions(model: ir.Model) -> int:
     """Give `[1, C, height_i, width_j]` to every 4-D value whose sizes can be followed."""
-    extents = _follow(model)
+    extents = _follow(model, (SAMPLES, SAMPLES))
     names: tuple[dict[bytes, str], dict[bytes, str]] = (
         {SAMPLES.tobytes(): "height"},
         {SAMPLES.tobytes(): "width"},
@@ -48,17 +50,30 @@ def name_dimensions(model: ir.Model) -> int:
     return len(extents) - 1
 
 
+def fix_dimensions(model: ir.Model, height: int, width: int) -> int:
+    """Numbers in the place of named sizes: the graph is then for pictures of one size."""
+    picture = np.array([height]), np.array([width])
+    extents = _follow(model, picture)
+    extents |= dict.fromkeys(model.graph.outputs[1:], picture)  # the gradient is like the picture
+    named = [value for value in extents if value.shape is not None and not value.shape.is_static()]
+    for value in named:
+        assert value.shape is not None
+        value.shape = ir.Shape([*value.shape[:2], *(int(sizes[0]) for sizes in extents[value])])
+    return len(named)
+
+
 def measure_by_image(model: ir.Model) -> int:
     """Shape(x)  ->  (Shape(image) + a) // s + b
 
     A value that is asked for its size late in the backward pass is kept in memory until then.
     """
-    extents = _follow(model)
+    extents = _follow(model, (SAMPLES, SAMPLES))
     return sum(_measure(model.graph, node, extents) for node in tuple(model.graph))
 
 
-def _follow(model: ir.Model) -> dict[ir.Value, Extent]:
-    extents = {model.graph.inputs[0]: (SAMPLES, SAMPLES)}
+def _follow(model: ir.Model, image: Extent) -> dict[ir.Value, Extent]:
+    """Sizes by value, where those of the image are `image`."""
+    extents = {model.graph.inputs[0]: image}
     for node in model.graph:
         extent = _extent(node, extents)
         if extent is not None:
