@@ -22,9 +22,8 @@ from export.errors import ExportError
 from export.googlenet import Architecture, layer_shapes
 from export.lower import lower
 from export.objective import Term, objective, parse_term
-from export.passes.dimensions import fix_dimensions
 from export.passes.half import compute_in_half
-from export.targets import TARGETS, Target
+from export.targets import TARGETS, Size, Target
 from export.trace import trace_gradient
 from export.weights import Weights, build_network
 
@@ -33,8 +32,6 @@ PREFIX = "deepdream."
 CHECK_SIZE = (45, 38)  # one side odd, both small: a file for any size is run once at this one
 
 OnStage = Callable[[str], None]
-Size = tuple[int, int]  # (height, width)
-
 
 def export_gradient(
     weights: Weights,
@@ -73,11 +70,9 @@ def export_gradient(
     names = {name: initializer_name(name) for name in trace.tensors}
     model = lower(trace, names, open_seed=precision == "float16")
     on_stage(f"writing for the {target.name} target")
-    target.apply(model)
+    target.apply(model, size)
     if precision == "float16":
         compute_in_half(model)
-    if size is not None:
-        fix_dimensions(model, *size)
     model.producer_name = "ort-deepdream"
     model.producer_version = version("ort-deepdream")
     model.metadata_props.update(_metadata(weights, terms, target))

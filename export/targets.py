@@ -16,9 +16,10 @@ from onnx_ir.passes.common import (
 )
 
 from export.expansions import Expansion, cpu, expand, portable
-from export.passes import arithmetic, bands, first_layer, masks, norm, sums
-from export.passes.dimensions import measure_by_image, name_dimensions
+from export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
+from export.passes.dimensions import fix_dimensions, measure_by_image, name_dimensions
 
+Size = tuple[int, int]  # (height, width)
 Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes it made
 
 
@@ -35,12 +36,18 @@ class Target:
     finishing: tuple[Pass, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
 
-    def apply(self, model: ir.Model) -> None:
+    def apply(self, model: ir.Model, size: Size | None = None) -> None:
+        """Shape the graph, for pictures of any size or of `size` alone."""
         share_and_prune(model)
         self._run(self.passes, model)
+        if size is not None:
+            fix_dimensions(model, *size)  # which expansions read
         expand(model, self.expansions)
         share_and_prune(model)
-        name_dimensions(model)
+        if size is not None:
+            fix_dimensions(model, *size)
+        else:
+            name_dimensions(model)
         self._run(self.finishing, model)
 
     def _run(self, passes: tuple[Pass, ...], model: ir.Model) -> None:
@@ -79,7 +86,7 @@ TARGETS = {
                 bands.split_bands,
             ),
             cpu.EXPANSIONS,
-            finishing=(measure_by_image,),
+            finishing=(measure_by_image, pools.merge_strided_pools),
         ),
     )
 }

@@ -107,20 +107,22 @@ def phases(
 ) -> list[list[ir.Value]]:
     """The gradient of x [N, C, H, W] from that of its 3x3 stride-2 pool, in four phases.
 
-    `phases[p][q]` has the elements of x at rows 2i + p and columns 2j + q. All four are one row and
-    one column longer than the pool's output, and zero where x has no such element.
+    `phases[p][q]` has the elements of x at rows 2i + p and columns 2j + q. Along an axis of x whose
+    size is odd, or open, all four are one longer than the pool's output; they are zero where x has
+    no such element.
     """
     channels = channels_of(x)
+    more = one_more(x, 2), one_more(x, 3)
     across = pool_anew(emit, x, row)
     y = pool(emit, pool(emit, x, row), column)  # the forward pass has it
 
     def of_column(value: ir.Value, weights: list[float]) -> ir.Value:
-        """The weighted rows 2i, 2i + 1, ... of each window, for one window and column more."""
-        pads = (0, 0, len(weights), 1)
+        """The weighted rows 2i, 2i + 1, ... of each window."""
+        pads = (0, 0, len(weights) - 1 + more[0], more[1])
         return tap(emit, value, along(column, weights), channels, stride=(2, 1), pads=pads)
 
     def longer(value: ir.Value) -> ir.Value:
-        return tap(emit, value, [[1.0]], channels, pads=(0, 0, 1, 1))
+        return tap(emit, value, [[1.0]], channels, pads=(0, 0, *more))
 
     below_maximum = is_positive(emit, emit.Add(of_column(across, FIRST), longer(y)))
     below_third = is_positive(emit, of_column(across, SECOND_AND_THIRD))
@@ -130,13 +132,20 @@ def phases(
 
         def of_row(weights: list[float], pick: list[float] = pick) -> ir.Value:
             kernel = [[of_rows * w for w in weights] for of_rows in pick]
-            pads = (0, 0, len(pick), len(weights))
+            pads = (0, 0, len(pick) - 1 + more[0], len(weights) - 1 + more[1])
             return tap(emit, x, kernel, channels, stride=(2, 2), pads=pads)
 
         below_maximum = is_positive(emit, emit.Add(of_row(FIRST), of_column(across, pick)))
         below_third = is_positive(emit, of_row(SECOND_AND_THIRD))
         result.append(split_by_parity(emit, rows, row, channels, below_maximum, below_third))
     return result
+
+
+def one_more(x: ir.Value, axis: int) -> int:
+    """1 where a pool's output, twice, may be less than the size of x; 0 where it cannot."""
+    assert x.shape is not None
+    size = x.shape[axis]
+    return 0 if isinstance(size, int) and size % 2 == 0 else 1
 
 
 # Kernels on a stride-2 window: minus its first element, and its third less its second.
@@ -155,7 +164,7 @@ def split_by_parity(
     """The gradient of a stride-2 window's elements: at even positions, and at odd ones.
 
     Window j has the elements 2j, 2j + 1, 2j + 2. `below_maximum` says whether the first is, and
-    `below_third` whether the second is below the third. The last window is one too many.
+    `below_third` whether the second is below the third. The last window may be one too many.
     """
     top, left = window.on_axis(1, 0)
     second = emit.Mul(grad, below_maximum)
@@ -174,7 +183,6 @@ def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Va
         )
         rows.append(emit.Reshape(pairs, emit.ints([0, 0, 0, 1, -1])))
     whole = emit.Concat(*rows, axis=3)  # [N, C, h, 2, 2w]
-    size = emit.Shape(x, start=2)
     flat = emit.Reshape(
         whole,
         emit.Concat(
@@ -183,7 +191,15 @@ def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Va
             axis=0,
         ),
     )
-    return emit.Slice(flat, emit.ints([0, 0]), size, emit.ints([2, 3]))
+    return crop(emit, flat, x, 2)
+
+
+def crop(emit: Emitter, value: ir.Value, like: ir.Value, times: int) -> ir.Value:
+    """The upper left of `value`, in the size of `like`: all of it if `times` divides both sides."""
+    assert like.shape is not None
+    if all(isinstance(side, int) and side % times == 0 for side in like.shape[2:]):
+        return value
+    return emit.Slice(value, emit.ints([0, 0]), emit.Shape(like, start=2), emit.ints([2, 3]))
 
 
 def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
@@ -203,8 +219,7 @@ def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
             part = emit.Conv(phase, kernel, pads=pads)
             total = part if total is None else emit.Add(part, total)
     spread = emit.DepthToSpace(total, blocksize=4, mode="CRD")
-    size = emit.Shape(image, start=2)
-    return emit.Slice(spread, emit.ints([0, 0]), size, emit.ints([2, 3]))
+    return crop(emit, spread, image, 4)
 
 
 # The image's row 4i + a is read by the convolution's row 2k + p through its kernel's row

@@ -14,6 +14,8 @@ name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
@@ -39,27 +41,26 @@ def name_dimensions(model: ir.Model) -> int:
     )
     for node in model.graph:
         extent = extents.get(node.outputs[0])
-        channels = _channels(node)
-        if extent is None or channels is None:
+        if extent is None:
             continue
         sizes = []
         for axis, known, values in zip(("height", "width"), names, extent, strict=True):
             sizes.append(known.setdefault(values.tobytes(), f"{axis}_{len(known)}"))
-        node.outputs[0].shape = ir.Shape([1, channels, *sizes])
-        node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+        _describe(node, sizes)
     return len(extents) - 1
 
 
 def fix_dimensions(model: ir.Model, height: int, width: int) -> int:
-    """Numbers in the place of named sizes: the graph is then for pictures of one size."""
+    """Give numbers for sizes: the graph is then for pictures of one size."""
     picture = np.array([height]), np.array([width])
+    image, _, gradient = model.graph.inputs[0], *model.graph.outputs
+    image.shape = gradient.shape = ir.Shape([1, 3, height, width])
     extents = _follow(model, picture)
-    extents |= dict.fromkeys(model.graph.outputs[1:], picture)  # the gradient is like the picture
-    named = [value for value in extents if value.shape is not None and not value.shape.is_static()]
-    for value in named:
-        assert value.shape is not None
-        value.shape = ir.Shape([*value.shape[:2], *(int(sizes[0]) for sizes in extents[value])])
-    return len(named)
+    for node in model.graph:
+        extent = extents.get(node.outputs[0])
+        if extent is not None and node.outputs[0] is not gradient:
+            _describe(node, [int(sizes[0]) for sizes in extent])
+    return len(extents) - 1
 
 
 def measure_by_image(model: ir.Model) -> int:
@@ -79,6 +80,14 @@ def _follow(model: ir.Model, image: Extent) -> dict[ir.Value, Extent]:
         if extent is not None:
             extents[node.outputs[0]] = extent
     return extents
+
+
+def _describe(node: ir.Node, sizes: Sequence[int | str]) -> None:
+    """Say what the node's value is: [1, C, *sizes], if its channels are known."""
+    channels = _channels(node)
+    if channels is not None:
+        node.outputs[0].shape = ir.Shape([1, channels, *sizes])
+        node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
 
 
 def _measure(graph: ir.Graph, node: ir.Node, extents: dict[ir.Value, Extent]) -> bool:
