@@ -205,21 +205,28 @@ def crop(emit: Emitter, value: ir.Value, like: ir.Value, times: int) -> ir.Value
 def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     """The gradient through the 3x3 stride-2 pool, then the 7x7 stride-2 convolution of the image.
 
-    The pool's four phases have a quarter of the image's rows and columns. From each, one small
-    convolution makes the image's 4 x 4 phases as channels (colour, row phase, column phase); their
-    sum is spread out over the image.
+    The pool's four phases have a quarter of the image's rows and columns. From each, a small
+    convolution makes the image's 4 x 4 phases as channels (row phase, column phase, colour); their
+    sum is spread out over the image. The odd rows have two convolutions, for the image's upper two
+    row phases and for its lower two: together they would look at three rows, each at two.
     """
     grad, x, weight, image = operands(node)
     row, column = Window(3, 3, 2, 0, True), Window(2, 3, 2, 0, True)
     padded = emit.Pad(weight, emit.ints([0] * 6 + [1, 1]), emit.floats(0.0))
-    total = None
-    for p, columns in enumerate(phases(emit, grad, x, row, column)):
-        for q, phase in enumerate(columns):
-            kernel, pads = _phase_kernel(emit, padded, p, q)
-            part = emit.Conv(phase, kernel, pads=pads)
-            total = part if total is None else emit.Add(part, total)
-    spread = emit.DepthToSpace(total, blocksize=4, mode="CRD")
-    return crop(emit, spread, image, 4)
+    even, odd = phases(emit, grad, x, row, column)
+
+    def gradient(p: int, q: int, phase: ir.Value, rows: range, offsets: tuple[int, ...]) -> ir.Value:
+        kernel, pads = _phase_kernel(emit, padded, (p, q), rows, offsets)
+        return emit.Conv(phase, kernel, pads=pads)
+
+    halves = []
+    for rows, offsets in ((range(2), (-1, 0)), (range(2, 4), (0, 1))):
+        first, second = (gradient(1, q, odd[q], rows, offsets) for q in (0, 1))
+        halves.append(emit.Add(second, first))
+    total = emit.Concat(*halves, axis=1)
+    for q in (0, 1):
+        total = emit.Add(gradient(0, q, even[q], range(4), (0, 1)), total)
+    return crop(emit, emit.DepthToSpace(total, blocksize=4, mode="DCR"), image, 4)
 
 
 # The image's row 4i + a is read by the convolution's row 2k + p through its kernel's row
@@ -228,18 +235,19 @@ _OFFSETS = {0: (0, 1), 1: (-1, 0, 1)}
 _OUTSIDE = 7  # the row and column of zeros that pad the 7x7 kernel
 
 
-def _phase_kernel(emit: Emitter, padded: ir.Value, p: int, q: int) -> tuple[ir.Value, list[int]]:
-    """Weights [3 * 4 * 4, 64, len(offsets), len(offsets)] of phase (p, q), and the padding."""
-    rows, columns = (
-        [[_kernel_row(a, parity, offset) for offset in _OFFSETS[parity]] for a in range(4)]
-        for parity in (p, q)
-    )
-    by_row = emit.Gather(padded, emit.ints(rows), axis=2)  # [64, 3, a, offset, 8]
-    by_both = emit.Gather(by_row, emit.ints(columns), axis=4)  # [64, 3, a, offset, b, offset]
-    swapped = emit.Transpose(by_both, perm=[1, 2, 4, 0, 3, 5])  # [3, a, b, 64, offset, offset]
-    shape = [48, 64, len(_OFFSETS[p]), len(_OFFSETS[q])]
-    pads = [-_OFFSETS[p][0], -_OFFSETS[q][0], _OFFSETS[p][-1], _OFFSETS[q][-1]]
-    return emit.Reshape(swapped, emit.ints(shape)), pads
+def _phase_kernel(
+    emit: Emitter, padded: ir.Value, phase: tuple[int, int], rows: range, down: tuple[int, ...]
+) -> tuple[ir.Value, list[int]]:
+    """Weights [len(rows) * 4 * 3, 64, len(down), columns' offsets] of a phase, and the padding."""
+    p, q = phase
+    along = _OFFSETS[q]
+    row_numbers = [[_kernel_row(a, p, offset) for offset in down] for a in rows]
+    column_numbers = [[_kernel_row(b, q, offset) for offset in along] for b in range(4)]
+    by_row = emit.Gather(padded, emit.ints(row_numbers), axis=2)  # [64, 3, a, offset, 8]
+    by_both = emit.Gather(by_row, emit.ints(column_numbers), axis=4)  # [64, 3, a, off, b, off]
+    swapped = emit.Transpose(by_both, perm=[2, 4, 1, 0, 3, 5])  # [a, b, 3, 64, off, off]
+    kernel = emit.Reshape(swapped, emit.ints([len(rows) * 12, 64, len(down), len(along)]))
+    return kernel, [-down[0], -along[0], down[-1], along[-1]]
 
 
 def _kernel_row(phase: int, parity: int, offset: int) -> int:

@@ -2,9 +2,9 @@
 
     pool(pool(x, row), column)  ->  pool(x, row and column)
 
-A lowering takes the maxima of rows, then of columns, which compares less and lets the gradient have
-the rows'. At a stride of two the rows' maxima are half of x, and writing and reading them costs more
-than comparing nine elements for every fourth one.
+A lowering takes the maxima of rows, then of columns: it compares less, and the gradient may have
+the rows'. At a stride of two the rows' maxima are half of x; to write and to read them costs more
+than to compare nine elements for every fourth one.
 """
 
 from __future__ import annotations
