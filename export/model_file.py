@@ -33,6 +33,7 @@ CHECK_SIZE = (45, 38)  # one side odd, both small: a file for any size is run on
 
 OnStage = Callable[[str], None]
 
+
 def export_gradient(
     weights: Weights,
     layers: Sequence[str],

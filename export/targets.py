@@ -83,7 +83,7 @@ TARGETS = {
                 sums.merge_pointwise_sums,
                 norm.share_scaled_gradient,
                 bands.fold_factor_into_band,
-                bands.split_bands,
+                bands.convolve_along_channels,
             ),
             cpu.EXPANSIONS,
             finishing=(measure_by_image, pools.merge_strided_pools),

@@ -96,13 +96,13 @@ def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -
     if operator not in ("Conv", "FusedConv", "ConvTranspose"):
         return operator, 0
     x, weight = inputs[:2]
-    height, width = weight[2:]
+    window = "x".join(map(str, weight[2:]))
     if operator == "ConvTranspose":
-        return f"ConvTranspose {height}x{width}", 2 * math.prod(x) * math.prod(weight[1:])
+        return f"ConvTranspose {window}", 2 * math.prod(x) * math.prod(weight[1:])
     groups = x[1] // weight[1]
     name = "Conv" if groups == 1 else "depthwise" if weight[1] == 1 else "grouped"
-    kind = f"{name} {height}x{width}"
-    if any(len(shape) == 4 for shape in inputs[2:]):  # of a fused Add
+    kind = f"{name} {window}"
+    if any(len(shape) == len(x) for shape in inputs[2:]):  # of a fused Add
         kind += " + sum"
     return kind, 2 * math.prod(outputs[0]) * math.prod(weight[1:])
 

@@ -215,17 +215,17 @@ def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     padded = emit.Pad(weight, emit.ints([0] * 6 + [1, 1]), emit.floats(0.0))
     even, odd = phases(emit, grad, x, row, column)
 
-    def gradient(p: int, q: int, phase: ir.Value, rows: range, offsets: tuple[int, ...]) -> ir.Value:
+    def gradient(p: int, q: int, rows: range, offsets: tuple[int, ...]) -> ir.Value:
         kernel, pads = _phase_kernel(emit, padded, (p, q), rows, offsets)
-        return emit.Conv(phase, kernel, pads=pads)
+        return emit.Conv((even, odd)[p][q], kernel, pads=pads)
 
     halves = []
     for rows, offsets in ((range(2), (-1, 0)), (range(2, 4), (0, 1))):
-        first, second = (gradient(1, q, odd[q], rows, offsets) for q in (0, 1))
+        first, second = (gradient(1, q, rows, offsets) for q in (0, 1))
         halves.append(emit.Add(second, first))
     total = emit.Concat(*halves, axis=1)
     for q in (0, 1):
-        total = emit.Add(gradient(0, q, even[q], range(4), (0, 1)), total)
+        total = emit.Add(gradient(0, q, range(4), (0, 1)), total)
     return crop(emit, emit.DepthToSpace(total, blocksize=4, mode="DCR"), image, 4)
 
 

@@ -1,25 +1,23 @@
-"""A convolution across neighbouring channels, as two grouped ones.
+"""A convolution across neighbouring channels, as one along the axis of channels.
 
-LRN sums over five neighbouring channels: a 1x1 convolution whose matrix is zero but for a band.
-Cut into blocks along its diagonal, the matrix is a grouped convolution that misses only what lies
-across the blocks' borders; a second one, with other borders, has that:
+LRN sums over five neighbouring channels: a 1x1 convolution whose matrix is zero but for a band of
+equal rows. With the channels as the depth of a volume it has five products for each value, not as
+many as there are channels:
 
-    conv(x, band)  ->  conv(x, blocks of 48) + conv(x, blocks of 64)        for 192 channels
+    conv(x, band)  ->  squeeze(conv(unsqueeze(x), row [1, 1, 5, 1, 1]))
 
-It does three fifths of the products, and never walks through all channels at one pixel, which at
-some picture sizes puts every channel into the same few lines of the cache.
+It is not in ONNX Runtime's blocked layout; neither are the powers around it, and what is multiplied
+before it is multiplied as a volume, so that only x itself leaves the blocks.
 """
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from export.emit import Emitter, operands
-from export.passes.rewrite import BLOCK, constant, factors, is_plain_convolution, replace
+from export.passes.rewrite import constant, factors, is_plain_convolution, replace
 
 
 def fold_factor_into_band(model: ir.Model) -> int:
@@ -51,26 +49,31 @@ def _replace_scaled(
     replace(graph, node, lambda emit: emit.Mul(emit.Conv(x, emit.floats(band)), y))
 
 
-def split_bands(model: ir.Model) -> int:
-    return sum(_split(model.graph, node) for node in model.graph)
+def convolve_along_channels(model: ir.Model) -> int:
+    return sum(_convolve(model.graph, node) for node in tuple(model.graph))
 
 
-def _split(graph: ir.Graph, node: ir.Node) -> bool:
+def _convolve(graph: ir.Graph, node: ir.Node) -> bool:
     matrix = _matrix(node)
-    if matrix is None:
+    row = _row(matrix) if matrix is not None else None
+    if row is None:
         return False
-    groups = _two_partitions(matrix != 0)
-    if groups is None:
+    x, _, *rest = operands(node)
+    biases = [constant(bias) for bias in rest]
+    if any(bias is None or np.ptp(bias) for bias in biases):
         return False
-    first, second = groups
-    x, _, *bias = operands(node)
-    rest = np.where(_within(len(matrix), first), 0, matrix)
+    axis, reach = 1, len(row) // 2
 
     def write(emit: Emitter) -> ir.Value:
-        blocks = emit.floats(_blocks(matrix, first))
-        main = emit.Conv(x, blocks, *bias, group=len(matrix) // first)
-        borders = emit.Conv(x, emit.floats(_blocks(rest, second)), group=len(matrix) // second)
-        return emit.Add(borders, main)
+        product = factors(x.producer())
+        if product and len(x.uses()) == 1:
+            volume = emit.Mul(*(emit.Unsqueeze(factor, emit.ints(axis)) for factor in product[0]))
+        else:
+            volume = emit.Unsqueeze(x, emit.ints(axis))
+        bias = [emit.floats(values[:1]) for values in biases if values is not None]
+        kernel = emit.floats(row.reshape(1, 1, -1, 1, 1))
+        summed = emit.Conv(volume, kernel, *bias, pads=[reach, 0, 0, reach, 0, 0])
+        return emit.Squeeze(summed, emit.ints(axis))
 
     replace(graph, node, write)
     return True
@@ -93,25 +96,10 @@ def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
     return matrix.T if transposed else matrix
 
 
-def _two_partitions(used: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """The two cheapest block sizes that together cover every used entry, if there are any."""
-    channels = len(used)
-    sizes = [size for size in range(BLOCK, channels, BLOCK) if channels % size == 0]
-    pairs = sorted(itertools.combinations(sizes, 2), key=sum)
-    for first, second in pairs:
-        if (used <= (_within(channels, first) | _within(channels, second))).all():
-            return first, second
-    return None
-
-
-def _within(channels: int, size: int) -> NDArray[np.bool_]:
-    """[channels, channels]: do two channels lie in the same block of `size`?"""
-    block = np.arange(channels) // size
-    return np.equal.outer(block, block)
-
-
-def _blocks(matrix: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The diagonal blocks as a grouped convolution's weights [channels, size, 1, 1]."""
-    starts = range(0, len(matrix), size)
-    rows = [matrix[start : start + size, start : start + size] for start in starts]
-    return np.concatenate(rows)[:, :, None, None]
+def _row(matrix: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The 2r + 1 numbers around the diagonal, if each row of the band has the same."""
+    reach = int(max(abs(offset) for offset in np.subtract(*np.nonzero(matrix))))
+    diagonals = [np.diagonal(matrix, offset) for offset in range(-reach, reach + 1)]
+    if any(np.ptp(diagonal) for diagonal in diagonals):
+        return None
+    return np.array([diagonal[0] for diagonal in diagonals])
