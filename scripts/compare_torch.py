@@ -6,10 +6,11 @@
     python -m scripts.compare_torch --no-steps --loop     # what the dream loop adds to the steps
     python -m scripts.compare_torch --no-steps --command  # whole commands, and their memory
 
-Everything that is compared runs interleaved, in an order shuffled anew for each round. Times are
-medians with the 10th and 90th percentile; ratios are ours over theirs (below 1: ours is faster)
-with a 95% bootstrap interval. Every rival's gradient is first compared with ours. `-o FILE` writes
-it all as JSON, raw samples included. docs/performance.md tells how to read it.
+Everything that is compared runs in a process of its own, interleaved, in an order shuffled anew for
+each round. Times are medians with the 10th and 90th percentile; ratios are ours over theirs (below
+1: ours is faster) with a 95% bootstrap interval. Every rival's gradient is first compared with
+ours. `-o FILE` writes it all as JSON, raw samples included. docs/performance.md tells how to read
+it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -46,15 +48,17 @@ from measure.machine import cores, describe, disturbances, this_machine
 from measure.pictures import noise, parse_size
 from measure.result import Size
 from measure.statistics import ratio, spread
-from measure.timing import Samples, interleave, run_process, timed
+from measure.timing import Samples, interleave, run_process, take_turn, timed
 from measure.torch_step import Objective, careful_network, compiled, gradient_of, memory_format
+from scripts.step_process import Step, StepError, StepProcess
 
 Array = NDArray[np.float32]
-Gradient = Callable[[], Array]  # [1, 3, H, W]
 
-OURS = "ONNX Runtime"  # the gradient file alone, with default session options
-SIZE_GIVEN = "ONNX Runtime, size given"
-ENGINE = "ONNX Runtime, engine"  # a step as a dream takes it, to the next picture
+OURS = "ONNX Runtime"
+# Exported files alone, with default session options: for the picture's size, and for any.
+ONE_SIZE = "ONNX Runtime, one size"
+ANY_SIZE = "ONNX Runtime, any size"
+ENGINE = "ONNX Runtime, engine"  # a step as a dream takes it, to the next picture, by the second
 SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"
 
 # Where two activations are equal but for rounding, each library picks its own winner: such flips
@@ -69,6 +73,9 @@ PEAK_SIDE = 2048  # of the square matrices whose product measures the peak
 
 class WrongResultError(Exception):
     """A rival does not compute what we do, so its time means nothing."""
+
+
+MENDABLE = (WrongResultError, StepError, ExportError, DreamError, MeasureError, ValueError)
 
 
 # --- the rivals -----------------------------------------------------------------------------------
@@ -88,10 +95,12 @@ class Rival:
         lrn = {True: ", own LRN", False: ", banded LRN", None: ""}[self.torch_lrn]
         return f"{kind} {'NHWC' if self.channels_last else 'NCHW'}{lrn}"
 
-    def step(self, weights: Weights, layer: str, image: Array) -> Gradient:
+    def step(self, weights: str, layer: str, image: Array, threads: int) -> Step:
         """The step on `image`, which is brought into the rival's memory format beforehand."""
+        torch.set_num_threads(threads)
+        loaded = load_weights(weights)
         network = careful_network(
-            weights.architecture, weights.tensors, self.channels_last, bool(self.torch_lrn)
+            loaded.architecture, loaded.tensors, self.channels_last, bool(self.torch_lrn)
         )
         objective = Objective(network, layer)
         run = gradient_of(compiled(objective) if self.compiled else objective)
@@ -130,65 +139,65 @@ def check_layer(layer: str) -> None:
 
 
 def compare_step(
-    model: Model, weights: Weights, layer: str, size: Size, chosen: Sequence[Rival], o: Options
+    file: Path, weights: Weights, size: Size, o: Options, folder: Path
 ) -> dict[str, Any]:
     """Time the step at one size. Raises WrongResultError when a rival's gradient is another."""
-    image = noise(model, size)
-    if any(rival.compiled for rival in chosen):
-        torch._dynamo.reset()  # forgets what was compiled for another size
-    steps = our_steps(model, image)
-    compile_seconds, skipped = {}, {}
-    for rival in chosen:
-        started = time.perf_counter()
-        try:
-            step = rival.step(weights, layer, image)
-            step()
-        except Exception as error:  # PyTorch's compilers raise anything
-            if not rival.compiled:
-                raise
-            skipped[rival.name] = " ".join(str(error).split())[:300]
-            continue
-        steps[rival.name] = step
-        if rival.compiled:
-            compile_seconds[rival.name] = time.perf_counter() - started
-    errors = gradient_errors(steps)
-    samples = interleave(steps, o.seconds, o.rounds)
-    flops = step_flops(weights.architecture, layer, size)
+    image = noise(load_model(file, "cpu", o.threads), size)
+    one_size = exported(weights, o.layer, folder, size)
+    makers: dict[str, Callable[[], Step]] = {
+        ONE_SIZE: partial(alone, one_size, image, o.threads),
+        ANY_SIZE: partial(alone, file, image, o.threads),
+        ENGINE: partial(in_engine, file, image, o.threads),
+    }
+    chosen = {rival.name: rival for rival in rivals(weights.architecture, o.compile, o.rival)}
+    for name, rival in chosen.items():
+        makers[name] = partial(rival.step, o.weights, o.layer, image, o.threads)
+    processes, skipped = {}, {}
+    with ExitStack() as stack:
+        for name, make in makers.items():
+            try:
+                processes[name] = stack.enter_context(closing(StepProcess(make)))
+            except StepError as error:
+                if name not in chosen or not chosen[name].compiled:
+                    raise
+                skipped[name] = str(error)
+        errors = gradient_errors({name: p.gradient() for name, p in processes.items()})
+        turns = {name: process.turn for name, process in processes.items()}
+        samples = interleave(turns, o.seconds, o.rounds)
+    compile_seconds = {
+        name: processes[name].seconds_to_first
+        for name, rival in chosen.items()
+        if rival.compiled and name in processes
+    }
     return {
         "width": size.width,
         "height": size.height,
-        "flop": flops,
-        "rounds": len(samples[OURS]),
-        "results": summarise(samples, errors, compile_seconds),
-        "over": best_ratios(samples),
+        "flop": step_flops(weights.architecture, o.layer, size),
+        "rounds": len(samples[ONE_SIZE]),
+        "results": summarise(samples, ONE_SIZE, errors, compile_seconds),
+        "over": {ours: best_ratios(samples, ours) for ours in (ONE_SIZE, ANY_SIZE, ENGINE)},
         "skipped": skipped,
     }
 
 
-def our_steps(model: Model, image: Array) -> dict[str, Gradient]:
-    def alone(**sizes: int) -> Gradient:
-        options = session_options(model.threads)
-        for name, extent in sizes.items():
-            options.add_free_dimension_override_by_name(name, extent)
-        session = onnxruntime.InferenceSession(
-            model.file.path, options, providers=["CPUExecutionProvider"]
-        )
-        return lambda: session.run(["gradient"], {"image": image})[0]
-
-    height, width = image.shape[2:]
-    return {
-        OURS: alone(),
-        SIZE_GIVEN: alone(height=height, width=width),
-        ENGINE: lambda: model.gradient(image)[1],
-    }
+def alone(file: Path, image: Array, threads: int) -> Step:
+    """By the file and nothing else, with ONNX Runtime's default options."""
+    options = session_options(threads)
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(["gradient"], {"image": image})[0]
 
 
-def gradient_errors(steps: Mapping[str, Gradient]) -> dict[str, float]:
-    """Each step's |gradient - ours| / |ours|. Raises WrongResultError for one that is too far."""
-    ours = steps[OURS]().astype(np.float64)
+def in_engine(file: Path, image: Array, threads: int) -> Step:
+    model = load_model(file, "cpu", threads)
+    return lambda: model.gradient(image)[1]
+
+
+def gradient_errors(gradients: Mapping[str, Array]) -> dict[str, float]:
+    """Each one's |gradient - ours| / |ours|. Raises WrongResultError for one that is too far."""
+    ours = gradients[ONE_SIZE].astype(np.float64)
     errors = {}
-    for name, step in steps.items():
-        error = float(np.linalg.norm(step() - ours) / np.linalg.norm(ours))
+    for name, gradient in gradients.items():
+        error = float(np.linalg.norm(gradient - ours) / np.linalg.norm(ours))
         if not error <= GRADIENTS_AGREE:  # so that NaN fails
             raise WrongResultError(f"{name}: its gradient differs from ours by {error:.1e} of it")
         errors[name] = error
@@ -197,6 +206,7 @@ def gradient_errors(steps: Mapping[str, Gradient]) -> dict[str, float]:
 
 def summarise(
     samples: Samples,
+    ours: str,
     errors: Mapping[str, float] | None = None,
     compile_seconds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
@@ -205,7 +215,7 @@ def summarise(
         name: {
             "samples_s": values,
             **{f"{key}_s": value for key, value in asdict(spread(values)).items()},
-            "ours_over_it": asdict(ratio(samples[OURS], values)),
+            "ours_over_it": asdict(ratio(samples[ours], values)),
             "relative_error": (errors or {}).get(name),
             "compile_s": (compile_seconds or {}).get(name),
         }
@@ -213,8 +223,8 @@ def summarise(
     }
 
 
-def best_ratios(samples: Samples) -> dict[str, dict[str, Any]]:
-    """Ours over the fastest of each group of rivals."""
+def best_ratios(samples: Samples, ours: str) -> dict[str, dict[str, Any]]:
+    """`ours` over the fastest of each group of rivals."""
     theirs = [name for name in samples if not name.startswith(OURS)]
     groups = {
         "eager, own LRN": [n for n in theirs if n.startswith("eager") and "own" in n],
@@ -226,7 +236,7 @@ def best_ratios(samples: Samples) -> dict[str, dict[str, Any]]:
     for group, names in groups.items():
         if names:
             name = min(names, key=lambda n: spread(samples[n]).median)
-            best[group] = {"rival": name, **asdict(ratio(samples[OURS], samples[name]))}
+            best[group] = {"rival": name, **asdict(ratio(samples[ours], samples[name]))}
     return best
 
 
@@ -267,14 +277,16 @@ def matrix_peak(threads: int, repeats: int = 10) -> dict[str, float]:
         "onnxruntime": lambda: session.run(None, {"a": a, "b": b}),
         "torch": lambda: one @ other,
     }
-    samples = interleave(products, 0, repeats)
+    turns = {name: partial(take_turn, product) for name, product in products.items()}
+    samples = interleave(turns, 0, repeats)
     return {name: 2 * PEAK_SIDE**3 / min(values) for name, values in samples.items()}
 
 
-def session_options(threads: int | None) -> onnxruntime.SessionOptions:
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """ONNX Runtime's own, which take every core unless fewer are asked for."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads is not None:
+    if threads != cores():
         options.intra_op_num_threads = threads
     return options
 
@@ -334,7 +346,7 @@ def loop_overhead(model: Model, size: Size, repeats: int) -> dict[str, Any]:
 
 
 def compare_commands(
-    gradient_file: Path, weights: Weights, layer: str, o: Options, folder: Path
+    gradient_file: Path, weights: Weights, o: Options, folder: Path
 ) -> dict[str, Any]:
     """Whole dreams as commands, from the process's start to the PNG on disk, and peak memory."""
     state = folder / "weights.pt"
@@ -350,7 +362,7 @@ def compare_commands(
         ours += ["--model", str(gradient_file), "--backend", "cpu", *common]
         script = Path(__file__).with_name("torch_dream.py")
         theirs = [sys.executable, str(script), str(photo), "--weights", str(state)]
-        theirs += ["--architecture", weights.architecture.name, "--layer", layer, *common]
+        theirs += ["--architecture", weights.architecture.name, "--layer", o.layer, *common]
         made = {OURS: ours}
         for rival in known:
             flags = [] if rival.channels_last else ["--nchw"]
@@ -376,8 +388,8 @@ def compare_commands(
     least = min((name for name in memory if name != OURS), key=lambda name: memory[name])
     dreams = {name: samples[name] for name in large}
     return {
-        "results": summarise(samples),
-        "over": best_ratios(dreams),
+        "results": summarise(samples, OURS),
+        "over": best_ratios(dreams, OURS),
         "mean_difference_levels": differences,
         "agreeing_steps": AGREEING_STEPS,
         "peak_bytes_1024": memory,
@@ -403,7 +415,7 @@ def picture_differences(folder: Path, names: Sequence[str]) -> dict[str, float]:
 
 def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
     results = result["results"]
-    rate = result["flop"] / results[OURS]["median_s"]
+    rate = result["flop"] / results[ONE_SIZE]["median_s"]
     console.print(
         f"\n[bold]{result['width']}x{result['height']}[/]: {result['flop'] / 1e9:.2f} GFLOP, "
         f"{result['rounds']} rounds; ours {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of the peak"
@@ -438,10 +450,12 @@ def milliseconds(seconds: float) -> str:
 
 def show_summary(console: Console, steps: Sequence[Mapping[str, Any]]) -> None:
     sizes = [f"{step['width']}x{step['height']}" for step in steps]
-    made = table("ours over the fastest of", *sizes, numbers=tuple(sizes))
-    for group in steps[0]["over"]:
-        cells = (step["over"].get(group) for step in steps)
-        made.add_row(group, *(f"{cell['value']:.2f}" if cell else "-" for cell in cells))
+    made = table("ours", "over the fastest of", *sizes, numbers=tuple(sizes))
+    for ours, groups in steps[0]["over"].items():
+        for group in groups:
+            cells = (step["over"][ours].get(group) for step in steps)
+            values = (f"{cell['value']:.2f}" if cell else "-" for cell in cells)
+            made.add_row(ours.removeprefix(f"{OURS}, "), group, *values)
     console.print()
     console.print(made)
 
@@ -489,10 +503,13 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
 class Options:
     """`seconds` is each size's time budget; `rounds` the fewest rounds; `rival` is in the names."""
 
+    weights: str
+    layer: str
     threads: int
     seconds: float
     rounds: int
     rival: str
+    compile: bool
 
 
 def parser() -> argparse.ArgumentParser:
@@ -502,7 +519,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--layer", default="inception_4c/output", help="default: %(default)s")
     add("--weights", default="seeded:0", help="a file or seeded:N[:torchvision]")
-    add("--model", type=Path, help="a gradient file of these weights, instead of exporting one")
+    add("--model", type=Path, help="a file of these weights for any size, instead of exporting one")
     add("--size", type=parse_size, action="append", metavar="WxH", help="may be repeated")
     add("--threads", type=int, default=cores(), help="default: every core")
     add("--seconds", type=float, default=30.0, help="time budget for each size")
@@ -527,7 +544,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             o = parser().parse_args(arguments)
             check_layer(o.layer)
             compare(o, console, Path(folder))
-        except (WrongResultError, ExportError, DreamError, MeasureError, ValueError) as error:
+        except MENDABLE as error:
             raise SystemExit(f"compare_torch: {error}") from error
 
 
@@ -549,7 +566,8 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
     threads = None if o.threads == cores() else o.threads
     model = load_model(gradient_file, "cpu", threads)
     check_model(model, weights, o.layer)
-    chosen = Options(o.threads, o.seconds, o.rounds, o.rival)
+    rivals(weights.architecture, o.compile, o.rival)  # so that a mistake is told now
+    chosen = Options(o.weights, o.layer, o.threads, o.seconds, o.rounds, o.rival, o.compile)
     result: dict[str, Any] = {
         "environment": machine.model_dump(),
         "threads": o.threads,
@@ -572,8 +590,7 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
             f"matrices"
         )
         for size in o.size or DEFAULT_SIZES:
-            contestants = rivals(weights.architecture, o.compile, o.rival)
-            step = compare_step(model, weights, o.layer, size, contestants, chosen)
+            step = compare_step(gradient_file, weights, size, chosen, folder)
             result["steps"].append(step)
             keep()
             show_step(console, step, peak)
@@ -584,14 +601,16 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
         keep()
         show_loop(console, result["loop"])
     if o.command:
-        result["command"] = compare_commands(gradient_file, weights, o.layer, chosen, folder)
+        result["command"] = compare_commands(gradient_file, weights, chosen, folder)
         keep()
         show_commands(console, result["command"])
 
 
-def exported(weights: Weights, layer: str, folder: Path) -> Path:
-    path = folder / "gradient.onnx"
-    save(export_gradient(weights, [layer], TARGETS["cpu"]), path)
+def exported(weights: Weights, layer: str, folder: Path, size: Size | None = None) -> Path:
+    """A gradient file for one size, or for any."""
+    path = folder / f"{size or 'any'}.onnx"
+    sides = (size.height, size.width) if size else None
+    save(export_gradient(weights, [layer], TARGETS["cpu"], size=sides), path)
     return path
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import pytest
 
 from measure.errors import MeasureError
 from measure.statistics import ratio
-from measure.timing import interleave, run_process
+from measure.timing import interleave, run_process, take_turn
 
 
 def test_interleaved_samples_and_their_ratio():
     calls = []
     steps = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
-    samples = interleave(steps, 0, 3)
+    turns = {name: functools.partial(take_turn, step) for name, step in steps.items()}
+    samples = interleave(turns, 0, 3)
     assert [len(values) for values in samples.values()] == [3, 3]
     assert calls.count("a") == calls.count("b")
     over = ratio([1.0, 1.1, 0.9, 1.0], [2.0, 2.0, 2.0, 2.0])
