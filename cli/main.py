@@ -139,6 +139,7 @@ def run_command(
         "dream export -o 4c.onnx",
         "dream export --weights bvlc -l inception_4c/output:12 -o channel.onnx",
         "dream export --weights seeded:0 --precision float16 -o random.onnx",
+        "dream export --size 512x512 -o 512.onnx",
     )
 )
 def export(
@@ -151,8 +152,8 @@ def export(
 ) -> None:
     """Write a gradient file for some layers.
 
-    It is one ONNX graph, from a picture of any size to its objective and the
-    gradient, for 'dream run --model FILE' or any program with ONNX Runtime.
+    It is one ONNX graph, from a picture of any size (or of one) to its objective
+    and the gradient, for 'dream run --model FILE' or any program with ONNX Runtime.
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """

@@ -106,6 +106,8 @@ def _check(info: ModelInfo) -> None:
     """Raises ValueError for numbers that a dream cannot work with."""
     if not info.layers or info.stride < 1 or sorted(info.order) != [0, 1, 2]:
         raise ValueError(f"layers {info.layers}, stride {info.stride}, order {info.order}")
+    if info.size is not None and min(info.size) < info.stride:
+        raise ValueError(f"size {info.size} is below the stride")
     if not (np.isfinite(info.mean).all() and np.isfinite(info.scale).all()):
         raise ValueError("mean or scale is not finite")
     if not (info.scale > 0).all():

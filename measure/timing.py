@@ -20,8 +20,8 @@ from measure.errors import MeasureError
 # Seconds before each turn, in which the other contestants' threads stop spinning: ONNX Runtime's
 # did so for 45 to 57 ms after a run, on two cores of an AMD EPYC.
 PAUSE = 0.1
-TURN = 0.1  # seconds of work in a turn, if a step is shorter than that
-MOST_STEPS = 5  # in a turn
+TURN = 0.3  # seconds of work in a turn, if two steps take less
+MOST_STEPS = 10  # in a turn
 
 Samples = dict[str, list[float]]
 
@@ -34,12 +34,12 @@ def timed(step: Callable[[], object]) -> float:
 
 
 def steps_in_turn(seconds: float) -> int:
-    """How many steps of so many seconds make a turn."""
-    return max(1, min(MOST_STEPS, round(TURN / max(seconds, 1e-9))))
+    """How many steps of so many seconds make a turn; the first only wakes what slept."""
+    return max(2, min(MOST_STEPS, round(TURN / max(seconds, 1e-9))))
 
 
 def take_turn(step: Callable[[], object], count: int) -> float:
-    """The median step of a turn of `count`; of several the first is not counted."""
+    """Seconds of the median step of a turn of `count`; of several the first is not counted."""
     turn = [timed(step) for _ in range(count)]
     return float(np.median(turn[1:] or turn))
 

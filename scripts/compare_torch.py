@@ -48,7 +48,7 @@ from measure.machine import cores, describe, disturbances, this_machine
 from measure.pictures import noise, parse_size
 from measure.result import Size
 from measure.statistics import ratio, spread
-from measure.timing import Samples, interleave, run_process, take_turn, timed
+from measure.timing import PAUSE, Samples, interleave, run_process, take_turn, timed
 from measure.torch_step import Objective, careful_network, compiled, gradient_of, memory_format
 from scripts.step_process import Step, StepError, StepProcess
 
@@ -329,10 +329,13 @@ def loop_overhead(model: Model, size: Size, repeats: int) -> dict[str, Any]:
     only = gradients_only(model, sizes, settings.iterations)
     only()
     samples = []
-    for _ in range(repeats):
-        gradients = timed(only)
-        seconds = timed(partial(dream, model, rgb, settings))
-        samples.append({"dream_s": seconds, "gradients_s": gradients})
+    parts = {"gradients_s": only, "dream_s": partial(dream, model, rgb, settings)}
+    for number in range(repeats):
+        sample = {}
+        for name in list(parts)[:: 1 if number % 2 else -1]:  # neither is always the first
+            time.sleep(PAUSE)
+            sample[name] = timed(parts[name])
+        samples.append(sample)
     shares = [1 - sample["gradients_s"] / sample["dream_s"] for sample in samples]
     return {
         "width": size.width,

@@ -45,6 +45,18 @@ def test_a_wrong_gradient_fails_with_exit_code_1(dream, model, quick_verify, mon
     assert outcome.stdout.splitlines()[-1] == f"{model}: 1 of 3 comparisons FAIL on cpu"
 
 
+def test_a_file_for_one_size(dream, photo, tmp_path):
+    file, picture = tmp_path / "one.onnx", tmp_path / "dream.png"
+    one = ["--weights", "seeded:0", "--layer", "inception_3a/output", "--size", "64x48"]
+    assert dream("export", *one, "-o", file).exit_code == 0
+    assert dream("verify", file).stdout.count("64x48") == 3
+    run = ["run", photo, "--model", file, "--backend", "cpu", "-o", picture]
+    assert "is for pictures of 64x48 pixels alone, not of " in dream(*run).error
+    assert not picture.exists()
+    assert dream(*run, "--octaves", "1").exit_code == 0
+    assert picture.exists()
+
+
 def test_layers_of_an_architecture(dream):
     outcome = dream("layers", "--architecture", "torchvision", "--filter", "4c")
     assert outcome.exit_code == 0

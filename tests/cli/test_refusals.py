@@ -102,6 +102,8 @@ REFUSALS = {
     "export --weights seeded:0 -o .": ("is a folder",),
     "export --weights seeded:0 -o x.onnx --target cup": ("no target 'cup'", "did you mean cpu?"),
     "export --weights seeded:0 -o x.onnx -l conv9": ("no layer 'conv9'",),
+    "export --weights seeded:0 -o x.onnx --size 512": ("'512' is no size", "WIDTHxHEIGHT"),
+    "export --weights seeded:0 -o x.onnx --size 32x8": ("too small", "must be 16 or more"),
     "export --weights text.txt -o x.onnx": ("text.txt", "not recognised as weights"),
     "verify nothere.onnx": ("nothere.onnx", "no such model file"),
     "verify foreign.onnx": ("not one that `dream export` made",),

@@ -148,6 +148,10 @@ DAMAGE = [
     {"stride": "-8"},
     {"stride": "Infinity"},
     {"stride": "NaN"},
+    {"size": "8"},
+    {"size": "[8]"},
+    {"size": '"wide"'},
+    {"size": "[3, 8]"},  # below the stride
     {"preprocessing": "[]"},
     *(
         {"preprocessing": json.dumps({**GOOD, **change})}
@@ -185,6 +189,15 @@ def test_a_damaged_description(path, changes):
 def test_other_inputs_or_outputs(path, names):
     write_gradient_file(path, names=names)
     assert "export it again" in refusal(path)
+
+
+def test_a_file_for_one_size(path):
+    model = load_model(write_gradient_file(path, sides=(12, 16), size="[12, 16]"), "cpu")
+    assert model.info.size == (12, 16)
+    image = np.ones((1, 3, 12, 16), np.float32)
+    assert model.gradient(image)[1].shape == image.shape
+    with pytest.raises(DreamError, match=r"for pictures of 16x12 pixels alone, not of 12x16; "):
+        model.gradient(image.swapaxes(2, 3))
 
 
 @pytest.mark.parametrize("threads", [0, -1, MOST_THREADS + 1])

@@ -150,6 +150,32 @@ def test_no_value_has_a_fixed_height_or_width(architecture, target):
                 assert not any(isinstance(side, int) for side in sides), (node.name, value.shape)
 
 
+# --- For one size -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(64, 96), (67, 98), (42, 51)], ids=["even", "odd", "uneven"])
+@pytest.mark.parametrize(
+    ("target", "precision"), [("cpu", "float32"), ("portable", "float32"), ("portable", "float16")]
+)
+def test_a_file_for_one_size(target, precision, size, tmp_path):
+    """`save` has onnx's checker compare every size in it with those that it infers."""
+    layers, path = ["inception_3a/output"], tmp_path / "one.onnx"
+    model = export_gradient(seeded(), layers, TARGETS[target], precision, size)
+    save(model, path)
+    values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
+    known = [value.shape for value in values if value.shape is not None]
+    assert len(known) > 50
+    assert all(shape.is_static() for shape in known)
+    rows = list(verify(path, runner(ir.load(path))))
+    assert_all_pass(rows)
+    assert {(row.height, row.width) for row in rows} == {size}
+
+
+def test_a_size_below_the_stride_is_refused():
+    with pytest.raises(ExportError, match=r"9x7 pixels are too small .* must be 8 or more"):
+        export_gradient(seeded(), ["inception_3a/output"], size=(7, 9))
+
+
 # --- The network ------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -21,7 +22,7 @@ from export.googlenet import LocalResponseNorm
 from export.lower import lower
 from export.model_file import export_gradient
 from export.objective import Term, objective
-from export.passes import arithmetic, bands, first_layer, masks, norm, sums
+from export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
 from export.passes.dimensions import measure_by_image, name_dimensions
 from export.targets import TARGETS, share_and_prune
 from export.weights import build_network
@@ -250,26 +251,62 @@ def band(channels: int) -> Tensor:
     return LocalResponseNorm(channels).band * 1e4
 
 
-def test_a_band_becomes_two_grouped_convolutions():
-    times, model = changed(bands.split_bands, matrix_layer, a=weights(192, 3, 1, 1), band=band(192))
-    assert times == 2  # forward and backward
-    groups = {n.attributes["group"].as_int() for n in model.graph if "group" in n.attributes}
-    assert groups == {3, 4}
+def toeplitz(channels: int, rows: dict[int, float]) -> Tensor:
+    """A matrix with one number along each of some diagonals."""
+    diagonals = (torch.full((channels - abs(o),), value) for o, value in rows.items())
+    matrix = sum(torch.diag(d, o) for d, o in zip(diagonals, rows, strict=True))
+    assert isinstance(matrix, Tensor)
+    return matrix[:, :, None, None]
 
 
-def test_an_uneven_band_is_turned_round_for_the_gradient():
-    uneven = band(192) * weights(192, 192, 1, 1)
-    assert changed(bands.split_bands, matrix_layer, a=weights(192, 3, 1, 1), band=uneven)[0] == 2
+def volumes(model: ir.Model) -> list[list[int]]:
+    """The windows of convolutions in three dimensions."""
+    shapes = [list(n.inputs[1].shape) for n in model.graph if n.op_type == "Conv"]
+    return [shape[2:] for shape in shapes if len(shape) == 5]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "window"),
+    [
+        (band(24), [5, 1, 1]),
+        (toeplitz(16, {-1: 0.25, 0: 1.0, 2: -0.5}), [5, 1, 1]),
+        (toeplitz(16, {0: 3.0}), [1, 1, 1]),
+    ],
+    ids=["LRN's", "uneven", "a diagonal"],
+)
+def test_a_band_becomes_a_convolution_along_the_channels(matrix, window):
+    layer = {"a": weights(len(matrix), 3, 1, 1), "band": matrix}
+    times, model = changed(bands.convolve_along_channels, matrix_layer, **layer)
+    assert times == 2  # forward and backward, where an uneven one is turned round
+    assert volumes(model) == [window, window]
+
+
+def test_a_product_is_made_where_the_band_is():
+    def layer(x: Tensor, a: Tensor, band: Tensor, offset: Tensor) -> Tensor:
+        wide = F.conv2d(x, a)
+        return F.conv2d(wide * wide, band, offset)
+
+    given = {"a": weights(24, 3, 1, 1), "band": band(24), "offset": torch.full((24,), 2.0)}
+    times, model = changed(bands.convolve_along_channels, layer, **given)
+    assert times == 2
+    squares = [n for n in model.graph if n.op_type == "Mul" and n.inputs[0] is n.inputs[1]]
+    made_of = [{value.producer().op_type for value in node.inputs} for node in squares]
+    assert {"Unsqueeze"} in made_of
 
 
 @pytest.mark.parametrize(
     "matrix",
-    [weights(96, 96, 1, 1), band(64), band(40), weights(96, 192, 1, 1) * 0],
-    ids=["dense", "no two partitions", "no blocks", "not square"],
+    [
+        weights(96, 96, 1, 1),
+        band(8),
+        band(96) * weights(96, 96, 1, 1),
+        weights(96, 192, 1, 1) * 0,
+    ],
+    ids=["dense", "mostly band", "rows that differ", "not square"],
 )
 def test_other_matrices_stay(matrix):
     layer = {"a": weights(matrix.shape[1], 3, 1, 1), "band": matrix}
-    assert changed(bands.split_bands, matrix_layer, **layer)[0] == 0
+    assert changed(bands.convolve_along_channels, matrix_layer, **layer)[0] == 0
 
 
 @pytest.mark.parametrize("options", [{"stride": 2}, {"padding": 1}], ids=str)
@@ -277,9 +314,60 @@ def test_a_band_with_a_stride_or_padding_stays(options):
     def layer(x: Tensor, a: Tensor, band: Tensor) -> Tensor:
         return F.conv2d(F.conv2d(x, a), band, **options)
 
-    times, model = changed(bands.split_bands, layer, a=weights(192, 3, 1, 1), band=band(192))
-    assert "group" not in {name for node in model.graph for name in node.attributes}
-    assert times == 0
+    given = {"a": weights(24, 3, 1, 1), "band": band(24)}
+    times, model = changed(bands.convolve_along_channels, layer, **given)
+    assert (times, volumes(model)) == (0, [])
+
+
+def test_a_band_with_an_offset_for_each_channel_stays():
+    def layer(x: Tensor, a: Tensor, band: Tensor, offset: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, a), band, offset)
+
+    given = {"a": weights(24, 3, 1, 1), "band": band(24), "offset": weights(24)}
+    times, model = changed(bands.convolve_along_channels, layer, **given)
+    assert times == len(volumes(model)) == 1  # the gradient's has none
+
+
+# --- pools ------------------------------------------------------------------------------------
+
+
+def pooled(**options: Any) -> Layer:
+    return lambda x, a: F.max_pool2d(F.conv2d(x, a), **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "stride": 2, "ceil_mode": True},
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": (3, 2), "stride": (2, 3)},
+    ],
+    ids=str,
+)
+def test_a_strided_pool_becomes_one_kernel(options):
+    times, model = changed(pools.merge_strided_pools, pooled(**options), a=weights(8, 3, 1, 1))
+    assert times == kinds(model)["MaxPool"] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "stride": 1, "padding": 1},
+        {"kernel_size": 3, "stride": (2, 1)},
+        {"kernel_size": 3, "stride": (1, 2)},
+    ],
+    ids=str,
+)
+def test_a_pool_of_every_row_or_column_stays_two(options):
+    times, model = changed(pools.merge_strided_pools, pooled(**options), a=weights(8, 3, 1, 1))
+    assert (times, kinds(model)["MaxPool"]) == (0, 2)
+
+
+def test_a_pool_whose_rows_have_another_reader_stays_two():
+    model = lowered(pooled(kernel_size=3, stride=2), a=weights(8, 3, 1, 1))
+    rows = next(node for node in model.graph if node.op_type == "MaxPool")
+    model.graph.outputs.append(rows.outputs[0])
+    assert pools.merge_strided_pools(model) == 0
 
 
 # --- sums of 1x1 convolutions -----------------------------------------------------------------

@@ -11,6 +11,7 @@ from PIL import Image
 
 from engine import Settings, dream, load_model
 from export.googlenet import ARCHITECTURES, BVLC
+from export.weights import load_weights
 from measure.pictures import parse_size
 from measure.torch_step import Objective, TorchAscent, careful_network, gradient_of
 from measure.torch_step import dream as dream_in_torch
@@ -57,21 +58,26 @@ def test_the_table_fits_80_columns_and_the_json_is_complete(options, tmp_path, c
         assert len(row["samples_s"]) == 2
         assert row["low_s"] <= row["median_s"] <= row["high_s"]
         assert row["relative_error"] < 1e-4
-    assert step["over"]["any"]["low"] <= step["over"]["any"]["high"]
+    assert set(step["over"]) == {compare.ONE_SIZE, compare.ANY_SIZE, compare.ENGINE}
+    for groups in step["over"].values():
+        assert groups["any"]["low"] <= groups["any"]["high"]
     (loop,) = result["loop"]
     assert 0 < loop["median"] < 1
 
 
-def test_a_rival_whose_gradient_is_wrong_is_refused(options, monkeypatch):
-    monkeypatch.setattr(compare, "gradient_of", lambda objective: lambda x: (objective(x), 0.9 * x))
-    with pytest.raises(SystemExit, match=r"eager NCHW, own LRN: its gradient differs from ours"):
-        compare.main(options)
+def test_a_gradient_that_is_another_ends_the_comparison(options, gradient_file, tmp_path):
+    """The file for any size is of seeded:0, the one for this size and the rivals of seeded:1."""
+    chosen = compare.Options("seeded:1", LAYER, 1, 0, 1, "NHWC, own", compile=False)
+    other = load_weights("seeded:1")
+    with pytest.raises(compare.WrongResultError, match="any size: its gradient differs from ours"):
+        compare.compare_step(gradient_file, other, SMALL, chosen, tmp_path)
 
 
-def test_a_gradient_that_is_not_a_number_is_refused():
-    steps = {compare.OURS: lambda: np.ones(3), "theirs": lambda: np.full(3, np.nan)}
+@pytest.mark.parametrize("theirs", [0.9, np.nan])
+def test_a_gradient_that_is_off_or_not_a_number_is_refused(theirs):
+    gradients = {compare.ONE_SIZE: np.ones(3), "theirs": np.full(3, theirs)}
     with pytest.raises(compare.WrongResultError, match="theirs"):
-        compare.gradient_errors(steps)
+        compare.gradient_errors(gradients)
 
 
 def test_a_file_of_other_weights_is_refused(options):
@@ -84,13 +90,11 @@ def test_a_layer_within_a_block_is_refused(options):
         compare.main([*options, "--layer", "inception_3b/5x5_reduce"])
 
 
-def test_a_rival_that_does_not_compile_is_left_out(options, monkeypatch, capsys):
-    def fail(*_args, **_kwargs):
-        raise RuntimeError("there is no g++")
-
-    monkeypatch.setattr(compare.torch, "compile", fail)
+def test_a_rival_that_does_not_compile_is_left_out(options, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CXX", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     compare.main([*options, "--compile", "--rival", "NCHW, own"])
-    assert "compile NCHW, own LRN: left out: there is no g++" in capsys.readouterr().out
+    assert "compile NCHW, own LRN: left out: " in capsys.readouterr().out
 
 
 def test_operations_against_a_hand_computed_layer():

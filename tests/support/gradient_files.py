@@ -43,6 +43,7 @@ def write_gradient_file(
     *,
     factor: float = 1.0,
     names: tuple[str, str, str] = ("image", "objective", "gradient"),
+    sides: tuple[int | str, int | str] = ("height", "width"),
     **changes: Any,
 ) -> Path:
     """A gradient file of `matrix` at `path`; `changes` are to its metadata."""
@@ -63,7 +64,7 @@ def write_gradient_file(
         helper.make_node("Conv", ["Ax", "At"], ["exact"]),
         helper.make_node("Mul", ["exact", "factor"], [gradient]),
     ]
-    shape = [1, 3, "height", "width"]
+    shape = [1, 3, *sides]
     graph = helper.make_graph(
         nodes,
         "tiny",
