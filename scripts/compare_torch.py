@@ -329,7 +329,10 @@ def loop_overhead(model: Model, size: Size, repeats: int) -> dict[str, Any]:
     only = gradients_only(model, sizes, settings.iterations)
     only()
     samples = []
-    parts = {"gradients_s": only, "dream_s": partial(dream, model, rgb, settings)}
+    parts: dict[str, Callable[[], object]] = {
+        "gradients_s": only,
+        "dream_s": partial(dream, model, rgb, settings),
+    }
     for number in range(repeats):
         sample = {}
         for name in list(parts)[:: 1 if number % 2 else -1]:  # neither is always the first

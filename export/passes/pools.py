@@ -25,7 +25,9 @@ def _merge(graph: ir.Graph, node: ir.Node) -> bool:
         return False
     (maxima,) = operands(node)
     rows = maxima.producer()
-    if rows is None or rows.op_type != "MaxPool" or len(maxima.uses()) != 1:
+    if rows is None or rows.op_type != "MaxPool":
+        return False
+    if len(maxima.uses()) != 1 or maxima.is_graph_output():
         return False
     (of_row, by_row), (of_column, by_column) = _window(rows), _window(node)
     if (of_row[0], of_column[1], by_row[0], by_column[1]) != (1, 1, 1, 1):

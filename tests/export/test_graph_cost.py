@@ -35,18 +35,22 @@ EXPORTED_BOUNDS = {
 }
 # Nodes that ONNX Runtime runs, once it has fused and laid out the graph.
 OPTIMISED_BOUNDS = {
-    "ReorderInput": (26, "more copies into the blocked layout"),
-    "ReorderOutput": (22, "more copies out of the blocked layout"),
+    "ReorderInput": (24, "more copies into the blocked layout"),
+    "ReorderOutput": (18, "more copies out of the blocked layout"),
     "Slice": (3, "more slices, each of them outside the blocked layout"),
     "Add": (3, "sums are no longer fused into convolutions: are equal sizes named alike?"),
     "Mul": (70, "more passes over memory"),
     "HardSigmoid": (18, "masks are no longer fused into convolutions"),
     "Relu": (0, "ReLUs are no longer fused into convolutions"),
     "Transpose": (0, "weights are turned at run time instead of once"),
-    "all": (396, "more kernels"),
+    "all": (398, "more kernels"),
+}
+ONE_SIZE_BOUNDS = {
+    "Slice": (0, "values are longer than they need be, and cut"),
+    "all": (385, "more kernels"),
 }
 NEVER = ("Pad", "Where", "ScatterElements", "ScatterND", "GatherElements", "ConvTranspose", "Equal")
-MEGABYTES = 134.3  # written by all kernels for one gradient at SIZE
+MEGABYTES = 133.6  # written by all kernels for one gradient at SIZE
 
 
 CPU_FLAGS = Path("/proc/cpuinfo")
@@ -105,7 +109,7 @@ def test_optimised_nodes_for_one_size(tmp_path):
     layers, target = (LAYER,), TARGETS["cpu"]
     model = export_gradient(seeded(), layers, target, size=EVEN_SIZE)
     found = optimised_nodes(model, tmp_path)
-    assert_within(found, OPTIMISED_BOUNDS | {"Slice": (0, "values are cut"), "all": (0, "more")})
+    assert_within(found, OPTIMISED_BOUNDS | ONE_SIZE_BOUNDS)
 
 
 @pytest.mark.parametrize("kind", NEVER)
