@@ -152,8 +152,9 @@ def export(
 ) -> None:
     """Write a gradient file for some layers.
 
-    It is one ONNX graph, from a picture of any size (or of one) to its objective
-    and the gradient, for 'dream run --model FILE' or any program with ONNX Runtime.
+    It is one ONNX graph, from a picture of any size (or of one) to its
+    objective and the gradient, for 'dream run --model FILE' or any program with
+    ONNX Runtime.
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """

@@ -6,11 +6,10 @@
     python -m scripts.compare_torch --no-steps --loop     # what the dream loop adds to the steps
     python -m scripts.compare_torch --no-steps --command  # whole commands, and their memory
 
-Everything that is compared runs in a process of its own, interleaved, in an order shuffled anew for
-each round. Times are medians with the 10th and 90th percentile; ratios are ours over theirs (below
-1: ours is faster) with a 95% bootstrap interval. Every rival's gradient is first compared with
-ours. `-o FILE` writes it all as JSON, raw samples included. docs/performance.md tells how to read
-it.
+Whatever is compared runs interleaved; steps and commands in processes of their own. Times are
+medians with the 10th and 90th percentile; ratios are ours over theirs (below 1: ours is faster)
+with a 95% bootstrap interval. Every rival's gradient is first compared with ours. `-o FILE` writes
+it all as JSON, raw samples included. docs/performance.md tells how to read it.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ OURS = "ONNX Runtime"
 # Exported files alone, with default session options: for the picture's size, and for any.
 ONE_SIZE = "ONNX Runtime, one size"
 ANY_SIZE = "ONNX Runtime, any size"
-ENGINE = "ONNX Runtime, engine"  # a step as a dream takes it, to the next picture, by the second
+ENGINE = "ONNX Runtime, engine"  # a step as a dream takes it, by the file for any size
 SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"
 
 # Where two activations are equal but for rounding, each library picks its own winner: such flips
@@ -142,7 +141,7 @@ def compare_step(
     file: Path, weights: Weights, size: Size, o: Options, folder: Path
 ) -> dict[str, Any]:
     """Time the step at one size. Raises WrongResultError when a rival's gradient is another."""
-    image = noise(load_model(file, "cpu", o.threads), size)
+    image = noise(load_model(file, "cpu"), size)
     one_size = exported(weights, o.layer, folder, size)
     makers: dict[str, Callable[[], Step]] = {
         ONE_SIZE: partial(alone, one_size, image, o.threads),
@@ -188,8 +187,13 @@ def alone(file: Path, image: Array, threads: int) -> Step:
 
 
 def in_engine(file: Path, image: Array, threads: int) -> Step:
-    model = load_model(file, "cpu", threads)
+    model = load_model(file, "cpu", engine_threads(threads))
     return lambda: model.gradient(image)[1]
+
+
+def engine_threads(threads: int) -> int | None:
+    """Every core is ONNX Runtime's default, and is left to it."""
+    return None if threads == cores() else threads
 
 
 def gradient_errors(gradients: Mapping[str, Array]) -> dict[str, float]:
@@ -286,8 +290,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     """ONNX Runtime's own, which take every core unless fewer are asked for."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads != cores():
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = engine_threads(threads) or 0
     return options
 
 
@@ -568,9 +571,7 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
         console.print(line, markup=False)
     weights = load_weights(o.weights)
     gradient_file = o.model or exported(weights, o.layer, folder)
-    # Every core is ONNX Runtime's default, and is left to it.
-    threads = None if o.threads == cores() else o.threads
-    model = load_model(gradient_file, "cpu", threads)
+    model = load_model(gradient_file, "cpu", engine_threads(o.threads))
     check_model(model, weights, o.layer)
     rivals(weights.architecture, o.compile, o.rival)  # so that a mistake is told now
     chosen = Options(o.weights, o.layer, o.threads, o.seconds, o.rounds, o.rival, o.compile)
