@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from cli.errors import CommandError, nearest
 from cli.messages import stages
 from cli.options import DEFAULT_TARGETS
-from measure.pictures import parse_size
 
 if TYPE_CHECKING:
     from export.targets import Target
@@ -49,7 +48,7 @@ def export_to(
     """
     require_export_extra()
     check_output(path)
-    only = parse_size(size) if size is not None else None
+    sides = _sides(size) if size is not None else None
     with stages() as tell:
         tell("loading PyTorch")
         from export.model_file import export_gradient, save
@@ -58,10 +57,17 @@ def export_to(
         chosen = find_target(target, precision)
         tell("reading the weights")
         loaded = load_weights(weights)
-        sides = (only.height, only.width) if only else None
         model = export_gradient(loaded, layers, chosen, precision, sides, on_stage=tell)
         save(model, path, on_stage=tell)
     return loaded
+
+
+def _sides(size: str) -> tuple[int, int]:
+    """Height and width. Raises MeasureError."""
+    from measure.pictures import parse_size  # and with it what a dream never needs
+
+    parsed = parse_size(size)
+    return parsed.height, parsed.width
 
 
 def find_target(name: str | None, precision: str = "float32") -> Target:
