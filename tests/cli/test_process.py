@@ -44,6 +44,10 @@ def test_no_module_of_the_command_loads_pytorch_before_it_is_needed():
     assert not loaded_by(f"import {modules}") & {*HEAVY, "export"}
 
 
+def test_the_way_to_a_dream_loads_nothing_that_measures():
+    assert not loaded_by("import cli.photo, cli.sources") & {"measure", "report", "psutil"}
+
+
 def test_a_dream_with_a_gradient_file_needs_no_torch(photo, model):
     hide = f"import sys; sys.modules.update(dict.fromkeys({HEAVY})); "
     outcome = python(hide + START, "run", photo, "--model", model, "--iterations", 1, "-b", "cpu")
