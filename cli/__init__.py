@@ -1,0 +1,5 @@
+"""The command `dream`."""
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # why: engine/__init__.py

@@ -5,6 +5,7 @@ Nothing heavy is imported up here, so that help and mistyped options answer at o
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -330,4 +331,9 @@ def report(
 
 def run() -> None:
     """The console script."""
-    app()
+    try:
+        app()
+    finally:
+        # The end of a process frees everything. Python would first look through each object for
+        # cycles, which takes as long as four steps of a small dream.
+        gc.freeze()

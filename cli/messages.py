@@ -5,6 +5,7 @@ Nothing moves when stderr is not a terminal, so a log holds whole lines only.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -69,6 +70,9 @@ def shown(made: Table) -> Iterator[None]:
 @contextmanager
 def stages() -> Iterator[Callable[[str], None]]:
     """A spinner with the name of the stage; call what is yielded with the next one's."""
+    if not sys.stderr.isatty():  # nor is rich imported, which takes as long as a step
+        yield lambda stage: None
+        return
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as status:
@@ -78,11 +82,13 @@ def stages() -> Iterator[Callable[[str], None]]:
 @contextmanager
 def bar(description: str) -> Iterator[Callable[[float, str], None]]:
     """A progress bar with the time left; call what is yielded with (fraction, description)."""
+    if not sys.stderr.isatty():
+        yield lambda fraction, description: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -90,9 +96,7 @@ def bar(description: str) -> Iterator[Callable[[float, str], None]]:
         TimeLeft(compact=True),
         TextColumn("left"),
     )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True, expand=True
-    ) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
         task = progress.add_task(description, total=1.0)
 
         def update(fraction: float, description: str) -> None:

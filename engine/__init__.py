@@ -10,6 +10,12 @@
 Needs numpy, pillow and onnxruntime; neither PyTorch nor onnx.
 """
 
+import os
+
+# ONNX Runtime reads this when it is imported. Without it, it reports what it runs to Microsoft:
+# a thread, a database in the user's cache folder, and an upload in the middle of a measurement.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from engine.backends import BACKENDS, Backend, find_backend
 from engine.deepdream import Dream, Progress, Settings, dream
 from engine.errors import DreamError

@@ -1,0 +1,5 @@
+"""What is run by hand."""
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # why: engine/__init__.py

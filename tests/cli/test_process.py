@@ -48,6 +48,14 @@ def test_the_way_to_a_dream_loads_nothing_that_measures():
     assert not loaded_by("import cli.photo, cli.sources") & {"measure", "report", "psutil"}
 
 
+def test_no_progress_is_drawn_where_nobody_sees_it(photo, model):
+    words = ["run", str(photo), "--model", str(model), "--iterations", "1", "-b", "cpu"]
+    code = START.replace("run()", "atexit.register(lambda: print(*sys.modules)); run()")
+    outcome = python(f"import atexit; {code}", *words)
+    assert "engine" in outcome.stdout.split()
+    assert "rich" not in outcome.stdout.split()
+
+
 def test_a_dream_with_a_gradient_file_needs_no_torch(photo, model):
     hide = f"import sys; sys.modules.update(dict.fromkeys({HEAVY})); "
     outcome = python(hide + START, "run", photo, "--model", model, "--iterations", 1, "-b", "cpu")
@@ -128,6 +136,9 @@ MAY_IMPORT = {
 }
 
 
+IN_ALL = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
 def imported_by(source: Path) -> set[str]:
     """The top-level packages that a file imports anywhere, itself excepted."""
     names = set()
@@ -144,3 +155,28 @@ def test_a_package_keeps_to_its_side(package):
     for source in (ROOT / package).rglob("*.py"):
         foreign = imported_by(source) - sys.stdlib_module_names - {package}
         assert foreign <= MAY_IMPORT[package], source
+
+
+# --- ONNX Runtime tells nobody what it runs ---------------------------------------------------
+
+TELLS_NOBODY = 'os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")'
+
+
+@pytest.mark.parametrize("package", IN_ALL)
+def test_a_package_that_imports_onnx_runtime_keeps_it_quiet_first(package):
+    """Its `__init__` runs before whichever of its modules is imported."""
+    if any("onnxruntime" in imported_by(source) for source in (ROOT / package).rglob("*.py")):
+        assert TELLS_NOBODY in (ROOT / package / "__init__.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("module", ["engine", "cli.record"])
+def test_onnx_runtime_leaves_nothing_in_the_users_home(module, tmp_path):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        # In CI it is quiet anyhow; XDG_CACHE_HOME would be another place than the one looked at.
+        if name not in ("CI", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    }
+    command = [sys.executable, "-c", f"import {module}"]
+    subprocess.run(command, check=True, cwd=ROOT, env=environment | {"HOME": str(tmp_path)})
+    assert not list(tmp_path.iterdir())
