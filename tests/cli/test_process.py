@@ -48,12 +48,13 @@ def test_the_way_to_a_dream_loads_nothing_that_measures():
     assert not loaded_by("import cli.photo, cli.sources") & {"measure", "report", "psutil"}
 
 
-def test_no_progress_is_drawn_where_nobody_sees_it(photo, model):
+def test_a_dream_starts_light(photo, model):
+    """Neither what draws progress, where nobody sees it, nor what reads result files."""
     words = ["run", str(photo), "--model", str(model), "--iterations", "1", "-b", "cpu"]
     code = START.replace("run()", "atexit.register(lambda: print(*sys.modules)); run()")
     outcome = python(f"import atexit; {code}", *words)
     assert "engine" in outcome.stdout.split()
-    assert "rich" not in outcome.stdout.split()
+    assert not {"rich", "pydantic"} & set(outcome.stdout.split())
 
 
 def test_a_dream_with_a_gradient_file_needs_no_torch(photo, model):
