@@ -147,9 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print(line, markup=False)
     try:
         model = load_model(o.file, "cpu", None if o.threads == cores() else o.threads)
-        results = [
-            summary(size, loop_share(model, size, o.dreams)) for size in o.size or DEFAULT_SIZES
-        ]
+        results = []
+        for size in o.size or DEFAULT_SIZES:
+            console.print(f"{size}: {o.dreams} pairs of dreams")
+            results.append(summary(size, loop_share(model, size, o.dreams)))
     except (DreamError, MeasureError) as error:
         raise SystemExit(f"loop_share: {error}") from error
     show(results, console)
