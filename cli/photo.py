@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CommandError
 from cli.machine import Machine, where
-from cli.messages import bar, note, say, stages
+from cli.messages import bar, note, say
 from cli.record import record
-from cli.sources import Request, find_model
+from cli.sources import Request
 from engine import (
-    BACKENDS,
-    Backend,
     Dream,
     Model,
     Picture,
     Progress,
     Settings,
     dream,
-    load_model,
     read_picture,
     write_picture,
 )
@@ -42,11 +40,12 @@ def run(
     settings: Settings,
     machine: Machine,
     save_octaves: bool,
+    load: Callable[[], Model],
 ) -> None:
     """Dream on the picture at `photo` and write what was dreamt, its settings stored in it."""
     picture = read_picture(photo)
     outputs = _outputs(photo, output, picture, settings.octaves if save_octaves else 0)
-    model = _load(wanted, machine)
+    model = load()
     started = time.perf_counter()
     result = _watched(model, picture, settings, save_octaves)
     seconds = time.perf_counter() - started
@@ -71,24 +70,6 @@ def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -
         if path.exists() and path.samefile(photo):
             raise CommandError(f"{path}: the dream would replace its photograph; name another file")
     return outputs
-
-
-def _load(wanted: Request, machine: Machine) -> Model:
-    chosen = machine.find()
-    path = find_model(wanted, chosen.target)
-    with stages() as tell:
-        tell("loading the model")
-        model = load_model(path, chosen, machine.threads, machine.allow_cpu_nodes)
-    if machine.backend == "auto":
-        note(_what_auto_took(chosen))
-    return model
-
-
-def _what_auto_took(chosen: Backend) -> str:
-    tried = [backend.name for backend in BACKENDS.values() if backend.in_auto]
-    better = tried[: tried.index(chosen.name)]
-    reason = f"; `dream backends` tells why not on {' or '.join(better)}" if better else ""
-    return f"running on {chosen.name}{reason}"
 
 
 def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: bool) -> Dream:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 
 from cli.machine import Machine
@@ -41,7 +42,7 @@ def record(
         "threads": "all" if machine.threads is None else str(machine.threads),
         **{name: str(value) for name, value in asdict(settings).items()},
         "onnxruntime": onnxruntime.__version__,
-        "numpy": version("numpy"),
+        "numpy": np.__version__,
     }
     return {"Software": software} | {PREFIX + key: value for key, value in values.items()}
 

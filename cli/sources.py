@@ -7,12 +7,10 @@ depends on: the second dream with it needs no PyTorch.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from cli.errors import CommandError, nearest
@@ -43,14 +41,21 @@ def request(file: Path | None, weights: str | None, layers: Sequence[str] | None
     return Request(file, weights or DEFAULT_WEIGHTS, tuple(layers or [DEFAULT_LAYER]))
 
 
+def model_at_hand(wanted: Request, target: str) -> Path | None:
+    """The gradient file for a request if it takes no work: a given or a shipped one."""
+    if wanted.file is not None:
+        return wanted.file
+    if wanted.weights != DEFAULT_WEIGHTS or len(wanted.layers) != 1:
+        return None
+    return shipped_model(wanted.layers[0], target)
+
+
 def find_model(wanted: Request, target: str) -> Path:
     """The gradient file for a request; downloads and exports what is missing.
 
     Raises CommandError, ModelsError or ExportError when there is none to be had.
     """
-    if wanted.file is not None:
-        return wanted.file
-    return _shipped(wanted, target) or _exported(wanted, target)
+    return model_at_hand(wanted, target) or _exported(wanted, target)
 
 
 def find_weights(source: str) -> str:
@@ -84,12 +89,6 @@ def _downloaded(entry: Entry) -> Path:
         return fetch(entry, tell)
 
 
-def _shipped(wanted: Request, target: str) -> Path | None:
-    if wanted.weights != DEFAULT_WEIGHTS or len(wanted.layers) != 1:
-        return None
-    return shipped_model(wanted.layers[0], target)
-
-
 def _exported(wanted: Request, target: str) -> Path:
     """The file in the cache, exported first if it is not there."""
     if wanted.weights == DEFAULT_WEIGHTS:
@@ -116,6 +115,9 @@ def _make_folder(path: Path) -> None:
 
 def _key(weights: str, layers: Sequence[str], target: str) -> str:
     """A name for the file that these make; whatever changes the file changes the name."""
+    import hashlib
+    from importlib.metadata import version
+
     content = weights if weights.startswith("seeded:") else _digest([Path(weights)])
     # The version alone is not enough: a rule changed in a checkout must not meet older files.
     parts = [content, list(layers), target, version("ort-deepdream"), _digest(_exporter())]
@@ -131,6 +133,8 @@ def _exporter() -> list[Path]:
 
 def _digest(files: Sequence[Path]) -> str:
     """sha256 of the files' contents, one after the other."""
+    import hashlib
+
     digest = hashlib.sha256()
     for file in files:
         try:

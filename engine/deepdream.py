@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.random import default_rng
 
 from engine.ascent import make_ascent
 from engine.errors import DreamError
@@ -28,7 +29,7 @@ class Settings:
     octave_scale: float = 1.4  # one octave's side over the next smaller one's
     step: float = 1.5  # mean change of a value by one iteration, in levels of 0..255
     jitter: int = 32  # largest shift before each iteration, in pixels
-    seed: int = field(default_factory=lambda: secrets.randbits(32))
+    seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(4)))
 
     def __post_init__(self) -> None:
         _require(self.iterations >= 1, "iterations", self.iterations, "1 or more")
@@ -101,17 +102,18 @@ def dream(
     sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.least_side)
     climb = _Climb(model, settings, on_step, sizes)
     bases = _cascade(base, sizes)
-    detail = np.zeros_like(bases[0])
+    below = image = bases[0]
     finished: list[Array] = []
     for octave in bases:
-        image = climb.octave(octave + resize(detail, *octave.shape[2:]))
+        detail = resize(image - below, *octave.shape[2:])
+        image = climb.octave(np.add(octave, detail, out=detail))
+        below = octave
         if keep_octaves or climb.stopped:
             finished.append(model.deprocess(image))
         if climb.stopped:
             # What was dreamt so far belongs on the whole picture, not on a small octave of it.
             image = base + resize(image - octave, height, width)
             break
-        detail = image - octave
     low, high = model.limits()
     return Dream(
         rgb=model.deprocess(np.clip(image, low, high, out=image)),
@@ -141,7 +143,7 @@ class _Climb:
         self.model = model
         self.settings = settings
         self.on_step = on_step
-        self.random = np.random.default_rng(settings.seed)
+        self.random = default_rng(settings.seed)
         # `step` is in levels of the picture; the network's units may be others.
         self.length = settings.step * float(model.info.scale.mean())
         self.octaves = len(sizes)

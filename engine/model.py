@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -84,14 +84,27 @@ class Model:
 
     def preprocess(self, rgb: Array) -> Array:
         """RGB [H, W, 3] in 0..255 -> the network's image [1, 3, H, W]."""
-        planes = np.moveaxis(np.asarray(rgb, np.float32), 2, 0)[list(self.info.order)]
-        return np.ascontiguousarray((planes - self.info.mean) * self.info.scale)[np.newaxis]
+        image = np.empty((1, 3, *rgb.shape[:2]), np.float32)
+        for plane, channel, mean, scale in self._planes(image):
+            np.subtract(rgb[..., channel], mean, out=plane)
+            plane *= scale
+        return image
 
     def deprocess(self, image: Array) -> Array:
         """The inverse of `preprocess`."""
-        planes = image[0] / self.info.scale
-        planes += self.info.mean
-        return np.ascontiguousarray(np.moveaxis(planes[np.argsort(self.info.order)], 0, 2))
+        rgb = np.empty((*image.shape[2:], 3), np.float32)
+        for plane, channel, mean, scale in self._planes(image):
+            np.divide(plane, scale, out=rgb[..., channel])
+            rgb[..., channel] += mean
+        return rgb
+
+    def _planes(self, image: Array) -> Iterator[tuple[Array, int, np.float32, np.float32]]:
+        """For each of the network's channels: its plane, its number in RGB, its mean and scale.
+
+        One by one, for a large picture fits into memory only so often.
+        """
+        mean, scale = self.info.mean.flat, self.info.scale.flat
+        return zip(image[0], self.info.order, mean, scale, strict=True)
 
     def limits(self) -> tuple[Array, Array]:
         """Black and white in the network's units, each [3, 1, 1]."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 import numpy as np
 
 from engine.ascent import Ascent
 from engine.backends import Backend
 from engine.errors import DreamError
 from engine.model import load_model
+from engine.session import GRAPHS
 
 SIDE = 8  # pixels
 CLOSE = 1e-2  # in levels: one step, also in TF32
@@ -18,8 +17,7 @@ CLOSE = 1e-2  # in levels: one step, also in TF32
 def probe(backend: Backend) -> None:
     """One step on `backend`, checked. Raises DreamError when it fails, or comes out wrong."""
     rgb = np.random.default_rng(0).uniform(50, 200, (SIDE, SIDE, 3)).astype(np.float32)
-    with as_file(files("engine").joinpath("graphs/probe.onnx")) as path:
-        model = load_model(path, backend)
+    model = load_model(GRAPHS / "probe.onnx", backend)
     image = model.preprocess(rgb)
     ascent = Ascent(model, SIDE, SIDE)
     ascent.put(image)

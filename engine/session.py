@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import onnxruntime
@@ -23,6 +22,7 @@ Size = tuple[int, int]  # (height, width)
 
 STEP_INPUTS = {"image", "length", "low", "high", "rows", "columns"}
 STEP_OUTPUTS = {"objective", "gradient", "mean", "next"}
+GRAPHS = Path(__file__).parent / "graphs"
 MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 
@@ -54,6 +54,9 @@ def make_session(
     # for several values is kept between them: docs/performance.md has what they take.
     options.enable_mem_pattern = False
     options.enable_mem_reuse = False
+    # How long a thread without work keeps its core busy. ONNX Runtime's own 50 ms begin while it
+    # still makes the session, and a command has use for that core; 5 ms bridge a step's gaps.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "5000")
     if threads is not None:
         options.intra_op_num_threads = threads
     if profile is not None:
@@ -65,7 +68,7 @@ def make_session(
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(file.path.parent.resolve())
     )
-    fragment = files("engine").joinpath(f"graphs/ascent.{backend.target}.pb").read_bytes()
+    fragment = (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
     try:
         session = onnxruntime.InferenceSession(
             file.content + fragment,

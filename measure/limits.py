@@ -7,7 +7,7 @@ of the device. The best of several runs counts: a limit is not disturbed upwards
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -16,6 +16,7 @@ from onnxruntime import OrtValue
 from engine import Backend
 from measure.timing import timed
 
+GRAPHS = Path(__file__).parent / "graphs"
 RUNS = 10
 ENOUGH = 0.5  # seconds for a run: longer ones are not repeated often, and smaller ones grow
 
@@ -67,7 +68,7 @@ def bound(
     options.log_severity_level = 4
     if threads is not None:
         options.intra_op_num_threads = threads
-    content = files("measure").joinpath(f"graphs/{graph}").read_bytes()
+    content = (GRAPHS / graph).read_bytes()
     provider = (backend.provider, dict(backend.provider_options))
     session = onnxruntime.InferenceSession(content, options, [provider])
     binding = session.io_binding()

@@ -11,8 +11,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from models.errors import ModelsError
 
 CACHE_VARIABLE = "ORT_DEEPDREAM_CACHE"
@@ -108,6 +106,8 @@ def cache_folder() -> Path:
     override = os.environ.get(CACHE_VARIABLE)
     if override:
         return Path(override).expanduser()
+    import platformdirs  # here, for a dream with a shipped model needs it not
+
     return platformdirs.user_cache_path("ort-deepdream", appauthor=False)
 
 

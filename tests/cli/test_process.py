@@ -48,6 +48,11 @@ def test_the_way_to_a_dream_loads_nothing_that_measures():
     assert not loaded_by("import cli.photo, cli.sources") & {"measure", "report", "psutil"}
 
 
+def test_the_model_is_on_its_way_before_pillow_is_there():
+    """It is imported meanwhile; what imports it sooner makes every dream wait."""
+    assert "PIL" not in loaded_by("import cli.loading, cli.machine, cli.sources")
+
+
 def test_a_dream_starts_light(photo, model):
     """Neither what draws progress, where nobody sees it, nor what reads result files."""
     words = ["run", str(photo), "--model", str(model), "--iterations", "1", "-b", "cpu"]

@@ -163,7 +163,7 @@ def test_a_message_of_several_lines_becomes_one(dream, folder, monkeypatch):
     def fail(*arguments: object) -> None:
         raise DreamError("first\n  second")
 
-    monkeypatch.setattr("cli.photo.load_model", fail)
+    monkeypatch.setattr("cli.loading.load_model", fail)
     assert dream(*RUN.split()).error == "first second"
 
 
@@ -171,6 +171,6 @@ def test_a_bug_keeps_its_traceback(dream, folder, monkeypatch):
     def fail(*arguments: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr("cli.photo.load_model", fail)
+    monkeypatch.setattr("cli.loading.load_model", fail)
     with pytest.raises(KeyError, match="a bug"):
         dream(*RUN.split())

@@ -86,13 +86,19 @@ def test_a_dream_with_other_weights_exports_once(dream, photo, exports, cache):
     assert second.stderr == ""
 
 
+def test_a_missing_picture_is_told_before_an_export(dream, tmp_path, exports):
+    words = ["run", tmp_path / "nothere.png", "--weights", "seeded:0", "--backend", "cpu"]
+    assert "nothere.png" in dream(*words).error
+    assert exports == []
+
+
 def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch):
     weights = tmp_path / "weights"
     weights.write_text("a")
     source = str(weights)
 
     def find(layer: str = LAYER, target: str = "cpu", version: str = "1") -> Path:
-        monkeypatch.setattr(cli.sources, "version", lambda name: version)
+        monkeypatch.setattr("importlib.metadata.version", lambda name: version)
         return find_model(request(None, source, [layer]), target)
 
     found = {find(), find(layer="conv2/3x3"), find(target="portable"), find(version="2")}

@@ -221,7 +221,7 @@ def test_a_wrong_step_makes_a_backend_unusable(monkeypatch, tmp_path):
     folder = tmp_path / "graphs"
     shutil.copytree(Path(engine.__file__).parent / "graphs", folder)
     onnx.save(model, folder / "probe.onnx")
-    monkeypatch.setattr(engine.probe, "files", lambda package: tmp_path)
+    monkeypatch.setattr(engine.probe, "GRAPHS", folder)
     assert "a step comes out wrong there" in str(why_unusable(BACKENDS["cpu"]))
 
 

@@ -1,0 +1,54 @@
+"""The model of a dream, loaded beside what else there is to do before the first step.
+
+ONNX Runtime lets other threads have Python while it makes a session, which takes about as long as
+importing Pillow and the rest of what a dream needs: one after the other they are a fifth of the
+command on a small picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.machine import Machine
+from cli.messages import note, stages
+from cli.sources import Request, find_model, model_at_hand
+from engine import BACKENDS, Backend, Model, load_model
+
+
+@contextmanager
+def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
+    """Begin to load the model if its file is at hand; call what is yielded to have it.
+
+    A file that is not is downloaded or exported by that call, not before: what is wrong with the
+    picture should be told before minutes of work. Raises DreamError or CommandError if the backend
+    cannot be had, and the call what `find_model` and `load_model` raise.
+    """
+    chosen = machine.find()
+
+    def load(path: Path) -> Model:
+        return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes)
+
+    with ThreadPoolExecutor(1) as beside:
+        at_hand = model_at_hand(wanted, chosen.target)
+        begun = at_hand and beside.submit(load, at_hand)
+
+        def finish() -> Model:
+            loaded = begun or beside.submit(load, find_model(wanted, chosen.target))
+            with stages() as tell:
+                tell("loading the model")
+                model = loaded.result()
+            if machine.backend == "auto":
+                note(_what_auto_took(chosen))
+            return model
+
+        yield finish
+
+
+def _what_auto_took(chosen: Backend) -> str:
+    tried = [backend.name for backend in BACKENDS.values() if backend.in_auto]
+    better = tried[: tried.index(chosen.name)]
+    reason = f"; `dream backends` tells why not on {' or '.join(better)}" if better else ""
+    return f"running on {chosen.name}{reason}"
