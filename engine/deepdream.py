@@ -105,8 +105,8 @@ def dream(
     below = image = bases[0]
     finished: list[Array] = []
     for octave in bases:
-        detail = resize(image - below, *octave.shape[2:])
-        image = climb.octave(np.add(octave, detail, out=detail))
+        # Without names for what lies between: it would stay in memory for the whole octave.
+        image = climb.octave(octave + resize(image - below, *octave.shape[2:]))
         below = octave
         if keep_octaves or climb.stopped:
             finished.append(model.deprocess(image))

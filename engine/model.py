@@ -84,6 +84,7 @@ class Model:
 
     def preprocess(self, rgb: Array) -> Array:
         """RGB [H, W, 3] in 0..255 -> the network's image [1, 3, H, W]."""
+        rgb = np.asarray(rgb, np.float32)
         image = np.empty((1, 3, *rgb.shape[:2]), np.float32)
         for plane, channel, mean, scale in self._planes(image):
             np.subtract(rgb[..., channel], mean, out=plane)
