@@ -16,6 +16,7 @@ from cli.machine import Machine
 from cli.messages import note, stages
 from cli.sources import Request, find_model, model_at_hand
 from engine import BACKENDS, Backend, Model, load_model
+from models.catalogue import cache_folder
 
 
 @contextmanager
@@ -29,7 +30,8 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
     chosen = machine.find()
 
     def load(path: Path) -> Model:
-        return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes)
+        kept = cache_folder() / "optimised"
+        return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes, kept)
 
     with ThreadPoolExecutor(1) as beside:
         at_hand = model_at_hand(wanted, chosen.target)

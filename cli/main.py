@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from cli import options
 from cli.errors import is_users_to_mend
 from cli.messages import NAME, complain, say
+from cli.version import VERSION
 
 USERS_MISTAKE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -52,9 +53,7 @@ def examples(*lines: str) -> str:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        say(f"ort-deepdream {version('ort-deepdream')}")
+        say(f"ort-deepdream {VERSION}")
         raise typer.Exit
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import onnxruntime
 
 from cli.machine import Machine
 from cli.sources import Request
+from cli.version import VERSION
 from engine import Model, Settings
 
 PREFIX = "deepdream."
@@ -26,7 +26,6 @@ def record(
     Files are named without their folders: a picture is passed on, its maker's folders are not.
     """
     info = model.info
-    software = f"ort-deepdream {version('ort-deepdream')}"
     values = {
         "command": _command(photo, wanted, model, settings, machine),
         "source": photo.name,
@@ -44,7 +43,8 @@ def record(
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
     }
-    return {"Software": software} | {PREFIX + key: value for key, value in values.items()}
+    software = {"Software": f"ort-deepdream {VERSION}"}
+    return software | {PREFIX + key: value for key, value in values.items()}
 
 
 def _command(

@@ -17,6 +17,7 @@ from cli.errors import CommandError, nearest
 from cli.exporting import export_to, require_export_extra
 from cli.messages import bar, note
 from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+from cli.version import VERSION
 from models.builtin import shipped_layers, shipped_model
 from models.catalogue import CATALOGUE, Entry, cache_folder, location
 
@@ -116,11 +117,10 @@ def _make_folder(path: Path) -> None:
 def _key(weights: str, layers: Sequence[str], target: str) -> str:
     """A name for the file that these make; whatever changes the file changes the name."""
     import hashlib
-    from importlib.metadata import version
 
     content = weights if weights.startswith("seeded:") else _digest([Path(weights)])
     # The version alone is not enough: a rule changed in a checkout must not meet older files.
-    parts = [content, list(layers), target, version("ort-deepdream"), _digest(_exporter())]
+    parts = [content, list(layers), target, VERSION, _digest(_exporter())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 

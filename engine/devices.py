@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import platform
 import sys
 from pathlib import Path
 
 LONGEST_NAME = 256
+# Lines of /proc/cpuinfo, on x86 and on ARM.
+FEATURES = ("vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU part", "Features")
 
 
 def processor_name() -> str:
@@ -18,6 +21,20 @@ def processor_name() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())
+
+
+def processor_features() -> str | None:
+    """What tells two kinds of processor apart, by which ONNX Runtime chooses its kernels.
+
+    None where Linux does not tell it.
+    """
+    try:
+        with Path("/proc/cpuinfo").open() as file:
+            first = itertools.takewhile(str.strip, file)  # the same of every core
+            lines = [line for line in first if line.startswith(FEATURES)]
+    except OSError:
+        return None
+    return "".join(lines) or None
 
 
 def cuda_device_name() -> str | None:

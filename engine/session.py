@@ -6,14 +6,16 @@ The graph of a step is the gradient file's with a fragment of engine/graphs appe
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime
 
+from engine import optimised
 from engine.backends import FATAL_ONLY, Backend
 from engine.errors import DreamError
 from engine.gradient_file import GradientFile
@@ -23,6 +25,7 @@ Size = tuple[int, int]  # (height, width)
 STEP_INPUTS = {"image", "length", "low", "high", "rows", "columns"}
 STEP_OUTPUTS = {"objective", "gradient", "mean", "next"}
 GRAPHS = Path(__file__).parent / "graphs"
+OPTIMISED, PLACEMENT = "graph.ort", "placement.json"
 MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 
@@ -41,13 +44,42 @@ def make_session(
     size: Size | None = None,
     allow_cpu_nodes: bool = False,
     profile: Path | None = None,
+    keep_in: Path | None = None,
 ) -> Session:
     """A session for pictures of `size`, or of any size; with `profile`, the beginning of a file
-    name, `run.end_profiling()` writes the time of each kernel there.
+    name, `run.end_profiling()` writes the time of each kernel there. On the CPU the graph is kept
+    in `keep_in` as ONNX Runtime has optimised it, or taken from there.
 
     Raises DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
     (on the CPU: unless `allow_cpu_nodes`).
     """
+
+    def options() -> onnxruntime.SessionOptions:
+        return _options(file, threads, size, profile)
+
+    content = file.content + (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
+    if keep_in is not None and backend.provider == "CPUExecutionProvider":
+        folder = optimised.folder_for(content, size, keep_in)
+        session = folder and _kept(folder, content, file, backend, options)
+        if session:
+            return session
+    try:
+        made = _open(content, backend, options())
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        # Some compile for the size, and already ask for the memory of a step.
+        at = f" for {size[1]}x{size[0]} pixels" if size else ""
+        smaller = "choose a smaller picture or " if size else ""
+        raise DreamError(
+            f"{file.path}: ONNX Runtime cannot load this file on {backend.name}{at} "
+            f"({_reason(error)}); if `dream backends` calls {backend.name} usable, "
+            f"{smaller}export it again"
+        ) from error
+    return _checked(made, file, backend, allow_cpu_nodes)
+
+
+def _options(
+    file: GradientFile, threads: int | None, size: Size | None, profile: Path | None
+) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
     # A memory pattern keeps a block for a whole run beside the arena's own, and a buffer planned
@@ -68,26 +100,74 @@ def make_session(
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(file.path.parent.resolve())
     )
-    fragment = (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
-    try:
-        session = onnxruntime.InferenceSession(
-            file.content + fragment,
-            options,
-            providers=[(backend.provider, dict(backend.provider_options))],
-            enable_fallback=False,  # to the CPU, with a message of its own
-        )
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        # Some compile for the size, and already ask for the memory of a step.
-        at = f" for {size[1]}x{size[0]} pixels" if size else ""
-        smaller = "choose a smaller picture or " if size else ""
-        raise DreamError(
-            f"{file.path}: ONNX Runtime cannot load this file on {backend.name}{at} "
-            f"({_reason(error)}); if `dream backends` calls {backend.name} usable, "
-            f"{smaller}export it again"
-        ) from error
+    return options
+
+
+def _open(
+    graph: bytes | str, backend: Backend, options: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(
+        graph,
+        options,
+        providers=[(backend.provider, dict(backend.provider_options))],
+        enable_fallback=False,  # to the CPU, with a message of its own
+    )
+
+
+def _checked(
+    session: onnxruntime.InferenceSession,
+    file: GradientFile,
+    backend: Backend,
+    allow_cpu_nodes: bool = False,
+) -> Session:
     _check_provider(session, backend)
     _check_values(session, file)
     return Session(session, _check_placement(session, backend, allow_cpu_nodes))
+
+
+def _kept(
+    folder: Path,
+    content: bytes,
+    file: GradientFile,
+    backend: Backend,
+    options: Callable[[], onnxruntime.SessionOptions],
+) -> Session | None:
+    """A session of the graph in `folder`, which is optimised first if it is not there.
+
+    None when either fails: that costs time, and what is wrong with the file is told without it.
+    """
+    try:
+        if not folder.exists():
+            _optimise(content, file, backend, options(), folder)
+        return _of_optimised(folder, backend, options())
+    except Exception:  # ONNX Runtime's share no base but this; or the disk is full
+        optimised.drop(folder)
+        return None
+
+
+def _optimise(
+    content: bytes,
+    file: GradientFile,
+    backend: Backend,
+    options: onnxruntime.SessionOptions,
+    folder: Path,
+) -> None:
+    """Have the graph optimised into `folder`, with what ONNX Runtime does not tell of it later."""
+    with optimised.filling(folder) as beside:
+        options.optimized_model_filepath = str(beside / OPTIMISED)
+        # Its own format keeps the order of the kernels. As an ONNX file the same graph is run in
+        # another, which at 1024x1024 needs a third more memory.
+        options.add_session_config_entry("session.save_model_format", "ORT")
+        session = _checked(_open(content, backend, options), file, backend)
+        (beside / PLACEMENT).write_text(json.dumps(session.placement))
+
+
+def _of_optimised(folder: Path, backend: Backend, options: onnxruntime.SessionOptions) -> Session:
+    placement = json.loads((folder / PLACEMENT).read_text())
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = _open(str(folder / OPTIMISED), backend, options)
+    folder.touch()  # the one used longest ago is the first to go
+    return Session(session, placement)
 
 
 @contextmanager

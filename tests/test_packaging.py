@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from cli.version import VERSION
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -54,11 +57,10 @@ def test_the_pins_suit_every_platform():
 
 
 def test_the_change_log_has_this_version():
-    version = PROJECT["project"]["version"]
     headings = re.findall(
         r"^## \[(.+?)\] - (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
     )
-    assert headings[0][0] == version
+    assert headings[0][0] == VERSION == importlib.metadata.version("ort-deepdream")
     for _, date in headings:
         assert re.fullmatch(r"unreleased|\d{4}-\d\d-\d\d", date)
 

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from cli.main import app, run_command
+from cli.version import VERSION
 from engine import Settings
 
 GROUP = typer.main.get_command(app)
@@ -71,7 +72,7 @@ def test_alone_it_prints_its_help(dream):
 def test_version(dream):
     outcome = dream("--version")
     assert outcome.exit_code == 0
-    assert outcome.stdout.startswith("ort-deepdream ")
+    assert outcome.stdout == f"ort-deepdream {VERSION}\n"
 
 
 def test_the_defaults_are_the_engines():

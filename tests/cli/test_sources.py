@@ -98,7 +98,7 @@ def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch)
     source = str(weights)
 
     def find(layer: str = LAYER, target: str = "cpu", version: str = "1") -> Path:
-        monkeypatch.setattr("importlib.metadata.version", lambda name: version)
+        monkeypatch.setattr(cli.sources, "VERSION", version)
         return find_model(request(None, source, [layer]), target)
 
     found = {find(), find(layer="conv2/3x3"), find(target="portable"), find(version="2")}
