@@ -51,6 +51,11 @@ class GradientFile:
     content: bytes
     info: ModelInfo
 
+    @property
+    def weights_folder(self) -> Path:
+        """Where its weights are, if they are not in it."""
+        return self.path.parent
+
 
 def read_gradient_file(path: Path) -> GradientFile:
     """Raises DreamError when there is no gradient file at `path`."""

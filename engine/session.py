@@ -6,7 +6,6 @@ The graph of a step is the gradient file's with a fragment of engine/graphs appe
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +20,12 @@ from engine.errors import DreamError
 from engine.gradient_file import GradientFile
 
 Size = tuple[int, int]  # (height, width)
+MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of the weights
 
 STEP_INPUTS = {"image", "length", "low", "high", "rows", "columns"}
 STEP_OUTPUTS = {"objective", "gradient", "mean", "next"}
 GRAPHS = Path(__file__).parent / "graphs"
-OPTIMISED, PLACEMENT = "graph.ort", "placement.json"
+OPTIMISED, WEIGHTS = "graph.onnx", "weights.bin"
 MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 
@@ -54,17 +54,17 @@ def make_session(
     (on the CPU: unless `allow_cpu_nodes`).
     """
 
-    def options() -> onnxruntime.SessionOptions:
-        return _options(file, threads, size, profile)
+    def options(weights: Path) -> onnxruntime.SessionOptions:
+        return _options(weights, threads, size, profile)
 
     content = file.content + (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
     if keep_in is not None and backend.provider == "CPUExecutionProvider":
         folder = optimised.folder_for(content, size, keep_in)
-        session = folder and _kept(folder, content, file, backend, options)
-        if session:
-            return session
+        kept = folder and _kept(folder, content, file, backend, options)
+        if kept:
+            return kept
     try:
-        made = _open(content, backend, options())
+        session = _open(content, backend, options(file.weights_folder))
     except Exception as error:  # ONNX Runtime's exceptions share no base but this
         # Some compile for the size, and already ask for the memory of a step.
         at = f" for {size[1]}x{size[0]} pixels" if size else ""
@@ -74,11 +74,11 @@ def make_session(
             f"({_reason(error)}); if `dream backends` calls {backend.name} usable, "
             f"{smaller}export it again"
         ) from error
-    return _checked(made, file, backend, allow_cpu_nodes)
+    return _checked(session, file, backend, allow_cpu_nodes)
 
 
 def _options(
-    file: GradientFile, threads: int | None, size: Size | None, profile: Path | None
+    weights: Path, threads: int | None, size: Size | None, profile: Path | None
 ) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
@@ -98,7 +98,7 @@ def _options(
         options.add_free_dimension_override_by_name(name, extent)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", str(file.path.parent.resolve())
+        "session.model_external_initializers_file_folder_path", str(weights.resolve())
     )
     return options
 
@@ -130,7 +130,7 @@ def _kept(
     content: bytes,
     file: GradientFile,
     backend: Backend,
-    options: Callable[[], onnxruntime.SessionOptions],
+    options: MakeOptions,
 ) -> Session | None:
     """A session of the graph in `folder`, which is optimised first if it is not there.
 
@@ -138,36 +138,36 @@ def _kept(
     """
     try:
         if not folder.exists():
-            _optimise(content, file, backend, options(), folder)
-        return _of_optimised(folder, backend, options())
+            with optimised.filling(folder) as beside:
+                _optimise(content, backend, options(file.weights_folder), beside)
+        session = _of_optimised(folder, backend, options(folder))
+        return _checked(session, file, backend)
     except Exception:  # ONNX Runtime's share no base but this; or the disk is full
         optimised.drop(folder)
         return None
 
 
 def _optimise(
-    content: bytes,
-    file: GradientFile,
-    backend: Backend,
-    options: onnxruntime.SessionOptions,
-    folder: Path,
+    content: bytes, backend: Backend, options: onnxruntime.SessionOptions, folder: Path
 ) -> None:
-    """Have the graph optimised into `folder`, with what ONNX Runtime does not tell of it later."""
-    with optimised.filling(folder) as beside:
-        options.optimized_model_filepath = str(beside / OPTIMISED)
-        # Its own format keeps the order of the kernels. As an ONNX file the same graph is run in
-        # another, which at 1024x1024 needs a third more memory.
-        options.add_session_config_entry("session.save_model_format", "ORT")
-        session = _checked(_open(content, backend, options), file, backend)
-        (beside / PLACEMENT).write_text(json.dumps(session.placement))
+    """Have the graph optimised into `folder`, its weights in a file that need not be copied."""
+    options.optimized_model_filepath = str(folder / OPTIMISED)
+    options.add_session_config_entry(
+        "session.optimized_model_external_initializers_file_name", WEIGHTS
+    )
+    _open(content, backend, options)
 
 
-def _of_optimised(folder: Path, backend: Backend, options: onnxruntime.SessionOptions) -> Session:
-    placement = json.loads((folder / PLACEMENT).read_text())
+def _of_optimised(
+    folder: Path, backend: Backend, options: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # As the nodes are in the file, which is the order that the graph was optimised for. ONNX
+    # Runtime's own order of that file is another, and needs a third more memory at 1024x1024.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     session = _open(str(folder / OPTIMISED), backend, options)
     folder.touch()  # the one used longest ago is the first to go
-    return Session(session, placement)
+    return session
 
 
 @contextmanager
