@@ -1,8 +1,7 @@
 """The model of a dream, loaded beside what else there is to do before the first step.
 
-ONNX Runtime lets other threads have Python while it makes a session, which takes about as long as
-importing Pillow and the rest of what a dream needs: one after the other they are a fifth of the
-command on a small picture.
+ONNX Runtime lets other threads have Python while it makes a session. Importing Pillow and the rest
+of what a dream needs takes about as long, or longer where the graph is kept as it was optimised.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 To optimise a graph is three quarters of making a session. What comes of it is right for one ONNX
 Runtime on one kind of processor (the blocks of its layout are 8 or 16 channels), so it is kept in a
-folder whose name is made of both and of the graph.
+folder whose name is made of both and of the graph: an ONNX file, and its weights in another.
 
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html, its
 offline mode.

@@ -102,7 +102,7 @@ def find(name: str) -> Entry:
 
 
 def cache_folder() -> Path:
-    """The folder of downloaded weights; it need not exist."""
+    """The folder of what is downloaded, and of what is made to be used again; it need not exist."""
     override = os.environ.get(CACHE_VARIABLE)
     if override:
         return Path(override).expanduser()

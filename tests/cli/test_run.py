@@ -50,6 +50,14 @@ def test_it_says_how_many_nodes_were_left_to_the_cpu_where_they_may_be(quick):
     assert ", cpu (nodes left to the CPU: 0), seed " in quick("--allow-cpu-nodes").stdout
 
 
+def test_the_optimised_graph_is_kept_for_the_next_dream(quick, cache, monkeypatch):
+    quick()
+    (folder,) = (cache / "optimised").iterdir()
+    monkeypatch.setattr("engine.session._optimise", None)
+    quick()
+    assert list((cache / "optimised").iterdir()) == [folder]
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(quick, photo):
     for name, seed in (("a.png", 7), ("b.png", 7), ("c.png", 8)):
         quick("--seed", seed, "-o", photo.with_name(name))
