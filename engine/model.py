@@ -149,8 +149,8 @@ def load_model(
     """Load the gradient file at `path` on a backend; `threads` (CPU) defaults to every core.
 
     `keep_in` is a folder for graphs as ONNX Runtime's CPU provider optimises them (four of them, 17
-    MB each for inception_4c/output): from there a session is made in a quarter of the time. On
-    Linux alone; what cannot be kept is not.
+    MB each for inception_4c/output): from there a session is made sooner. On Linux alone; what
+    cannot be kept is not.
 
     Raises DreamError when the file is not one, or the backend cannot be used. On a backend whose
     sessions are for one size, what is wrong with the graph shows at the first picture.

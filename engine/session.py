@@ -97,6 +97,7 @@ def _options(
     for name, extent in zip(("height", "width"), size or (), strict=False):
         options.add_free_dimension_override_by_name(name, extent)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    # Not only for a graph in memory: for one in a file it replaces that file's folder.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(weights.resolve())
     )
