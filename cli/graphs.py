@@ -32,6 +32,7 @@ def export(
     picture_size: str | None,
 ) -> None:
     """Write the gradient file for `layers` to `output`."""
+    require_export_extra()  # do not download what cannot be used then
     started = time.perf_counter()
     loaded = export_to(output, find_weights(weights), layers, target, precision, picture_size)
     seconds = time.perf_counter() - started

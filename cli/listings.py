@@ -1,4 +1,4 @@
-"""`dream weights` and `dream backends`: what there is to choose from, here."""
+"""`dream weights` and `dream backends`: what there is to choose from, here, or to fetch."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def weights() -> None:
                 "yes" if row.present else "no",
             )
     say(f"Downloaded files are kept in {cache_folder()}")
+
+
+def get_weights(name: str) -> None:
+    """Fetch the weights of this name, if they are not here, and say where they are."""
+    from cli.sources import find_weights
+    from models.catalogue import find
+
+    say(f"{name}: {find_weights(find(name).name)}")
 
 
 def backends() -> None:

@@ -211,15 +211,36 @@ def layers(
     list_layers(weights, architecture, text)
 
 
-@app.command(epilog=examples("dream weights", "dream run photo.jpg --weights torchvision"))
-def weights() -> None:
+weights_app = typer.Typer()
+app.add_typer(weights_app, name="weights")
+
+
+@weights_app.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "dream weights", "dream weights get bvlc", "dream run photo.jpg --weights torchvision"
+    ),
+)
+def weights(context: typer.Context) -> None:
     """List the weights that have a name.
 
-    Those that are not here yet are downloaded when they are first asked for.
+    Those that are not here yet are downloaded when they are first asked for, or
+    ahead of that by 'dream weights get'.
     """
+    if context.invoked_subcommand is None:
+        from cli import listings
+
+        listings.weights()
+
+
+@weights_app.command(
+    "get", epilog=examples("dream weights get bvlc", "dream weights get torchvision")
+)
+def get_weights(name: options.NamedWeights) -> None:
+    """Download weights now, to dream with them without a network later."""
     from cli import listings
 
-    listings.weights()
+    listings.get_weights(name)
 
 
 @app.command(epilog=examples("dream backends", "dream run photo.jpg --backend cuda"))

@@ -218,6 +218,14 @@ ArchitectureName = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+NamedWeights = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A name that `dream weights` lists.",
+        show_default=False,
+    ),
+]
 NameFilter = Annotated[
     str,
     typer.Option(

@@ -25,6 +25,8 @@ def record(
 
     Files are named without their folders: a picture is passed on, its maker's folders are not.
     """
+    import hashlib  # here, where the dream is done: not before its first step
+
     info = model.info
     values = {
         "command": _command(photo, wanted, model, settings, machine),
@@ -33,6 +35,7 @@ def record(
         "layers": json.dumps(info.layers),
         "weights": info.weights,
         "weights_sha256": info.weights_sha256,
+        "gradient_file_sha256": hashlib.sha256(model.file.content).hexdigest(),
         "target": info.target,
         "backend": model.backend.name,
         "provider_options": json.dumps(dict(model.backend.provider_options)),

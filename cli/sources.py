@@ -1,7 +1,8 @@
-"""From what was asked for to a gradient file: a given one, a shipped one, or one exported here.
+"""From what was asked for to a gradient file: given, shipped, joined, or exported here.
 
-A file exported for `dream run` is kept in the user's cache folder, under a name made of all that it
-depends on: the second dream with it needs no PyTorch.
+A shipped gradient file is joined with other weights, or with a choice of its channels, without
+PyTorch. What else is exported for `dream run` is kept in the user's cache folder, under a name made
+of all that it depends on: the second dream with it needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from cli.errors import CommandError, nearest
 from cli.exporting import export_to, require_export_extra
-from cli.messages import bar, note
+from cli.messages import bar, note, stages
 from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from cli.version import VERSION
 from models.builtin import shipped_layers, shipped_model
@@ -56,7 +57,7 @@ def find_model(wanted: Request, target: str) -> Path:
 
     Raises CommandError, ModelsError or ExportError when there is none to be had.
     """
-    return model_at_hand(wanted, target) or _exported(wanted, target)
+    return model_at_hand(wanted, target) or _joined(wanted, target) or _exported(wanted, target)
 
 
 def find_weights(source: str) -> str:
@@ -77,8 +78,6 @@ def find_named(source: str) -> Entry | None:
 
 
 def _downloaded(entry: Entry) -> Path:
-    if not entry.shipped and not location(entry).exists():
-        require_export_extra()  # do not download what cannot be used then
     from models.download import fetch  # Python's HTTP takes as long to import as two steps
 
     with bar(f"downloading {entry.name}") as update:
@@ -90,9 +89,32 @@ def _downloaded(entry: Entry) -> Path:
         return fetch(entry, tell)
 
 
+def _joined(wanted: Request, target: str) -> Path | None:
+    """A shipped gradient file with the weights and channels asked for; None where there is none."""
+    from models.architectures import TORCHVISION
+    from models.joining import join
+    from models.terms import read_term
+
+    terms = [read_term(layer) for layer in wanted.layers]
+    names = {TORCHVISION.layer_aliases.get(term.layer, term.layer) for term in terms}
+    layer = names.pop()
+    if names or layer not in shipped_layers():
+        return None
+    from models.prepared import prepare
+
+    with stages() as tell:
+        source = find_weights(wanted.weights)
+        tell("reading the weights")
+        weights = prepare(source)
+    shipped = shipped_model(layer, target, weights.architecture)
+    return shipped and join(shipped, weights, terms)
+
+
 def _exported(wanted: Request, target: str) -> Path:
     """The file in the cache, exported first if it is not there."""
-    if wanted.weights == DEFAULT_WEIGHTS:
+    named = find_named(wanted.weights)
+    if named is not None and (named.shipped or not location(named).exists()):
+        # Nothing can be kept of it yet; and what cannot be used then is not downloaded.
         layer = nearest(wanted.layers[0], shipped_layers())
         require_export_extra(f", or dream of one shipped layer: {layer}")
     weights = find_weights(wanted.weights)
@@ -118,7 +140,9 @@ def _key(weights: str, layers: Sequence[str], target: str) -> str:
     """A name for the file that these make; whatever changes the file changes the name."""
     import hashlib
 
-    content = weights if weights.startswith("seeded:") else _digest([Path(weights)])
+    from models.readers import sha256_of
+
+    content = weights if weights.startswith("seeded:") else sha256_of(weights)
     # The version alone is not enough: a rule changed in a checkout must not meet older files.
     parts = [content, list(layers), target, VERSION, _digest(_exporter())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -1,8 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, arXiv:1409.4842) in its two public forms, written once.
 
-`BVLC` is Caffe's `bvlc_googlenet`, the network of the DeepDream notebook; `TORCHVISION` is
-`torchvision.models.googlenet` with its BatchNorm folded into the convolutions. The table of
-`Architecture` fields is the whole difference between them.
+What distinguishes the two is in models/architectures.py, whose names are here too.
 
 Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`) is its value
 *before* the ReLU, as the notebook uses it; the ReLU is `inception_3b/relu_5x5_reduce`; every
@@ -12,102 +10,37 @@ Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`)
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """From an RGB picture in 0..255 to the network's units: `(picture[order] - mean) * scale`.
-
-    `order` picks channels of the RGB picture; `mean` and `scale` are per channel, after reordering.
-    """
-
-    order: tuple[int, int, int]
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What distinguishes one GoogLeNet from the other."""
-
-    name: str
-    preprocessing: Preprocessing
-    local_response_norm: bool
-    third_branch_kernel: int
-    pool4_kernel: int  # its stride is 2 in both
-    layer_aliases: Mapping[str, str] = field(hash=False)  # the library's own names -> Caffe's
-
-
-def _torchvision_aliases() -> dict[str, str]:
-    aliases = {"conv1": "conv1/7x7_s2", "conv2": "conv2/3x3_reduce", "conv3": "conv2/3x3"}
-    branches = {
-        "branch1": "1x1",
-        "branch2.0": "3x3_reduce",
-        "branch2.1": "3x3",
-        "branch3.0": "5x5_reduce",
-        "branch3.1": "5x5",
-        "branch4.1": "pool_proj",
-    }
-    for block in INCEPTION_WIDTHS:
-        aliases[f"inception{block}"] = f"inception_{block}/output"
-        for theirs, caffe in branches.items():
-            aliases[f"inception{block}.{theirs}"] = f"inception_{block}/{caffe}"
-    return aliases
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Output channels of one inception block's convolutions, in the original paper's order."""
-
-    one: int
-    three_reduce: int
-    three: int
-    five_reduce: int
-    five: int
-    pool: int
-
-
-INCEPTION_WIDTHS = {
-    "3a": Widths(64, 96, 128, 16, 32, 32),
-    "3b": Widths(128, 128, 192, 32, 96, 64),
-    "4a": Widths(192, 96, 208, 16, 48, 64),
-    "4b": Widths(160, 112, 224, 24, 64, 64),
-    "4c": Widths(128, 128, 256, 24, 64, 64),
-    "4d": Widths(112, 144, 288, 32, 64, 64),
-    "4e": Widths(256, 160, 320, 32, 128, 128),
-    "5a": Widths(256, 160, 320, 32, 128, 128),
-    "5b": Widths(384, 192, 384, 48, 128, 128),
-}
-
-BVLC = Architecture(
-    name="bvlc",
-    # BGR minus the notebook's mean; Caffe's training used 104/117/123.
-    preprocessing=Preprocessing((2, 1, 0), (104.0, 116.0, 122.0), (1.0, 1.0, 1.0)),
-    local_response_norm=True,
-    third_branch_kernel=5,
-    pool4_kernel=3,
-    layer_aliases={},
+from models.architectures import (
+    ARCHITECTURES,
+    BVLC,
+    INCEPTION_WIDTHS,
+    TORCHVISION,
+    Architecture,
+    Preprocessing,
+    Widths,
 )
 
-TORCHVISION = Architecture(
-    name="torchvision",
-    # ImageNet's mean and deviation followed by `transform_input` cancel to a map onto [-1, 1].
-    preprocessing=Preprocessing(
-        (0, 1, 2), (127.5, 127.5, 127.5), (1 / 127.5, 1 / 127.5, 1 / 127.5)
-    ),
-    local_response_norm=False,
-    third_branch_kernel=3,  # a known deviation from the paper (pytorch/vision#906)
-    pool4_kernel=2,
-    layer_aliases=_torchvision_aliases(),
-)
-
-ARCHITECTURES = {a.name: a for a in (BVLC, TORCHVISION)}
+__all__ = [
+    "ARCHITECTURES",
+    "BVLC",
+    "INCEPTION_WIDTHS",
+    "TORCHVISION",
+    "Architecture",
+    "GoogLeNet",
+    "LayerShape",
+    "LocalResponseNorm",
+    "Preprocessing",
+    "Widths",
+    "layer_shapes",
+    "relu_name",
+]
 
 Layers = Iterator[tuple[str, Tensor]]
 Step = Generator[tuple[str, Tensor], None, Tensor]

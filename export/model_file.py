@@ -21,7 +21,7 @@ import export.rules  # noqa: F401  registers the rules
 from export.errors import ExportError
 from export.googlenet import Architecture, layer_shapes
 from export.lower import lower
-from export.objective import Term, objective, parse_term
+from export.objective import Term, objective, open_channels, parse_term
 from export.passes.half import compute_in_half
 from export.targets import TARGETS, Size, Target
 from export.trace import trace_gradient
@@ -41,6 +41,7 @@ def export_gradient(
     precision: str = "float32",
     size: Size | None = None,
     on_stage: OnStage = lambda stage: None,
+    channels: bool = False,
 ) -> ir.Model:
     """The model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
 
@@ -65,6 +66,9 @@ def export_gradient(
             f"{stride} or more"
         )
     network = build_network(weights)
+    if channels:
+        (term,) = terms
+        open_channels(network, term)
     on_stage("tracing PyTorch's autograd")
     trace = trace_gradient(network, objective(network, terms))
     on_stage("lowering to ONNX")

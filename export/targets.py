@@ -78,6 +78,7 @@ TARGETS = {
             (
                 arithmetic.merge_constant_factors,
                 masks.mask_before_slice,
+                masks.drop_idle_masks,
                 masks.mask_before_pool,
                 first_layer.fuse_first_layers,
                 sums.merge_pointwise_sums,

@@ -1,6 +1,7 @@
 """The gradient files that are shipped, so that a bare install dreams.
 
-They share the one weights file beside them; scripts/ship_models.py makes them all.
+Each belongs to an architecture. Those of `bvlc` refer to the weights file beside them, and are
+whole; `models.joining` joins any of them with other weights. scripts/ship_models.py makes them all.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ from pathlib import Path
 from models.catalogue import SHIPPED
 
 WEIGHTS_FILE = SHIPPED / "weights.safetensors"
+WEIGHTS_ARCHITECTURE = "bvlc"
 PLAIN_TARGET = "cpu"  # its files carry no target in their names
 
 
-def shipped_file(layer: str, target: str) -> Path:
-    """Where the gradient file of one plain layer for a graph target is, or would be."""
+def shipped_file(layer: str, target: str, architecture: str = WEIGHTS_ARCHITECTURE) -> Path:
+    """Name the place of the gradient file of a whole layer for a graph target, there or not."""
+    folder = SHIPPED if architecture == WEIGHTS_ARCHITECTURE else SHIPPED / architecture
     ending = "" if target == PLAIN_TARGET else f".{target}"
-    return SHIPPED / f"{layer.replace('/', '-')}{ending}.onnx"
+    return folder / f"{layer.replace('/', '-')}{ending}.onnx"
 
 
-def shipped_model(layer: str, target: str) -> Path | None:
-    """The shipped gradient file of one plain layer for a graph target, if there is one."""
-    path = shipped_file(layer, target)
+def shipped_model(layer: str, target: str, architecture: str = WEIGHTS_ARCHITECTURE) -> Path | None:
+    """Find the shipped gradient file of a whole layer for a graph target; None: there is none."""
+    path = shipped_file(layer, target, architecture)
     return path if path.is_file() else None
 
 
 def shipped_layers() -> list[str]:
-    """The layers that have shipped gradient files, in alphabetical order."""
+    """List the layers that have shipped gradient files, in alphabetical order."""
     files = SHIPPED.glob("*.onnx")
     return sorted({path.name.split(".")[0].replace("-", "/") for path in files})

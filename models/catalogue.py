@@ -10,11 +10,49 @@ import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from models.errors import ModelsError
 
 CACHE_VARIABLE = "ORT_DEEPDREAM_CACHE"
 SHIPPED = Path(__file__).parent / "builtin"
+
+
+class Known(Protocol):
+    """What is known of a file before it is here."""
+
+    @property
+    def size(self) -> int: ...  # bytes
+
+    @property
+    def size_tolerance(self) -> int: ...  # where only a rounded size is published
+
+    @property
+    def sha256(self) -> str: ...  # hexadecimal; its beginning where no more is published
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One file of a folder, by its path in it."""
+
+    name: str
+    size: int
+    sha256: str
+    size_tolerance: int = 0
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The same weights in another form: a folder of files."""
+
+    name: str
+    bases: tuple[str, ...]  # mirrors, in the order to try them; a file's path follows
+    table: Path  # tab-separated: file, bytes, sha256
+
+    def pieces(self) -> list[Piece]:
+        _, *lines = self.table.read_text("utf-8").splitlines()
+        rows = (line.split("\t") for line in lines)
+        return [Piece(name, int(size), sha256) for name, size, sha256 in rows]
 
 
 @dataclass(frozen=True)
@@ -31,6 +69,7 @@ class Entry:
     size: int = 0  # bytes
     size_tolerance: int = 0  # where only a rounded size is published
     sha256: str = ""  # hexadecimal; its beginning where no more is published
+    folder: Folder | None = None  # taken where the file cannot be had
 
     @property
     def shipped(self) -> bool:
@@ -38,6 +77,8 @@ class Entry:
 
 
 _ZOO = "validated/vision/classification/inception_and_googlenet/googlenet/model/googlenet-12.onnx"
+_CAFFEJS = "d161d610145d6ce1ee4b9e44b10de780e8ecec2d"  # a commit of github.com/chaosmail/caffejs
+_LAYERS = "models/bvlc_googlenet/weights/"
 
 CATALOGUE = (
     Entry(
@@ -62,6 +103,15 @@ CATALOGUE = (
         ),
         size=28_021_836,
         sha256="c99c507058eaf41de8723408fdda7db8325cb57f0a89f2ee07a716d6e963e14e",
+        folder=Folder(
+            name="bvlc_googlenet",
+            bases=(
+                f"https://raw.githubusercontent.com/chaosmail/caffejs/{_CAFFEJS}/{_LAYERS}",
+                f"https://cdn.jsdelivr.net/gh/chaosmail/caffejs@{_CAFFEJS}/{_LAYERS}",
+                f"https://chaosmail.github.io/caffejs/{_LAYERS}",
+            ),
+            table=Path(__file__).parent / "bvlc_layers.tsv",
+        ),
     ),
     Entry(
         name="torchvision",
@@ -87,7 +137,7 @@ class Row:
     licence: str
     size: int | None  # bytes; None when it is not in this installation
     top1: float | None
-    path: Path  # where the file is, or would be
+    path: Path  # where the file or the folder is, or the file would be
     present: bool
 
 
@@ -112,12 +162,16 @@ def cache_folder() -> Path:
 
 
 def location(entry: Entry) -> Path:
-    """Where the entry's file is, or would be."""
-    return (SHIPPED if entry.shipped else cache_folder()) / entry.file_name
+    """Where the entry's file is, or would be; its folder, where only that is here."""
+    path = (SHIPPED if entry.shipped else cache_folder()) / entry.file_name
+    if entry.folder is not None and not path.exists():
+        folder = path.with_name(entry.folder.name)
+        return folder if folder.is_dir() else path
+    return path
 
 
-def size_fits(entry: Entry, size: int) -> bool:
-    return entry.shipped or abs(size - entry.size) <= entry.size_tolerance
+def size_fits(known: Known, size: int) -> bool:
+    return abs(size - known.size) <= known.size_tolerance
 
 
 def catalogue_rows(entries: tuple[Entry, ...] = CATALOGUE) -> list[Row]:
@@ -127,7 +181,21 @@ def catalogue_rows(entries: tuple[Entry, ...] = CATALOGUE) -> list[Row]:
 
 def _row(entry: Entry) -> Row:
     path = location(entry)
-    found = path.stat().st_size if path.is_file() else None
-    present = found is not None and size_fits(entry, found)
-    size = found if present else entry.size or None
-    return Row(entry.name, entry.source, entry.licence, size, entry.top1, path, present)
+    found = _size_here(entry, path)
+    size = found or entry.size or None
+    return Row(entry.name, entry.source, entry.licence, size, entry.top1, path, found is not None)
+
+
+def _size_here(entry: Entry, path: Path) -> int | None:
+    """The bytes of what is here; None where it is not, or not whole."""
+    if entry.folder is not None and path.is_dir():
+        pieces = entry.folder.pieces()
+        whole = all(_has_size(path / piece.name, piece) for piece in pieces)
+        return sum(piece.size for piece in pieces) if whole else None
+    if (entry.shipped and path.is_file()) or _has_size(path, entry):
+        return path.stat().st_size
+    return None
+
+
+def _has_size(path: Path, known: Known) -> bool:
+    return path.is_file() and size_fits(known, path.stat().st_size)

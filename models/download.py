@@ -1,14 +1,18 @@
-"""Fetch an entry's file into the cache: checked before use, resumable, safe for two at once.
+"""Fetch an entry's weights into the cache: checked before use, resumable, safe for two at once.
 
 The file grows as `NAME.part` beside its final place and is renamed into it only after its size and
 sha256 fit, so whatever lies under its final name is whole. A part left by an interrupted download
 is continued, from the same mirror or another: all of them serve the same bytes. That is why no
 `If-Range` is sent: the sha256 of the whole is a stronger check than one server's ETag, and a
 continued file that fails it is fetched once more from its beginning.
+
+Where no mirror has the file, the entry's folder is fetched, file by file in the same way. It grows
+as `NAME.part`, too, and is renamed only when it is whole.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
 import os
@@ -23,7 +27,7 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from models.catalogue import Entry, location, size_fits
+from models.catalogue import Entry, Folder, Known, Piece, location, size_fits
 from models.errors import ModelsError
 
 Progress = Callable[[int, int | None], None]  # bytes so far, and in all if known
@@ -48,7 +52,7 @@ def fetch(
     timeout: float = TIMEOUT,
     lock_timeout: float = LOCK_TIMEOUT,
 ) -> Path:
-    """The path of the entry's file, downloaded if need be, its sha256 checked in any case.
+    """The path of the entry's file or folder, downloaded if need be, checked in any case.
 
     Raises ModelsError: one line with each mirror's reason and where to put the file by hand.
     """
@@ -58,13 +62,14 @@ def fetch(
             raise ModelsError(f"the weights '{entry.name}' are not in this installation")
         return path
     try:
-        if path.is_file():
+        if path.exists():
             return _checked(entry, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=lock_timeout):
-            if path.is_file():  # another process was quicker
-                return _checked(entry, path)
-            _download(entry, path, progress, timeout)
+            here = location(entry)
+            if here.exists():  # another process was quicker
+                return _checked(entry, here)
+            return _download(entry, path, progress, timeout)
     except Timeout:
         raise ModelsError(
             f"another process has been downloading {path} for too long; if there is none, "
@@ -72,69 +77,134 @@ def fetch(
         ) from None
     except OSError as error:
         raise ModelsError(f"the cache {path.parent} cannot be used: {_reason(error)}") from None
-    return path
 
 
 def _checked(entry: Entry, path: Path) -> Path:
-    """A file that somebody may have put there by hand."""
+    """What somebody may have put there by hand."""
+    if entry.folder is not None and path.is_dir():
+        for piece in entry.folder.pieces():
+            problem = _mismatch(piece, path / piece.name)
+            if problem:
+                raise ModelsError(
+                    f"{path} is not the folder of '{entry.name}' ({piece.name}: {problem}): "
+                    f"delete it"
+                )
+        return path
     problem = _mismatch(entry, path)
     if problem:
         raise ModelsError(f"{path} is not the file of '{entry.name}' ({problem}): delete it")
     return path
 
 
-def _mismatch(entry: Entry, path: Path) -> str | None:
+def _mismatch(known: Known, path: Path) -> str | None:
     """What is wrong with the file, or None."""
+    if not path.is_file():
+        return "it is a folder" if path.is_dir() else "it is missing"
     size = path.stat().st_size
-    if not size_fits(entry, size):
-        return f"it has {size:,} bytes, expected {_expected_size(entry)}"
+    if not size_fits(known, size):
+        return f"it has {size:,} bytes, expected {_expected_size(known)}"
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if not digest.startswith(entry.sha256):
-        return f"its sha256 is {digest}, expected {_expected_sum(entry)}"
+    if not digest.startswith(known.sha256):
+        return f"its sha256 is {digest}, expected {_expected_sum(known)}"
     return None
 
 
-def _expected_size(entry: Entry) -> str:
-    return f"{'about ' if entry.size_tolerance else ''}{entry.size:,}"
+def _expected_size(known: Known) -> str:
+    return f"{'about ' if known.size_tolerance else ''}{known.size:,}"
 
 
-def _expected_sum(entry: Entry) -> str:
-    return entry.sha256 if len(entry.sha256) == 64 else f"{entry.sha256}..."
+def _expected_sum(known: Known) -> str:
+    return known.sha256 if len(known.sha256) == 64 else f"{known.sha256}..."
 
 
 # --- Mirrors ----------------------------------------------------------------------------------
 
 
-def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> None:
-    part = path.with_name(f"{path.name}.part")
+def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> Path:
+    """Bring the entry's file to `path`, or its folder beside; returns what came."""
     failures = []
     for url in entry.urls:
         try:
-            _download_from(url, entry, part, progress, timeout)
+            _download_file(url, entry, path, progress, timeout)
+            return path
         except _MirrorError as error:
             failures.append(f"{url}: {error}")
-            continue
-        part.replace(path)
-        return
+    if entry.folder is not None:
+        folder = path.with_name(entry.folder.name)
+        try:
+            _download_folder(entry.folder, folder, progress, timeout)
+        except _MirrorError as error:
+            failures.append(str(error))
+        else:
+            _part(path).unlink(missing_ok=True)
+            return folder
     raise ModelsError(
         f"the weights '{entry.name}' could not be downloaded ({'; '.join(failures)}); put the file "
         f"({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at {path}"
     )
 
 
-def _download_from(url: str, entry: Entry, part: Path, progress: Progress, timeout: float) -> None:
+def _download_folder(folder: Folder, path: Path, progress: Progress, timeout: float) -> None:
+    """Raises _MirrorError with every mirror's reason for the first file that none could give."""
+    growing = _part(path)
+    pieces = folder.pieces()
+    total = sum(piece.size for piece in pieces)
+    bases = list(folder.bases)
+    done = 0
+    for piece in pieces:
+        target = growing / piece.name
+        if _mismatch(piece, target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            tell = functools.partial(_tell_of_piece, progress, done, total)
+            _download_piece(piece, bases, target, tell, timeout)
+        done += piece.size
+        progress(done, total)
+    growing.rename(path)
+
+
+def _tell_of_piece(progress: Progress, before: int, total: int, done: int, _: int | None) -> None:
+    progress(before + done, total)
+
+
+def _download_piece(
+    piece: Piece, bases: list[str], target: Path, progress: Progress, timeout: float
+) -> None:
+    """A mirror that fails goes to the end of `bases`: the next files do not wait for it again."""
+    failures = []
+    for _ in range(len(bases)):
+        url = f"{bases[0]}{piece.name}"
+        try:
+            _download_file(url, piece, target, progress, timeout)
+            return
+        except _MirrorError as error:
+            failures.append(f"{url}: {error}")
+            bases.append(bases.pop(0))
+    raise _MirrorError("; ".join(failures))
+
+
+def _download_file(url: str, known: Known, path: Path, progress: Progress, timeout: float) -> None:
+    part = _part(path)
+    _complete(url, known, part, progress, timeout)
+    part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _complete(url: str, known: Known, part: Path, progress: Progress, timeout: float) -> None:
     """Complete and check `part`. Raises _MirrorError when this mirror cannot."""
     problem: str | None = None
     for attempt in range(1, TRIES + 1):
         start = _size(part)
         try:
-            _transfer(url, entry, part, progress, timeout)
+            _transfer(url, known, part, progress, timeout)
         except _BrokenOffError:
             if attempt == TRIES or _size(part) <= start:
                 raise
             continue
-        problem = _mismatch(entry, part)
+        problem = _mismatch(known, part)
         if problem is None:
             return
         part.unlink()
@@ -151,10 +221,10 @@ def _size(path: Path) -> int:
 # --- One transfer -----------------------------------------------------------------------------
 
 
-def _transfer(url: str, entry: Entry, part: Path, progress: Progress, timeout: float) -> None:
+def _transfer(url: str, known: Known, part: Path, progress: Progress, timeout: float) -> None:
     """Append to `part` what the server has beyond it; it is not checked here."""
     start = _size(part)
-    if start >= entry.size + entry.size_tolerance:
+    if start >= known.size + known.size_tolerance:
         return  # an earlier run was stopped between the last byte and the check
     headers = {"User-Agent": "ort-deepdream", "Accept-Encoding": "identity"}
     if start:
@@ -175,11 +245,11 @@ def _transfer(url: str, entry: Entry, part: Path, progress: Progress, timeout: f
             raise _MirrorError("the server sent another range than was asked for")
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdecimal() else None
-        if total is not None and not size_fits(entry, total):
-            raise _MirrorError(f"it has {total:,} bytes, expected {_expected_size(entry)}")
+        if total is not None and not size_fits(known, total):
+            raise _MirrorError(f"it has {total:,} bytes, expected {_expected_size(known)}")
         with part.open("r+b" if start else "wb") as stream:
             stream.seek(start)
-            _copy(response, stream, start, total, entry, progress)
+            _copy(response, stream, start, total, known, progress)
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -189,7 +259,7 @@ def _copy(
     stream: IO[bytes],
     done: int,
     total: int | None,
-    entry: Entry,
+    known: Known,
     progress: Progress,
 ) -> None:
     """Raises _BrokenOffError when the server sends less than it announced, or nothing in time."""
@@ -204,9 +274,9 @@ def _copy(
         stream.write(chunk)
         done += len(chunk)
         progress(done, total)
-        if done > entry.size + entry.size_tolerance:
-            raise _MirrorError(f"it has more than the expected {_expected_size(entry)} bytes")
-    if done < (total if total is not None else entry.size - entry.size_tolerance):
+        if done > known.size + known.size_tolerance:
+            raise _MirrorError(f"it has more than the expected {_expected_size(known)} bytes")
+    if done < (total if total is not None else known.size - known.size_tolerance):
         raise _BrokenOffError(f"broke off after {done:,} bytes")
 
 

@@ -1,14 +1,18 @@
-"""Remake models/builtin: the weights in float16, and the gradient files that share them.
+"""Remake models/builtin: the weights in float16, and the gradient files of both architectures.
 
-    python -m scripts.ship_models trained.safetensors   # new weights, and all files
-    python -m scripts.ship_models                       # the files again, same weights
+    python -m scripts.ship_models student.safetensors   # new weights, and where files find them
+    python -m scripts.ship_models                       # every file exported again, same weights
 
-`trained.safetensors` is what `python -m training.fold` and `python -m training.equalise` wrote.
+`student.safetensors` is what `python -m training.train` wrote. The gradient files of `bvlc` refer
+to the weights beside them, those of torchvision to weights that are not shipped
+(`models.joining`).
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -16,12 +20,15 @@ from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from export.googlenet import BVLC, GoogLeNet
 from export.model_file import export_gradient, save
 from export.shared_weights import share_weights
 from export.targets import TARGETS
 from export.weights import Weights, load_weights
+from models.architectures import BVLC, TORCHVISION, convolution_shapes
 from models.builtin import WEIGHTS_FILE, shipped_file
+from models.joining import point_at
+from models.prepared import Prepared
+from models.readers import read_weights
 
 # Every inception output, and convolutions on the way that dream well (before their ReLU, as the
 # notebook's 3b/5x5_reduce).
@@ -44,33 +51,60 @@ LAYERS = (
 
 
 def ship_weights(trained: Path) -> None:
-    """Write the convolutions' weights as float16; the classifier and its classes are left out."""
-    with torch.device("meta"):
-        names = list(GoogLeNet(BVLC).convolutions.state_dict())
+    """Write the convolutions' weights as float16, and what their metadata says of the training."""
+    names = convolution_shapes(BVLC)
     with safe_open(trained, framework="pt") as file:
         tensors = {name: file.get_tensor(name).to(torch.float16) for name in names}
-        metadata = {**(file.metadata() or {}), "architecture": "bvlc"}
-    metadata.pop("classes", None)
+        metadata = {**(file.metadata() or {}), "architecture": BVLC.name}
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise SystemExit(f"{trained}: a weight does not fit into float16")
     save_file(tensors, WEIGHTS_FILE, metadata)
     WEIGHTS_FILE.chmod(0o644)
 
 
-def ship_graph(weights: Weights, layer: str, target: str) -> None:
-    model = export_gradient(weights, [layer], TARGETS[target])
-    share_weights(model, WEIGHTS_FILE)
-    save(model, shipped_file(layer, target))
+def ship_graph(weights: Weights, weights_file: Path, layer: str, target: str) -> None:
+    """Write the gradient file of one layer, which refers to a file of these weights."""
+    model = export_gradient(weights, [layer], TARGETS[target], channels=True)
+    share_weights(model, weights_file)
+    shipped = shipped_file(layer, target, weights.architecture.name)
+    beside = weights_file.parent / shipped.name  # where its weights are, as the check wants them
+    save(model, beside)
+    if beside != shipped:
+        shutil.move(beside, shipped)
+
+
+def ship_graphs() -> None:
+    """Export every gradient file; torchvision's from weights that do not matter."""
+    with tempfile.TemporaryDirectory() as folder:
+        others = Path(folder) / "any.safetensors"
+        seeded = load_weights(f"seeded:0:{TORCHVISION.name}")
+        save_file(seeded.tensors, others)
+        shipped_file("", "", TORCHVISION.name).parent.mkdir(exist_ok=True)
+        both = (load_weights(str(WEIGHTS_FILE)), WEIGHTS_FILE), (seeded, others)
+        for layer in track(LAYERS, "gradient files"):
+            for target in TARGETS:
+                for weights, file in both:
+                    ship_graph(weights, file, layer, target)
+
+
+def point_at_weights() -> None:
+    """Have the shipped gradient files of bvlc refer to the weights beside them."""
+    described = read_weights(WEIGHTS_FILE)
+    shipped = Prepared(
+        WEIGHTS_FILE, BVLC.name, described.identity, described.kind, described.sha256
+    )
+    for layer in LAYERS:
+        for target in TARGETS:
+            path = shipped_file(layer, target)
+            path.write_bytes(point_at(path.read_bytes(), shipped))
 
 
 def main(arguments: list[str]) -> None:
-    WEIGHTS_FILE.parent.mkdir(exist_ok=True)
     if arguments:
         ship_weights(Path(arguments[0]))
-    weights = load_weights(str(WEIGHTS_FILE))
-    for layer in track(LAYERS, "gradient files"):
-        for target in TARGETS:
-            ship_graph(weights, layer, target)
+        point_at_weights()
+    else:
+        ship_graphs()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,11 @@ each slice. One mask before slicing does the same in one piece:
 
     slice(g) * mask(branch)  ->  slice(g * mask(concat))
 
+What has a factor that is zero wherever the mask is needs no mask, such as the activation itself,
+which is what a dream's gradient begins with:
+
+    (a * y) * mask(y)  ->  a * y
+
 A pool's gradient goes to elements that equal the maximum, so ReLU's mask may as well be taken of
 the maxima, of which there are four times fewer:
 
@@ -69,6 +74,22 @@ def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
     return None
 
 
+def drop_idle_masks(model: ir.Model) -> int:
+    return sum(_drop_idle_mask(node) for node in tuple(model.graph))
+
+
+def _drop_idle_mask(node: ir.Node) -> bool:
+    for gradient, mask in factors(node):
+        masked = mask.producer()
+        if not is_composite(masked, "PositiveMask"):
+            continue
+        assert masked is not None
+        if _is_zero_with(gradient, operands(masked)[0], {}, through_pools=False):
+            replace_all_uses_with(node.outputs[0], gradient)
+            return True
+    return False
+
+
 def mask_before_pool(model: ir.Model) -> int:
     return sum(_mask_before_pool(model.graph, node) for node in tuple(model.graph))
 
@@ -92,7 +113,9 @@ def _mask_before_pool(graph: ir.Graph, node: ir.Node) -> bool:
     return False
 
 
-def _is_zero_with(value: ir.Value, x: ir.Value, pools: dict[ir.Node, None]) -> bool:
+def _is_zero_with(
+    value: ir.Value, x: ir.Value, pools: dict[ir.Node, None], through_pools: bool = True
+) -> bool:
     """Is `value` zero wherever x is, once the gradients of `pools`, which this finds, are masked?
 
     A masked pool's gradient goes to positive elements alone.
@@ -101,10 +124,14 @@ def _is_zero_with(value: ir.Value, x: ir.Value, pools: dict[ir.Node, None]) -> b
     if value is x or node is None:
         return value is x
     if node.op_type == "Mul":
-        return any(_is_zero_with(factor, x, pools) for factor in operands(node))
+        return any(_is_zero_with(factor, x, pools, through_pools) for factor in operands(node))
     if node.op_type == "Add":
-        return all(_is_zero_with(term, x, pools) for term in operands(node))
-    if is_composite(node, "MaxPoolGrad") and _is_zero_with(operands(node)[1], x, {}):
+        return all(_is_zero_with(term, x, pools, through_pools) for term in operands(node))
+    if (
+        through_pools
+        and is_composite(node, "MaxPoolGrad")
+        and _is_zero_with(operands(node)[1], x, {})
+    ):
         pools[node] = None
         return True
     return False

@@ -10,6 +10,7 @@ import torch
 
 from export.emit import Emitter
 from export.lower import lowers, refuse_picture_size
+from export.trace import PICTURE_SIZE
 
 aten = torch.ops.aten
 TO_THE_END = 2**31 - 1  # both PyTorch and ONNX take any large number for it
@@ -51,6 +52,14 @@ def sum_(emit: Emitter, x: ir.Value) -> ir.Value:
     return emit.Squeeze(emit.ReduceSum(x, keepdims=1))
 
 
+@lowers(aten.sum.dim_IntList)
+def sum_along(emit: Emitter, x: ir.Value, dim: Sequence[int], keepdim: bool = False) -> ir.Value:
+    """The sum over the axes dim, which stay with a length of 1"""
+    if not keepdim:
+        raise NotImplementedError("axes that go")
+    return emit.ReduceSum(x, emit.ints(dim), keepdims=1)
+
+
 @lowers(aten.ones_like.default)
 def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
     """Autograd's seed: ones in the shape of the objective, a scalar."""
@@ -61,7 +70,9 @@ def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
 
 @lowers(aten.expand.default)
 def expand(emit: Emitter, x: ir.Value, size: Sequence[Any]) -> ir.Value:
-    """A scalar in a larger shape stays a scalar: ONNX's arithmetic broadcasts it."""
-    if x.shape is None or len(x.shape) != 0:
-        raise NotImplementedError("anything but a scalar")
+    """What is repeated along its axes of length 1 stays as it is: ONNX's arithmetic broadcasts."""
+    shape = [] if x.shape is None else list(x.shape)
+    kept = [wanted for have, wanted in zip(shape, size, strict=False) if have != 1]
+    if x.shape is None or (shape and len(shape) != len(size)) or PICTURE_SIZE in kept:
+        raise NotImplementedError("axes that are not of length 1")
     return x

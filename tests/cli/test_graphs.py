@@ -90,6 +90,26 @@ def test_weights(dream, cache):
     assert max(len(line) for line in outcome.stdout.splitlines()[:-1]) <= 80
 
 
+def test_weights_are_fetched_ahead(dream, cache, monkeypatch):
+    entries = []
+
+    def fetch(entry, progress):
+        entries.append(entry.name)
+        progress(1, 2)
+        return cache / entry.file_name
+
+    monkeypatch.setattr("models.download.fetch", fetch)
+    outcome = dream("weights", "get", "torchvision")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.stdout == f"torchvision: {cache / 'googlenet-1378be20.pth'}\n"
+    assert entries == ["torchvision"]
+    assert dream("weights", "get", "torchvison").error == (
+        "there are no weights named 'torchvison': did you mean torchvision?"
+    )
+    assert "Missing argument 'NAME'" in dream("weights", "get").usage_error
+    assert "Did you mean 'get'?" in dream("weights", "gte").usage_error
+
+
 def test_backends(dream):
     outcome = dream("backends")
     assert outcome.exit_code == 0

@@ -15,7 +15,8 @@ from engine import Settings
 
 GROUP = typer.main.get_command(app)
 COMMANDS = GROUP.commands
-PAGES = {"": GROUP, **COMMANDS}
+INNER = {f"weights {name}": command for name, command in COMMANDS["weights"].commands.items()}
+PAGES = {"": GROUP, **COMMANDS, **INNER}
 
 
 def test_the_commands():
@@ -24,11 +25,11 @@ def test_the_commands():
         "export",
         "verify",
         "layers",
-        "weights",
         "backends",
         "bench",
         "compare",
         "report",
+        "weights",
     ]
 
 

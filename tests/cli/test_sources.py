@@ -12,9 +12,11 @@ import cli.sources
 import models.download
 from cli.errors import CommandError
 from cli.sources import find_model, find_weights, request
+from engine.gradient_file import read_gradient_file
 from models.catalogue import Entry
 
 LAYER = "inception_3a/output"
+UNSHIPPED = "inception_4d/3x3"
 BVLC = cli.sources.find_named("bvlc")
 
 
@@ -66,7 +68,26 @@ def test_a_plain_builtin_layer_is_shipped(exports, tmp_path, monkeypatch):
     assert exports == []
 
 
-@pytest.mark.parametrize("layers", [[f"{LAYER}:3"], [f"{LAYER}=2"], [LAYER, "conv2/3x3"]])
+@pytest.mark.parametrize("weights", [None, "seeded:0", "seeded:0:torchvision"])
+@pytest.mark.parametrize(
+    "layers", [[f"{LAYER}:3"], [f"{LAYER}=2"], [f"{LAYER}:3=0.5", f"{LAYER}:9"]]
+)
+def test_channels_and_other_weights_of_a_shipped_layer_need_no_export(
+    exports, cache, weights, layers
+):
+    path = find_model(request(None, weights, layers), "cpu")
+    assert path.parent == cache / "weights"
+    assert read_gradient_file(path).info.layers == tuple(layers)
+    assert exports == []
+
+
+def test_the_librarys_name_of_a_shipped_layer(exports, cache):
+    path = find_model(request(None, "seeded:0:torchvision", ["inception3a"]), "cpu")
+    assert read_gradient_file(path).info.layers == (LAYER,)
+    assert exports == []
+
+
+@pytest.mark.parametrize("layers", [[UNSHIPPED], [LAYER, "conv2/3x3"]])
 def test_other_builtin_layers_are_exported(exports, downloads, layers, tmp_path, monkeypatch):
     monkeypatch.setattr("models.builtin.SHIPPED", tmp_path)
     (tmp_path / "inception_3a-output.onnx").touch()
@@ -76,13 +97,13 @@ def test_other_builtin_layers_are_exported(exports, downloads, layers, tmp_path,
 
 
 def test_a_dream_with_other_weights_exports_once(dream, photo, exports, cache):
-    words = ["run", photo, "--weights", "seeded:0", "--layer", LAYER, "--iterations", 1]
+    words = ["run", photo, "--weights", "seeded:0", "--layer", UNSHIPPED, "--iterations", 1]
     words += ["--octaves", 1, "--backend", "cpu"]
     first, second = dream(*words), dream(*words)
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert exports == [("seeded:0", (LAYER,), "cpu")]
+    assert exports == [("seeded:0", (UNSHIPPED,), "cpu")]
     kept = f"kept for the next time in {cache / 'graphs'}"
-    assert first.stderr == f"dream: note: exported {LAYER}; {kept}\n"
+    assert first.stderr == f"dream: note: exported {UNSHIPPED}; {kept}\n"
     assert second.stderr == ""
 
 
@@ -97,11 +118,11 @@ def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch)
     weights.write_text("a")
     source = str(weights)
 
-    def find(layer: str = LAYER, target: str = "cpu", version: str = "1") -> Path:
+    def find(layer: str = UNSHIPPED, target: str = "cpu", version: str = "1") -> Path:
         monkeypatch.setattr(cli.sources, "VERSION", version)
         return find_model(request(None, source, [layer]), target)
 
-    found = {find(), find(layer="conv2/3x3"), find(target="portable"), find(version="2")}
+    found = {find(), find(layer="conv1/7x7_s2"), find(target="portable"), find(version="2")}
     weights.write_text("b")
     found.add(find())
     monkeypatch.setattr(cli.sources, "_exporter", list)
@@ -134,8 +155,8 @@ def test_without_the_export_extra_one_line_says_what_to_install(
 ):
     monkeypatch.setitem(sys.modules, missing, None)
     for words in (
-        ["run", photo, "--weights", "seeded:0"],
-        ["run", photo, "--weights", "bvlc"],  # before 28 MB are downloaded
+        ["run", photo, "--weights", "seeded:0", "--layer", UNSHIPPED],
+        ["run", photo, "--weights", "bvlc", "--layer", UNSHIPPED],  # before 28 MB are downloaded
         ["export", "--weights", "seeded:0", "-o", photo.with_name("x.onnx")],
         ["verify", model],
         ["layers", "--architecture", "bvlc"],

@@ -153,6 +153,22 @@ def test_other_masks_stay_where_they_are(layer):
     assert times == 0
 
 
+@pytest.mark.parametrize(
+    ("layer", "idle"),
+    [
+        (lambda x, a: F.relu(F.conv2d(x, a)), 1),  # half its square, whose gradient it is itself
+        (lambda x, a: F.relu(F.conv2d(x, a)) * 3, 1),
+        (lambda x, a: F.conv2d(F.relu(x), a), 0),
+        (lambda x, a: F.relu(F.conv2d(x, a)) + 1, 0),
+    ],
+    ids=["the value itself", "with a factor", "another gradient", "moved from zero"],
+)
+def test_a_mask_of_what_is_zero_already_goes(layer, idle):
+    times, model = changed(masks.drop_idle_masks, layer, a=weights(4, 3, 1, 1))
+    assert times == idle
+    assert kinds(model)["PositiveMask"] == 1 - idle
+
+
 def pooled(x: Tensor, a: Tensor) -> Tensor:
     return F.max_pool2d(F.relu(F.conv2d(x, a)), 3, stride=2, ceil_mode=True)
 

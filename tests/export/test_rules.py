@@ -155,8 +155,12 @@ CASES = [
     Case("slice's gradient, axis from the end", aten.slice_backward.default,
          lambda x: x.narrow(-3, 1, 1)),
     Case("sum", aten.sum.default, lambda x: x),
+    Case("a sum for each channel", aten.sum.dim_IntList,
+         lambda x: (x * x).sum((2, 3), keepdim=True)),
     Case("autograd's seed", aten.ones_like.default, lambda x: x),
     Case("a scalar's gradient", aten.expand.default, lambda x: x),
+    Case("a channel's gradient", aten.expand.default,
+         lambda x, y: (x * x).sum((2, 3), keepdim=True) * y, {"y": integers(1, 3, 1, 1)}),
 ]  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from models import catalogue
+from models.architectures import BVLC, convolution_shapes
 from models.catalogue import CACHE_VARIABLE, CATALOGUE, cache_folder, catalogue_rows, find, location
 from models.download import fetch
 from models.errors import ModelsError
@@ -26,6 +29,20 @@ def test_entries_are_complete() -> None:
         assert len(entry.sha256) in (8, 64)
         assert set(entry.sha256) <= set("0123456789abcdef")
         assert entry.size > 1e7
+
+
+def test_the_folder_of_bvlc_is_the_networks() -> None:
+    folder = find("bvlc").folder
+    assert folder is not None
+    assert all(base.startswith("https://") and base.endswith("/") for base in folder.bases)
+    pieces = {piece.name: piece for piece in folder.pieces()}
+    assert sum(piece.size for piece in pieces.values()) == 27_994_208
+    assert all(re.fullmatch(r"[0-9a-f]{64}", piece.sha256) for piece in pieces.values())
+    for name, shape in convolution_shapes(BVLC).items():
+        layer, _, part = name.rpartition(".")
+        file = pieces.pop(f"{layer}_{'filter' if part == 'weight' else 'bias'}.bin")
+        assert file.size == 4 * math.prod(shape)
+    assert sorted(pieces) == ["loss3/classifier_bias.bin", "loss3/classifier_filter.bin"]
 
 
 def test_find_names_the_nearest() -> None:

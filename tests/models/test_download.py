@@ -12,7 +12,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,11 +22,18 @@ import numpy as np
 import pytest
 
 import models
-from models.catalogue import CACHE_VARIABLE, Entry, location
+from models.catalogue import CACHE_VARIABLE, Entry, Folder, catalogue_rows, location
 from models.download import _Redirects, fetch
 from models.errors import ModelsError
 
 CONTENT = np.random.default_rng(0).bytes(400_000)
+LAYERS = {
+    "conv1/7x7_s2_bias.bin": CONTENT[:256],
+    "conv1/7x7_s2_filter.bin": CONTENT[256:40_000],
+    "inception_3a/1x1_bias.bin": CONTENT[40_000:40_256],
+    "inception_3a/1x1_filter.bin": CONTENT[40_256:90_000],
+}
+SPOILT = "inception_3a/1x1_bias.bin"
 SHORT = 0.3  # seconds: the time-out of these tests
 
 
@@ -56,7 +64,9 @@ class Handler(BaseHTTPRequestHandler):
         start = int(asked[1]) if asked else 0
         self.server.requests.append((self.path, start))
         behaviour, _, argument = self.path.strip("/").partition("/")
-        if behaviour.isdecimal():
+        if behaviour == "layers":
+            self.layers(*argument.split("/", 1), start)
+        elif behaviour.isdecimal():
             self.send_error(int(behaviour))
         elif argument:
             getattr(self, behaviour)(int(argument))
@@ -65,6 +75,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         pass
+
+    def layers(self, behaviour: str, name: str, start: int) -> None:
+        """A folder of files, one of which (`SPOILT`) is as `behaviour` says."""
+        content = LAYERS[name]
+        if name == SPOILT and behaviour == "lacks":
+            self.send_error(404)
+            return
+        if name == SPOILT and behaviour == "corrupts":
+            content = b"?" + content[1:]
+        rest = content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        halved = name == SPOILT and behaviour == "halves"
+        self.wfile.write(rest[: len(rest) // 2] if halved else rest)
 
     def head(self, start: int, length: int | None = None) -> None:
         """Announce the content from `start`, or `length` bytes of it."""
@@ -361,6 +388,138 @@ def test_no_redirect_from_https_to_http() -> None:
         follow("https://a.example/x", "http://b.example/x")
     assert follow("https://a.example/x", "https://b.example/x") is not None
     assert follow("http://a.example/x", "https://b.example/x") is not None
+
+
+# --- A folder of files ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    lines = ["file\tbytes\tsha256"]
+    for name, content in LAYERS.items():
+        lines.append(f"{name}\t{len(content)}\t{hashlib.sha256(content).hexdigest()}")
+    path = tmp_path / "table.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def with_folder(table: Path, *bases: str, urls: tuple[str, ...] = ("nonsense",)) -> Entry:
+    return replace(entry(*urls), folder=Folder("ours_layers", tuple(f"{b}/" for b in bases), table))
+
+
+def assert_whole(folder: Path) -> None:
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert found == LAYERS
+    assert not folder.with_name(f"{folder.name}.part").exists()
+
+
+def test_a_folder_where_no_mirror_has_the_file(server: Server, cache: Path, table: Path) -> None:
+    wanted = with_folder(table, server.url("layers/good"), urls=(server.url("truncates"),))
+    assert not catalogue_rows((wanted,))[0].present
+    steps: list[tuple[int, int | None]] = []
+    path = fetch(wanted, lambda done, total: steps.append((done, total)), timeout=SHORT)
+    assert path == location(wanted) == cache / "ours_layers"
+    assert_whole(path)
+    assert sorted(p.name for p in cache.iterdir()) == ["ours.onnx.lock", "ours_layers"]
+    of_folder = [done for done, total in steps if total == 90_000]
+    assert of_folder == sorted(of_folder)
+    assert (of_folder[0], of_folder[-1]) == (0, 90_000)
+    [row] = catalogue_rows((wanted,))
+    assert (row.present, row.size, row.path) == (True, 90_000, path)
+
+    asked = len(server.requests)
+    assert fetch(wanted) == path
+    assert len(server.requests) == asked
+
+
+def test_the_file_comes_before_the_folder(server: Server, cache: Path, table: Path) -> None:
+    wanted = with_folder(table, server.url("layers/good"), urls=(server.url("good"),))
+    assert fetch(wanted) == cache / "ours.onnx"
+    assert server.requests == [("/good", 0)]
+
+
+@pytest.mark.parametrize("behaviour", ["corrupts", "lacks", "halves"])
+def test_another_mirror_takes_over(
+    behaviour: str, server: Server, cache: Path, table: Path
+) -> None:
+    bases = server.url("404/layers"), server.url(f"layers/{behaviour}"), server.url("layers/good")
+    assert_whole(fetch(with_folder(table, *bases), timeout=SHORT))
+    first = [path.split("/")[1:3] for path, _ in server.requests]
+    assert first.count(["404", "layers"]) == 1  # the other files do not ask it again
+    assert first[-1] == ["layers", "good"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("corrupts", "its sha256 is "),
+        ("lacks", "404 Not Found"),
+        ("halves", "broke off after "),
+    ],
+)
+def test_a_file_that_no_mirror_has(
+    behaviour: str, reason: str, server: Server, cache: Path, table: Path
+) -> None:
+    base = server.url(f"layers/{behaviour}")
+    wanted = with_folder(table, base)
+    message = failure(wanted)
+    assert f"(nonsense: unknown url type: 'nonsense'; {base}/{SPOILT}: {reason}" in message
+    assert message.endswith(f"by hand at {cache / 'ours.onnx'}")
+    assert not (cache / "ours_layers").exists()
+    assert not catalogue_rows((wanted,))[0].present
+
+    # What came is kept; the next time goes on with what is missing.
+    before = len(server.requests)
+    assert_whole(fetch(with_folder(table, server.url("layers/good")), timeout=SHORT))
+    names = [path.removeprefix("/layers/good/") for path, _ in server.requests[before:]]
+    assert names == [SPOILT, "inception_3a/1x1_filter.bin"]
+
+
+def test_an_interrupted_folder_goes_on(server: Server, cache: Path, table: Path) -> None:
+    wanted = with_folder(table, server.url("layers/good"))
+
+    def interrupt(done: int, total: int | None) -> None:
+        if done > 256:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(wanted, interrupt)
+    growing = cache / "ours_layers.part"
+    assert (growing / "conv1/7x7_s2_bias.bin").read_bytes() == CONTENT[:256]
+    # Cut the second file's beginning short, and spoil what is already there.
+    part = growing / "conv1/7x7_s2_filter.bin.part"
+    part.write_bytes(CONTENT[256:1256])
+    (growing / "conv1/7x7_s2_bias.bin").write_bytes(b"?" * 256)
+    before = len(server.requests)
+    assert_whole(fetch(wanted))
+    assert server.requests[before : before + 2] == [
+        ("/layers/good/conv1/7x7_s2_bias.bin", 0),
+        ("/layers/good/conv1/7x7_s2_filter.bin", 1000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda path: path.unlink(), "it is missing"),
+        (lambda path: path.write_bytes(b""), "it has 0 bytes, expected 256"),
+        (lambda path: path.write_bytes(b"?" * 256), "its sha256 is "),
+    ],
+    ids=["missing", "empty", "other"],
+)
+def test_a_folder_that_was_spoilt(
+    spoil: Callable[[Path], object], problem: str, server: Server, cache: Path, table: Path
+) -> None:
+    wanted = with_folder(table, server.url("layers/good"))
+    folder = fetch(wanted)
+    spoil(folder / SPOILT)
+    message = failure(wanted)
+    assert message.startswith(f"{folder} is not the folder of 'ours' ({SPOILT}: {problem}")
+    assert message.endswith("delete it")
 
 
 # --- The cache --------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ def read(path: Path) -> onnx.ModelProto:
 
 
 def assert_as_exported_today(layer: str, target: str, folder: Path) -> None:
-    model = export_gradient(load_weights(str(WEIGHTS_FILE)), [layer], TARGETS[target])
+    weights_read = load_weights(str(WEIGHTS_FILE))
+    model = export_gradient(weights_read, [layer], TARGETS[target], channels=True)
     weights = folder / WEIGHTS_FILE.name
     if not weights.exists():
         weights.write_bytes(WEIGHTS_FILE.read_bytes())

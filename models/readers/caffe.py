@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from export.errors import ExportError
-from export.googlenet import BVLC, Architecture
-from export.weights.protobuf import (
+from models.architectures import BVLC, Architecture
+from models.errors import ModelsError
+from models.readers.fit import Tensors, times
+from models.readers.protobuf import (
     FIXED32,
     FIXED64,
     LENGTH,
@@ -38,6 +38,7 @@ class LayerFormat:
 LAYER_FORMATS = {2: LayerFormat(name=4, blobs=6), 100: LayerFormat(name=1, blobs=7)}
 
 DATA, BLOB_SHAPE, DOUBLE_DATA = 5, 7, 8  # in BlobProto; 1 to 4 are num, channels, height, width
+MOST_DIMENSIONS = 32  # Caffe's own limit
 IGNORED = ("loss1/", "loss2/", "loss3/")
 
 
@@ -47,9 +48,9 @@ def looks_like(wire_types: Mapping[int, int]) -> bool:
     return has_layers and wire_types.get(1, LENGTH) == LENGTH
 
 
-def read(content: bytes) -> tuple[dict[str, torch.Tensor], Architecture]:
+def read(content: bytes) -> tuple[Tensors, Architecture]:
     """The weight and bias of every layer that has blobs."""
-    tensors: dict[str, torch.Tensor] = {}
+    tensors: Tensors = {}
     for number, wire_type, value in fields(memoryview(content)):
         if number in LAYER_FORMATS and wire_type == LENGTH:
             assert isinstance(value, memoryview)
@@ -57,7 +58,7 @@ def read(content: bytes) -> tuple[dict[str, torch.Tensor], Architecture]:
     return tensors, BVLC
 
 
-def _read_layer(message: memoryview, layer_format: LayerFormat) -> dict[str, torch.Tensor]:
+def _read_layer(message: memoryview, layer_format: LayerFormat) -> Tensors:
     name = ""
     blobs: list[memoryview] = []
     for number, _, value in fields(message):
@@ -73,40 +74,43 @@ def _read_layer(message: memoryview, layer_format: LayerFormat) -> dict[str, tor
     return {f"{name}.{part}": _read_blob(blob, f"{name}.{part}") for part, blob in parts}
 
 
-def _read_blob(message: memoryview, name: str) -> torch.Tensor:
+def _read_blob(message: memoryview, name: str) -> np.ndarray:
     old_shape = [0, 0, 0, 0]
     shape: list[int] = []
-    chunks: list[np.ndarray] = []
+    # Numbers that are fields of their own are gathered as bytes: millions of arrays would not do.
+    singles, doubles = bytearray(), bytearray()
     for number, wire_type, value in fields(message):
         if isinstance(value, int):
             if 1 <= number <= 4 and wire_type == VARINT:
                 old_shape[number - 1] = value
         elif number == BLOB_SHAPE:
-            shape = _read_shape(value)
+            shape = _read_shape(value, name)
         elif number == DATA and wire_type in (LENGTH, FIXED32):  # packed, or one number
-            chunks.append(_numbers(value, "<f4", name))
+            singles += value
         elif number == DOUBLE_DATA and wire_type in (LENGTH, FIXED64):
-            chunks.append(_numbers(value, "<f8", name))
+            doubles += value
     if not shape:
         # A bias is 1x1x1xN in the old form.
         shape = old_shape[3:] if old_shape[:3] == [1, 1, 1] else old_shape
-    data = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
+    data = _numbers(doubles, "<f8", name) if doubles else _numbers(singles, "<f4", name)
     if math.prod(shape) != data.size:
-        times = "x".join(map(str, shape))
-        raise ExportError(f"damaged: {name} is {times} but holds {data.size:,} numbers")
-    return torch.from_numpy(data.astype(data.dtype.newbyteorder("="), copy=True).reshape(shape))
+        raise ModelsError(f"damaged: {name} is {times(shape)} but holds {data.size:,} numbers")
+    return data.reshape(shape)
 
 
-def _read_shape(message: memoryview) -> list[int]:
+def _read_shape(message: memoryview, name: str) -> list[int]:
     """BlobShape: `dim`, field 1, packed or not."""
     shape: list[int] = []
     for number, _, value in fields(message):
         if number == 1:
-            shape += [value] if isinstance(value, int) else varints(value)
+            for size in (value,) if isinstance(value, int) else varints(value):
+                shape.append(size)
+                if len(shape) > MOST_DIMENSIONS:
+                    raise ModelsError(f"damaged: {name} has more than {MOST_DIMENSIONS} dimensions")
     return shape
 
 
-def _numbers(raw: memoryview, dtype: str, name: str) -> np.ndarray:
+def _numbers(raw: bytearray, dtype: str, name: str) -> np.ndarray:
     if len(raw) % np.dtype(dtype).itemsize:
-        raise ExportError(f"damaged: {name} holds a broken number")
+        raise ModelsError(f"damaged: {name} holds a broken number")
     return np.frombuffer(raw, dtype)

@@ -7,7 +7,7 @@ bias is uniform on (-0.05, 0.05). torchvision's are the convolutions after foldi
 The numbers are the raw 64-bit outputs of numpy's PCG64(seed), whose stream numpy promises to keep
 (NEP 19; it does not promise that for the distributions of a Generator), their upper 53 bits
 scaled to [0, 1). They are drawn in the network's order, each weight before its bias. So neither
-torch, nor numpy's version, nor the machine's mathematics library has a part in them.
+numpy's version, nor the machine's mathematics library has a part in them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
-from export.errors import ExportError
-from export.googlenet import ARCHITECTURES, BVLC, Architecture, GoogLeNet
+from models.architectures import ARCHITECTURES, BVLC, Architecture, convolution_shapes
+from models.errors import ModelsError
+from models.readers.fit import Tensors
 
 DEFAULT_ARCHITECTURE = BVLC
 BIAS_BOUND = 0.05
@@ -27,12 +27,13 @@ BIAS_BOUND = 0.05
 def parse(source: str) -> tuple[int, Architecture | None]:
     """The seed and, if it is named, the architecture of `seeded:N[:ARCHITECTURE]`."""
     _, seed, *rest = source.split(":")
-    if not (seed.isascii() and seed.isdecimal()) or int(seed) >= 1 << 64 or len(rest) > 1:
-        raise ExportError("write seeded:N or seeded:N:torchvision, N from 0 to 2^64 - 1")
+    decimal = seed.isascii() and seed.isdecimal() and len(seed) <= 20  # the digits of 2^64
+    if not decimal or int(seed) >= 1 << 64 or len(rest) > 1:
+        raise ModelsError("write seeded:N or seeded:N:torchvision, N from 0 to 2^64 - 1")
     if not rest:
         return int(seed), None
     if rest[0] not in ARCHITECTURES:
-        raise ExportError(f"no architecture '{rest[0]}': there are {' and '.join(ARCHITECTURES)}")
+        raise ModelsError(f"no architecture '{rest[0]}': there are {' and '.join(ARCHITECTURES)}")
     return int(seed), ARCHITECTURES[rest[0]]
 
 
@@ -42,17 +43,14 @@ def identity(seed: int, architecture: Architecture) -> str:
     return f"seeded:{seed}{named}"
 
 
-def make(seed: int, architecture: Architecture) -> dict[str, torch.Tensor]:
+def make(seed: int, architecture: Architecture) -> Tensors:
     """Every convolution's weight [out, in, k, k] and bias [out], float32."""
     stream = np.random.PCG64(seed)
-    with torch.device("meta"):
-        shapes = GoogLeNet(architecture).convolutions.state_dict()
     tensors = {}
-    for name, parameter in shapes.items():
-        shape = tuple(parameter.shape)
+    for name, shape in convolution_shapes(architecture).items():
         is_weight = len(shape) == 4
         bound = math.sqrt(6 / math.prod(shape[1:])) if is_weight else BIAS_BOUND
         fractions = (stream.random_raw(math.prod(shape)) >> np.uint64(11)) * 2.0**-53
         values = ((2 * fractions - 1) * bound).astype(np.float32)
-        tensors[name] = torch.from_numpy(values.reshape(shape))
+        tensors[name] = values.reshape(shape)
     return tensors

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from export.errors import ExportError
+from models.errors import ModelsError
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 Field = tuple[int, int, int | memoryview]  # number, wire type, value
 
 
-class EndOfMessageError(ExportError):
+class EndOfMessageError(ModelsError):
     """A field runs beyond the end of its message; `tag` is its number and wire type, if read."""
 
     def __init__(self, tag: int = 0) -> None:
@@ -29,7 +29,7 @@ def fields(message: memoryview) -> Iterator[Field]:
         tag, position = _varint(message, position)
         number, wire_type = tag >> 3, tag & 7
         if number == 0:
-            raise ExportError("damaged: a field numbered 0")
+            raise ModelsError("damaged: a field numbered 0")
         if wire_type == VARINT:
             value, position = _varint(message, position)
             yield number, wire_type, value
@@ -39,7 +39,7 @@ def fields(message: memoryview) -> Iterator[Field]:
         elif wire_type in (FIXED32, FIXED64):
             size = 4 if wire_type == FIXED32 else 8
         else:  # 3 and 4 are groups, which neither ONNX nor Caffe has
-            raise ExportError(f"damaged: a field of wire type {wire_type}")
+            raise ModelsError(f"damaged: a field of wire type {wire_type}")
         if position + size > len(message):
             raise EndOfMessageError(tag)
         yield number, wire_type, message[position : position + size]
@@ -65,7 +65,7 @@ def top_level_fields(content: bytes) -> dict[int, int]:
             seen.setdefault(number, wire_type)
     except EndOfMessageError as end:
         seen.setdefault(end.tag >> 3, end.tag & 7)
-    except ExportError:
+    except ModelsError:
         return {}  # not a protobuf at all
     return seen
 
@@ -81,4 +81,4 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, position
-    raise ExportError("damaged: an integer longer than ten bytes")
+    raise ModelsError("damaged: an integer longer than ten bytes")

@@ -1,0 +1,55 @@
+"""Weights of GoogLeNet as PyTorch's tensors, and the network with them.
+
+    weights = load_weights("googlenet-12.onnx")
+    network = build_network(weights)
+
+models/readers/ reads the files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from export.errors import ExportError
+from export.googlenet import Architecture, GoogLeNet
+from models.errors import ModelsError
+from models.readers import read_weights
+
+__all__ = ["Weights", "build_network", "load_weights"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Every convolution's `NAME.weight` [out, in, k, k] and `NAME.bias` [out], float32.
+
+    `tensors` is in the order of `GoogLeNet(architecture).convolutions`.
+    """
+
+    architecture: Architecture
+    tensors: dict[str, torch.Tensor]
+    identity: str  # the file's name, or `seeded:7`
+    kind: str  # "onnx", "caffemodel", "torchvision", "safetensors", "caffejs" or "seeded"
+    sha256: str  # of the file's bytes; of a folder's, or of seeded tensors', one after the other
+
+
+def load_weights(source: str, architecture: Architecture | None = None) -> Weights:
+    """Read `source`: a file, a folder of CaffeJS, `seeded:N` or `seeded:N:torchvision`.
+
+    With `architecture` given, weights of another one are refused. Raises ExportError, in one line
+    with the file and the first layer that does not fit.
+    """
+    try:
+        read = read_weights(source, architecture)
+    except ModelsError as error:
+        raise ExportError(str(error)) from None
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in read.tensors.items()}
+    return Weights(read.architecture, tensors, read.identity, read.kind, read.sha256)
+
+
+def build_network(weights: Weights) -> GoogLeNet:
+    """The network with these weights, in evaluation mode, its parameters without gradients."""
+    network = GoogLeNet(weights.architecture)
+    network.convolutions.load_state_dict(weights.tensors)
+    return network.eval().requires_grad_(False)
