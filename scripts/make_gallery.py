@@ -1,12 +1,13 @@
-"""Make docs/gallery with the shipped weights: `python -m scripts.make_gallery`.
+"""Make docs/gallery: `python -m scripts.make_gallery [--original WEIGHTS]`.
 
 One photograph dreamt at every shipped layer, a contact sheet of single channels, and the default
-dream of the 182x158 picture. Needs the `export` extra: single channels are not shipped.
+dream of the 182x158 picture, all with the shipped weights. With a file of the original's weights,
+or the name `bvlc`, also the dreams of both networks side by side.
 """
 
 from __future__ import annotations
 
-import tempfile
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.progress import track
 
 import engine
-from export.model_file import export_gradient, save
-from export.weights import load_weights
-from models.builtin import WEIGHTS_FILE, shipped_model
+from cli.sources import find_model, request
 from scripts.ship_models import LAYERS
 
 ROOT = Path(__file__).parent.parent
@@ -31,24 +30,26 @@ SETTINGS = engine.Settings(seed=1)
 # channel looks for is all that there is to see.
 CHANNEL_LAYER = "inception_4c/output"
 CHANNELS = range(0, 512, 21)
+BOTH = [f"inception_{block}/output" for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a")]
 CHANNEL_SIDE = 128
 CHANNEL_SETTINGS = engine.Settings(iterations=24, octaves=3, seed=1)
 
 Rgb = NDArray[np.float32]
 
 
-def dream_at(layer: str, picture: Rgb) -> Rgb:
-    path = shipped_model(layer, "cpu")
-    assert path is not None, layer
-    return engine.dream(engine.load_model(path, "cpu"), picture, SETTINGS).rgb
+def dream_at(layer: str, picture: Rgb, weights: str | None = None) -> Rgb:
+    """The default dream of a layer, with the shipped weights or others."""
+    return dreamt(layer, picture, SETTINGS, weights)
 
 
-def dream_of_channel(channel: int, folder: Path) -> Rgb:
-    path = folder / f"{channel}.onnx"
-    save(export_gradient(load_weights(str(WEIGHTS_FILE)), [f"{CHANNEL_LAYER}:{channel}"]), path)
+def dreamt(layer: str, picture: Rgb, settings: engine.Settings, weights: str | None = None) -> Rgb:
+    path = find_model(request(None, weights, [layer]), "cpu")
+    return engine.dream(engine.load_model(path, "cpu"), picture, settings).rgb
+
+
+def dream_of_channel(channel: int) -> Rgb:
     noise = np.random.default_rng(0).normal(117, 8, (CHANNEL_SIDE, CHANNEL_SIDE, 3))
-    model = engine.load_model(path, "cpu")
-    return engine.dream(model, noise.astype(np.float32), CHANNEL_SETTINGS).rgb
+    return dreamt(f"{CHANNEL_LAYER}:{channel}", noise.astype(np.float32), CHANNEL_SETTINGS)
 
 
 def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
@@ -71,22 +72,37 @@ def write(name: str, picture: Image.Image) -> None:
     picture.save(GALLERY / name, quality=72)
 
 
+def side_by_side(original: str) -> None:
+    """Draw the photograph's dreams at several layers by the original and by the shipped student."""
+    photograph = engine.read_picture(PHOTOGRAPH).rgb
+    pairs = []
+    for layer in track(BOTH, "the original beside"):
+        short = layer.removeprefix("inception_")
+        pairs.append((f"{short}, the original", dream_at(layer, photograph, original)))
+        pairs.append((f"{short}, built in", dream_at(layer, photograph)))
+    write("both.jpg", sheet(pairs, columns=4))
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--original", help="file or name of the original's weights")
+    original = parser.parse_args().original
     GALLERY.mkdir(parents=True, exist_ok=True)
     photograph = engine.read_picture(PHOTOGRAPH).rgb
     layers = [
         (layer, dream_at(layer, photograph)) for layer in track(LAYERS, "every shipped layer")
     ]
     write("layers.jpg", sheet([("the photograph", photograph), *layers], columns=3))
-    with tempfile.TemporaryDirectory() as folder:
-        channels = [
-            (f"channel {channel}", dream_of_channel(channel, Path(folder)))
-            for channel in track(CHANNELS, "single channels")
-        ]
+    channels = [
+        (f"channel {channel}", dream_of_channel(channel))
+        for channel in track(CHANNELS, "single channels")
+    ]
     write("channels.jpg", sheet(channels, columns=5))
     sky = engine.read_picture(SKY).rgb
     both = [("182x158", sky), ("its default dream", dream_at("inception_4c/output", sky))]
     write("sky.jpg", sheet(both, columns=2))
+    if original:
+        side_by_side(original)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def is_cheap(words: list[str]) -> bool:
     name, *options = words
     weights = options[options.index("--weights") + 1] if "--weights" in options else "builtin"
     needs_weights = name in ("run", "export") and "--model" not in options
-    if name in ("verify", "bench", "compare"):  # a minute each, or files of another day
+    if (
+        name in ("verify", "bench", "compare") or "get" in options
+    ):  # a minute each, or files of another day
         return False
     return weights in ("builtin", "seeded:0") or not needs_weights
 

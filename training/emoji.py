@@ -1,22 +1,16 @@
-"""Classes and sprites from the colour emoji of Noto Color Emoji (SIL Open Font License 1.1).
+"""Sprites from the colour emoji of Noto Color Emoji (SIL Open Font License 1.1).
 
 The font holds about 1,400 distinct pictures. Letters, arrows, clock faces, flags, zodiac, keycaps,
-road signs and plain shapes are left out: they make dull dreams. Pictures that look alike (also in a
-mirror) share a class, so that the network is not asked to tell things apart that differ in a few
-pixels only.
+road signs and plain shapes are left out: they make dull dreams.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 FONT_SIZE = 109  # the only size of the font's bitmaps (136x128 pixels)
@@ -40,21 +34,6 @@ LEFT_OUT = [
     (0x1F6D0, 0x1F6D1), (0x1F6D7, 0x1F6DC), (0x1F7E0, 0x1F7F0), (0x1F9B0, 0x1F9B3),
     (0x1FAAF, 0x1FAAF),
 ]  # fmt: skip
-
-# Animals, faces and plants: drawn more often, because their parts make the better dreams.
-FAVOURED = [
-    (0x1F331, 0x1F344), (0x1F400, 0x1F441), (0x1F600, 0x1F64A), (0x1F980, 0x1F9AE),
-    (0x1FAB0, 0x1FABF), (0x1F383, 0x1F385), (0x1F479, 0x1F480), (0x1F31A, 0x1F31E),
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class EmojiClass:
-    """One class: its name, the pictures in it and how often it is drawn (1 is usual)."""
-
-    name: str
-    codepoints: tuple[int, ...]
-    weight: float
 
 
 def candidates() -> list[int]:
@@ -92,40 +71,3 @@ def sprites(size: int) -> dict[int, npt.NDArray[np.uint8]]:
             seen.add(raw)
             pictures[code] = np.frombuffer(raw, np.uint8).reshape(size, size, 4)
     return pictures
-
-
-def classes(pictures: dict[int, npt.NDArray[np.uint8]], count: int) -> list[EmojiClass]:
-    """`count` classes of look-alikes (complete linkage on thumbnails, mirror images allowed)."""
-    codes = list(pictures)
-    thumbs = np.stack([_thumbnail(pictures[code]) for code in codes])
-    plain, mirrored = (x.reshape(len(codes), -1) for x in (thumbs, thumbs[:, :, ::-1]))
-    distance = np.minimum(_distances(plain, plain), _distances(plain, mirrored))
-    distance = np.minimum(distance, distance.T)  # rounding only
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(distance, checks=False), "complete")
-    groups: dict[int, list[int]] = {}
-    for code, group in zip(codes, fcluster(tree, count, "maxclust"), strict=True):
-        groups.setdefault(int(group), []).append(code)
-    ordered = sorted(tuple(members) for members in groups.values())
-    return [
-        EmojiClass(_name(members[0]), members, 1.5 if _within(members[0], FAVOURED) else 1.0)
-        for members in ordered
-    ]
-
-
-def _thumbnail(sprite: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """[24, 24, 4] in 0..1; the side must be a multiple of 24 or is cut to one."""
-    side = sprite.shape[0] // 24 * 24
-    blocks = sprite[:side, :side].reshape(24, side // 24, 24, side // 24, 4)
-    mean: npt.NDArray[np.float64] = blocks.mean(axis=(1, 3)) / 255
-    return mean
-
-
-def _distances(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
-    result: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
-    return result
-
-
-def _name(code: int) -> str:
-    return unicodedata.name(chr(code), f"u{code:x}").lower().replace(" ", "-")

@@ -1,12 +1,18 @@
-"""Train from scratch: `python -m training.train --out DIR --minutes N --seed 0 [--resume]`.
+"""Teach a student network what a teacher answers: `python -m training.train --help`.
 
-Two single-threaded processes each make and learn from half of every batch (gloo averages their
-gradients): on two shared cores that is steadier than one process with two threads, which wait for
-each other in every layer.
+FitNets' hints (Romero et al. 2015, arXiv:1412.6550) at every block: the student learns, by gradient
+descent from random filters, to give the teacher's activations. With s the student's value before
+its last ReLU and t the teacher's after it, a block's loss is
 
-Schedules run on *active* time, summed over steps with at most `STEP_CAP` seconds each, so that a
-run that is paused (SIGSTOP) or interrupted and resumed still ends as planned. `--minutes` may be
-changed on resuming: the schedule then stretches or shrinks.
+    1/2 mean over channels, positions and pictures of r^2 / var(t),
+    r = s - t where t > 0, otherwise relu(s):
+
+zero just where relu(s) = t, and, unlike (relu(s) - t)^2, with a slope wherever it is not. At first
+each block is fed by the teacher, so that all learn at once; then by the student's own lower blocks;
+at last the gradient of upper blocks reaches the lower ones too.
+
+Schedules run on active time, summed over steps with at most STEP_CAP seconds each, so that a
+run that is paused (SIGSTOP) or interrupted and resumed still ends as planned.
 """
 
 from __future__ import annotations
@@ -15,42 +21,57 @@ import argparse
 import json
 import math
 import os
+import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
-from torch import multiprocessing, nn
-from torch.nn.parallel import DistributedDataParallel
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from training.compose import FULL, Composer, load_pools
-from training.model import Classifier
+from training.curvature import KFAC
+from training.dreams import Dreams
+from training.judge import explained_variance
+from training.network import (
+    BLOCKS,
+    BlockwiseGoogLeNet,
+    fresh_network,
+    in_fast_format,
+    load_network,
+    network_input,
+    scale_block,
+)
+from training.pictures import Crops, held_out_crops, load_pool
 
-WORKERS = 2
-PEAK_RATE = 2e-3
-WARM_UP = 0.03  # of the run
-WEIGHT_DECAY = 0.05
-LABEL_SMOOTHING = 0.05
-STEP_CAP = 5.0  # seconds
-LOG_EVERY = 20.0  # seconds of active time
-CHECK_EVERY = 60.0
-SAVE_EVERY = 180.0
-CHECK_COUNT = 192  # held-out pictures in a quick check
+PIXELS = 96 * 96 * 80  # of a batch
+SIDES = (64, 80, 96, 96, 112, 128)
+RATE = 0.06
+FALL_FROM = 0.4  # of the run: from there the rate falls to zero in a straight line
+WARM_UP = 60  # steps until the rate is full
+FED_UNTIL = 240  # steps, by the teacher
+APART_UNTIL = 0.45  # of the run: from there gradients flow from block to block
+DREAMT_SHARE = 0.3  # of a batch, when there are dreams
+OUTLIER = 1.5  # times the usual loss: what a block learns from a batch is bounded by that
+MEASURE_EVERY = 16  # steps: the curvature; four times as often while the rate warms up
+FIRST_MEASURES = 14  # before the first step
+AVERAGED = 0.995  # decay of the weights' running mean, which is what is kept
+STEP_CAP = 10.0  # seconds
+CHECK_EVERY = 120.0  # seconds of active time: check, log and save
+CHECKED, CHECKED_SIDE = 64, 128
+USUAL_ENERGY = 4.0  # mean square of an activation over its variance
+LEAST_VARIANCE = 1e-3  # of a block's mean variance: a channel that is nearly silent counts less
 
-# (until this part of the run, side in pixels, pictures per process and step)
-STAGES = [(0.35, 48, 32), (1.01, 64, 40)]
-
-# glibc returns freed activations to the system and faults them in again at each step; keeping them
-# made a step about 20% faster here.
+# glibc returns freed activations to the system and faults them in again at each step: more than
+# half of the time. Never by mmap, never given back, all from one arena.
 MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": "33554432",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "MALLOC_TOP_PAD_": "268435456",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    "OMP_NUM_THREADS": "1",
 }
 
 
@@ -59,190 +80,247 @@ class Progress:
     """Where a run stands; saved with the checkpoint."""
 
     step: int = 0
-    images: int = 0
+    pictures: int = 0
     active: float = 0.0  # seconds
 
 
-def stage(done: float) -> tuple[int, int]:
-    """Side in pixels and pictures per process, at this part (0..1) of the run."""
-    return next((side, count) for until, side, count in STAGES if done < until)
+class Lessons:
+    """The state of one run."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.half = torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
+        self.out: Path = options.out
+        self.seconds: float = 60 * options.minutes
+        self.rate: float = options.rate
+        self.from_start = options.start is None
+        seed = options.seed
+        self.teacher = load_network(options.teacher).to(self.device)
+        pool = load_pool(options.photos, "train", seed, self.out)
+        held_out = load_pool(options.photos, "held_out", seed, self.out)
+        self.held_out = held_out_crops(held_out, CHECKED, CHECKED_SIDE).to(self.device)
+        self.progress = Progress()
+        if (self.out / "progress.json").exists():
+            self.progress = Progress(**json.loads((self.out / "progress.json").read_text()))
+        seed += self.progress.step  # go on with other pictures
+        self.crops = Crops(pool, seed)
+        self.dreams = Dreams(Crops(pool, seed + 1), seed + 2)
+        self.generator = torch.Generator().manual_seed(seed + 3)
+        self.variances = self._variances()
+        self.student = self._student(options)
+        self.units: dict[str, nn.Conv2d] = dict(self.student.convolutions.items())  # type: ignore[arg-type]
+        self.average = {k: v.clone() for k, v in self.student.convolutions.state_dict().items()}
+        if self.progress.step:
+            self.average = {
+                k: v.to(self.device) for k, v in load_file(self.out / "student.safetensors").items()
+            }
+        self.kfac = KFAC(self.units, seed + 4)
+        self.usual: list[float] = []  # each block's loss, smoothed
+
+    @torch.no_grad()
+    def _variances(self) -> list[Tensor]:
+        """Of the teacher's activations over pictures, by block: [C] each."""
+        total: list[Tensor] = []
+        rounds = 6
+        for _ in range(rounds):
+            picture = network_input(self.crops.take(64, 112).to(self.device))
+            with self.half:
+                outputs = self.teacher.outputs(picture)
+            found = [y.float().var((0, 2, 3)) / rounds for y in outputs]
+            total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+        return [v + LEAST_VARIANCE * v.mean() for v in total]
+
+    def _student(self, options: argparse.Namespace) -> BlockwiseGoogLeNet:
+        if self.progress.step:
+            network = BlockwiseGoogLeNet()
+            network.convolutions.load_state_dict(load_file(self.out / "latest.safetensors"))
+        elif options.start:
+            network = load_network(options.start).requires_grad_()
+        else:
+            network = fresh_network(options.seed)
+        network = in_fast_format(network).to(self.device)
+        if self.progress.step or options.start:
+            return network
+        x = network_input(self.crops.take(64, 96).to(self.device))
+        with self.half, torch.no_grad():
+            for name, target, variance in zip(
+                BLOCKS, self.teacher.outputs(x), self.variances, strict=True
+            ):
+                scale_block(network, name, x, variance.sqrt())
+                x = self.teacher.onwards(name, target)
+        return network
+
+    @property
+    def done(self) -> float:
+        return self.progress.active / self.seconds
+
+    def fed_by_teacher(self) -> bool:
+        return self.from_start and self.progress.step < FED_UNTIL
+
+    def batch(self) -> Tensor:
+        """Pictures in the network's units: crops, and dreams when there are some."""
+        side = SIDES[int(torch.randint(len(SIDES), (1,), generator=self.generator))]
+        count = PIXELS // side**2 // 8 * 8
+        ready = self.dreams.made >= 60 and not self.fed_by_teacher()
+        dreamt = int(DREAMT_SHARE * count) if ready else 0
+        pictures = self.crops.take(count - dreamt, side)
+        if dreamt:
+            pictures = torch.cat([pictures, self.dreams.take(dreamt, side)])
+        return network_input(pictures.to(self.device))
+
+    def forward(self, picture: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The student's values before the last ReLU of each block, and the teacher's after it."""
+        with self.half:
+            with torch.no_grad():
+                targets = self.teacher.outputs(picture)
+            values = []
+            x = picture
+            for name, target in zip(BLOCKS, targets, strict=True):
+                values.append(self.student.block(name, x))
+                if self.fed_by_teacher():
+                    x = self.teacher.onwards(name, target)
+                else:
+                    x = self.student.onwards(name, F.relu(values[-1]))
+                    if self.done < APART_UNTIL and self.from_start:
+                        x = x.detach()
+        return values, targets
+
+    def learn(self) -> list[float]:
+        """One step; returns each block's loss (the unexplained share of the variance).
+
+        A batch whose numbers are not finite teaches nothing and returns nothing: oneDNN's bfloat16
+        convolutions give one now and then.
+        """
+        values, targets = self.forward(self.batch())
+        gradients, losses = [], []
+        for s, t, variance in zip(values, targets, self.variances, strict=True):
+            with torch.no_grad():
+                r = torch.where(t > 0, s - t, F.relu(s))
+                weight = _weight(t, variance)
+                gradients.append((r * weight).to(s.dtype))
+                losses.append((r * gradients[-1]).float().sum().item())
+        if not all(map(math.isfinite, losses)):
+            return []
+        usual = self.usual or losses
+        for gradient, loss, before in zip(gradients, losses, usual, strict=True):
+            gradient.mul_(min(1.0, OUTLIER * before / max(loss, 1e-12)))
+        self.usual = [0.95 * a + 0.05 * b for a, b in zip(usual, losses, strict=True)]
+        self.student.zero_grad()
+        torch.autograd.backward(values, gradients)
+        warm = min(1.0, self.progress.step / WARM_UP)
+        self.kfac.step(self.rate * warm * min(1.0, (1 - self.done) / (1 - FALL_FROM)))
+        return losses
+
+    def measure(self) -> None:
+        """Measure the curvature on a batch of its own."""
+        self.student.seen = {}
+        picture = self.batch()
+        values, targets = self.forward(picture)
+        seen, self.student.seen = self.student.seen, None
+        directions = []
+        for s, t, variance in zip(values, targets, self.variances, strict=True):
+            weight = _weight(t, variance).sqrt()
+            active = (t > 0) | (s > 0)
+            directions.append((torch.randn_like(s.float()) * active * weight).to(s.dtype))
+        for s, n in zip(values, BLOCKS, strict=True):
+            if not s.isfinite().all():
+                print("measure: not finite", n, picture.shape, flush=True)
+                return
+        names = list(seen)
+        found = torch.autograd.grad(values, [seen[name][1] for name in names], directions)
+        self.kfac.measure(seen, dict(zip(names, found, strict=True)))
+
+    def dream(self) -> None:
+        """One step of ascent: by the teacher, and, once it has learnt something, the student."""
+        own = not self.fed_by_teacher() and self.dreams.made // 18 % 2 == 0
+        with self.half:
+            self.dreams.ascend(self.student if own else self.teacher)
+
+    def check(self, losses: list[float], speed: float) -> None:
+        """Log the explained variance on held-out pictures, and save."""
+        # Copies: what state_dict gives are the parameters themselves, which the average replaces.
+        state = self.student.convolutions.state_dict()
+        latest = {name: value.clone().contiguous() for name, value in state.items()}
+        self.student.convolutions.load_state_dict(self.average)
+        with self.half:
+            explained = explained_variance(self.student, self.teacher, self.held_out)
+        self.student.convolutions.load_state_dict(latest)
+        row = {
+            **{k: round(v, 1) for k, v in asdict(self.progress).items()},
+            "pictures_per_s": round(speed, 1),
+            "dreams": self.dreams.made,
+            "loss": dict(zip(BLOCKS, (round(x, 4) for x in losses), strict=True)),
+            "explained": {k: round(v, 4) for k, v in explained.items()},
+        }
+        with (self.out / "log.jsonl").open("a") as log:
+            log.write(json.dumps(row) + "\n")
+        average = {k: v.contiguous() for k, v in self.average.items()}
+        for name, tensors in (("latest", latest), ("student", average)):
+            save_file(tensors, self.out / "partial", {"architecture": "bvlc"})
+            (self.out / "partial").replace(self.out / f"{name}.safetensors")
+            shutil.copy(
+                self.out / f"{name}.safetensors",
+                self.out / f"{name}-{self.progress.step}.safetensors",
+            )
+        (self.out / "progress.json").write_text(json.dumps(asdict(self.progress)))
+
+    def run(self) -> None:
+        for _ in range(FIRST_MEASURES):
+            self.measure()
+        self.kfac.invert()
+        checked, pictures = self.progress.active, self.progress.pictures
+        while self.done < 1:
+            started = time.monotonic()
+            warming = self.progress.step < WARM_UP
+            if self.progress.step % (MEASURE_EVERY // 4 if warming else MEASURE_EVERY) == 0:
+                self.measure()
+                self.kfac.invert()
+            self.dream()
+            losses = self.learn()
+            if not losses:
+                print(f"step {self.progress.step}: not finite, left out", flush=True)
+                continue
+            self.progress.step += 1
+            keep = min(AVERAGED, (1 + self.progress.step) / (10 + self.progress.step))
+            for name, value in self.student.convolutions.state_dict().items():
+                self.average[name].lerp_(value, 1 - keep)
+            self.progress.pictures += PIXELS // 96**2
+            self.progress.active += min(time.monotonic() - started, STEP_CAP)
+            if self.progress.active - checked >= CHECK_EVERY or self.done >= 1:
+                taken = self.progress.active - checked
+                self.check(self.usual, (self.progress.pictures - pictures) / taken)
+                checked, pictures = self.progress.active, self.progress.pictures
 
 
-def strength(done: float) -> float:
-    """Of the distortions: mild at first, full from 39% on."""
-    return min(FULL, 0.1 + 0.9 * done / 0.7)
+def _weight(t: Tensor, variance: Tensor) -> Tensor:
+    """Of a squared error: 1 / (channels * positions * variance), [N, C, 1, 1].
 
-
-def rate(done: float) -> float:
-    """Warm-up, then half a cosine to zero."""
-    if done < WARM_UP:
-        return PEAK_RATE * (0.05 + 0.95 * done / WARM_UP)
-    return PEAK_RATE * 0.5 * (1 + math.cos(math.pi * min(1, (done - WARM_UP) / (1 - WARM_UP))))
-
-
-def parameter_groups(model: nn.Module) -> list[dict[str, object]]:
-    """Weight decay on matrices and kernels only."""
-    large = [p for p in model.parameters() if p.ndim > 1]
-    small = [p for p in model.parameters() if p.ndim <= 1]
-    return [
-        {"params": large, "weight_decay": WEIGHT_DECAY},
-        {"params": small, "weight_decay": 0.0},
-    ]
-
-
-@torch.no_grad()
-def quick_check(model: Classifier, held_out: Composer, side: int) -> float:
-    """Top-1 on a fixed held-out batch at full strength."""
-    model.eval()
-    picture, label = held_out.batch(0, CHECK_COUNT, side, FULL)
-    found = torch.cat([model(part).argmax(1) for part in torch.split(picture, 64)])
-    model.train()
-    return (found == label).float().mean().item()
-
-
-def save(path: Path, model: Classifier, optimizer: torch.optim.Optimizer, state: Progress,
-         names: list[str], seed: int) -> None:  # fmt: skip
-    partial = path.with_suffix(".tmp")
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "progress": asdict(state),
-            "classes": names,
-            "seed": seed,
-        },
-        partial,
-    )
-    partial.rename(path)
-
-
-def work(rank: int, out: Path, minutes: float, seed: int, resume: bool) -> None:
-    """One of the processes; the first also logs, checks and saves."""
-    torch.set_num_threads(1)
-    rendezvous = (out / f"rendezvous-{os.getppid()}").resolve()
-    dist.init_process_group("gloo", f"file://{rendezvous}", rank=rank, world_size=WORKERS)
-    pools = load_pools("train", seed, out)
-    composer = Composer(pools, seed + 17)
-    held_out = Composer(load_pools("held_out", seed, out), seed + 99)
-    torch.manual_seed(seed)
-    model = Classifier(len(pools.names)).to(  # type: ignore[call-overload]
-        memory_format=torch.channels_last
-    )
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model), lr=PEAK_RATE, betas=(0.9, 0.98), fused=True
-    )
-    state, checkpoint = Progress(), out / "checkpoint.pt"
-    if resume and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        state = Progress(**saved["progress"])
-    parallel = DistributedDataParallel(
-        model, forward_sync_buffers=False, gradient_as_bucket_view=True
-    )
-    log = Log(out / "log.jsonl", state) if rank == 0 else None
-    while (done := state.active / (60 * minutes)) < 1:
-        started = time.monotonic()
-        side, count = stage(done)
-        for group in optimizer.param_groups:
-            group["lr"] = rate(done)
-        batch_number = state.step * WORKERS + rank
-        picture, label = composer.batch(batch_number, count, side, strength(done))
-        logits = parallel(picture)
-        loss = F.cross_entropy(logits, label, label_smoothing=LABEL_SMOOTHING)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        right = (logits.argmax(1) == label).float().mean()
-        shared = torch.stack([torch.tensor(time.monotonic() - started), loss.detach(), right])
-        dist.all_reduce(shared)
-        seconds, mean_loss, top1 = (shared / WORKERS).tolist()
-        state.active += min(seconds, STEP_CAP)
-        state.step += 1
-        state.images += count * WORKERS
-        if log is None:
-            continue
-        if log.add(state, mean_loss, top1, side, strength(done), rate(done)) and log.check_due():
-            log.checked(state, quick_check(model, held_out, side), side)
-        if log.save_due():
-            save(checkpoint, model, optimizer, state, pools.names, seed)
-    if log is not None:
-        log.checked(state, quick_check(model, held_out, stage(1.0)[0]), stage(1.0)[0])
-        save(checkpoint, model, optimizer, state, pools.names, seed)
-        rendezvous.unlink(missing_ok=True)
-    dist.destroy_process_group()
-
-
-class Log:
-    """JSON lines of the run, and when the next line, check and checkpoint are due."""
-
-    def __init__(self, path: Path, state: Progress) -> None:
-        self.file = path.open("a")
-        self.state = state
-        self.logged = self.saved = self.at_check = state.active
-        self.images_logged = state.images
-        self.rows: list[tuple[float, float]] = []
-
-    def add(self, state: Progress, loss: float, top1: float, side: int, strength: float,
-            rate: float) -> bool:  # fmt: skip
-        """Take a step's figures; True if that filled a line."""
-        self.rows.append((loss, top1))
-        seconds = state.active - self.logged
-        if seconds < LOG_EVERY:
-            return False
-        mean_loss, mean_top1 = (
-            sum(column) / len(self.rows) for column in zip(*self.rows, strict=True)
-        )
-        speed = (state.images - self.images_logged) / seconds
-        self.write(
-            state,
-            loss=round(mean_loss, 4),
-            top1=round(mean_top1, 4),
-            side=side,
-            strength=round(strength, 3),
-            rate=round(rate, 6),
-            images_per_s=round(speed, 1),
-        )
-        self.rows, self.logged, self.images_logged = [], state.active, state.images
-        return True
-
-    def check_due(self) -> bool:
-        return self.state.active - self.at_check >= CHECK_EVERY
-
-    def checked(self, state: Progress, top1: float, side: int) -> None:
-        self.at_check = state.active
-        self.write(state, held_out_top1=round(top1, 4), side=side)
-
-    def save_due(self) -> bool:
-        if self.state.active - self.saved < SAVE_EVERY:
-            return False
-        self.saved = self.state.active
-        return True
-
-    def write(self, state: Progress, **values: float) -> None:
-        row = {"active_s": round(state.active, 1), "images": state.images, **values}
-        self.file.write(json.dumps(row) + "\n")
-        self.file.flush()
+    A dream answers tens of times as strongly as a photograph, and would be all that counts: a
+    picture of more than USUAL_ENERGY counts by that much less.
+    """
+    energy = (t.float().square().mean((2, 3)) / variance).mean(1)
+    weight = 1 / (energy / USUAL_ENERGY).clamp(min=1)
+    return (weight[:, None] / (variance * t.numel()))[:, :, None, None]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", type=Path, required=True, help="weights of the original")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of .jpg photographs")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, log and pools go here")
     parser.add_argument("--minutes", type=float, default=90, help="active time of the whole run")
+    parser.add_argument("--start", type=Path, help="weights to go on from, instead of random ones")
+    parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     if any(os.environ.get(name) != value for name, value in MALLOC.items()):
-        os.execve(sys.executable, [sys.executable, "-m", "training.train", *sys.argv[1:]],
-                  os.environ | MALLOC)  # fmt: skip
+        again = [sys.executable, "-m", "training.train", *sys.argv[1:]]
+        os.execve(sys.executable, again, os.environ | MALLOC)
+    torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
-    for split in ("train", "held_out"):  # once, before both processes want them
-        load_pools(split, options.seed, options.out)
     (options.out / "pid").write_text(f"{os.getpid()}\n")
-    arguments = (options.out, options.minutes, options.seed, options.resume)
-    multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
-        work, arguments, nprocs=WORKERS
-    )
+    Lessons(options).run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,150 @@
+"""The network of teacher and student, cut into blocks whose outputs the student learns to give.
+
+A block ends where the next one's input is decided: at the first two convolutions and at each
+inception output. Between two blocks lie only LRN and pools, which learn nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from export.googlenet import BVLC, INCEPTION_WIDTHS, GoogLeNet
+from export.weights import load_weights
+
+BLOCKS = ("conv1", "conv2", *INCEPTION_WIDTHS)
+# The convolutions of a block that give its output, in the order in which they are concatenated.
+LAST = {
+    "conv1": ("conv1/7x7_s2",),
+    "conv2": ("conv2/3x3",),
+    **{
+        block: tuple(f"inception_{block}/{branch}" for branch in ("1x1", "3x3", "5x5", "pool_proj"))
+        for block in INCEPTION_WIDTHS
+    },
+}
+
+Seen = dict[str, tuple[Tensor, Tensor]]  # a convolution's input and output, by its name
+
+
+class BlockwiseGoogLeNet(GoogLeNet):
+    """Caffe's GoogLeNet, run block by block.
+
+    While `seen` is a dict, every convolution leaves its input and its output there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(BVLC)
+        self.seen: Seen | None = None
+
+    def convolve(self, name: str, x: Tensor) -> Tensor:
+        """One convolution [N, C, h, w], before its ReLU."""
+        unit = self.convolutions[name]
+        assert isinstance(unit, nn.Conv2d)
+        if name == "conv1/7x7_s2":  # bfloat16 would round its filters, which must be exact
+            with torch.autocast(x.device.type, enabled=False):
+                y: Tensor = unit(x)
+        else:
+            y = unit(x)
+        if self.seen is not None:
+            self.seen[name] = x, y
+        return y
+
+    def block(self, name: str, x: Tensor) -> Tensor:
+        """The output of a block before its last ReLU, from the block's input."""
+        if name == "conv1":
+            return self.convolve("conv1/7x7_s2", x)
+        if name == "conv2":
+            return self.convolve("conv2/3x3", F.relu(self.convolve("conv2/3x3_reduce", x)))
+        branch = f"inception_{name}/"
+        three = F.relu(self.convolve(branch + "3x3_reduce", x))
+        five = F.relu(self.convolve(branch + "5x5_reduce", x))
+        pooled = F.max_pool2d(x, 3, stride=1, padding=1)
+        parts = [
+            self.convolve(branch + "1x1", x),
+            self.convolve(branch + "3x3", three),
+            self.convolve(branch + "5x5", five),
+            self.convolve(branch + "pool_proj", pooled),
+        ]
+        return torch.cat(parts, dim=1)
+
+    def onwards(self, name: str, x: Tensor) -> Tensor:
+        """The next block's input, from a block's output (after its ReLU)."""
+        if name == "conv1":
+            return self._norm("pool1/norm1", _halve(x))
+        if name == "conv2":
+            return _halve(self._norm("conv2/norm2", x))
+        return _halve(x) if name in {"3b", "4e"} else x
+
+    def _norm(self, name: str, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            y: Tensor = self.norms[name](x.float())
+        return y.to(x.dtype)
+
+    def outputs(self, picture: Tensor) -> list[Tensor]:
+        """The output of every block, after its ReLU, from a picture in the network's units."""
+        found = []
+        x = picture
+        for name in BLOCKS:
+            found.append(F.relu(self.block(name, x)))
+            x = self.onwards(name, found[-1])
+        return found
+
+
+def _halve(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, 3, stride=2, ceil_mode=True)
+
+
+def network_input(rgb: Tensor) -> Tensor:
+    """RGB 0..255 [N, 3, H, W] to BGR minus the mean, in the memory format that is fast."""
+    order, mean = BVLC.preprocessing.order, BVLC.preprocessing.mean
+    shifted = rgb[:, list(order)] - torch.tensor(mean, device=rgb.device).view(1, 3, 1, 1)
+    return shifted.contiguous(memory_format=torch.channels_last)
+
+
+def load_network(path: Path) -> BlockwiseGoogLeNet:
+    """The network with the weights of a file of any kind that `export` reads, not to be trained."""
+    network = BlockwiseGoogLeNet()
+    network.convolutions.load_state_dict(load_weights(str(path)).tensors)
+    return in_fast_format(network.requires_grad_(False))
+
+
+def in_fast_format(network: BlockwiseGoogLeNet) -> BlockwiseGoogLeNet:
+    """The network itself, its filters in the memory format in which convolutions are quick."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def fresh_network(seed: int) -> BlockwiseGoogLeNet:
+    """A student that has learnt nothing: random filters, no biases."""
+    torch.manual_seed(seed)
+    network = BlockwiseGoogLeNet()
+    for unit in network.convolutions.values():
+        assert isinstance(unit, nn.Conv2d)
+        nn.init.kaiming_normal_(unit.weight, nonlinearity="relu")
+        nn.init.zeros_(unit.bias)  # type: ignore[arg-type]
+    return network
+
+
+@torch.no_grad()
+def scale_block(network: BlockwiseGoogLeNet, name: str, x: Tensor, deviation: Tensor) -> None:
+    """Scale a fresh block's filters: deviation 1 inside, `deviation` [C] at its output."""
+    prefix = name if name.startswith("conv") else f"inception_{name}"
+    begin = 0
+    for unit_name, unit in network.convolutions.items():
+        if unit_name.split("/")[0] != prefix:
+            continue
+        assert isinstance(unit, nn.Conv2d)
+        network.seen = {}
+        network.block(name, x)
+        _, y = network.seen[unit_name]
+        unit.weight /= y.float().std((0, 2, 3)).clamp(min=1e-6).view(-1, 1, 1, 1)
+    network.seen = None
+    for last in LAST[name]:
+        unit = network.convolutions[last]
+        assert isinstance(unit, nn.Conv2d)
+        part = deviation[begin : begin + unit.out_channels]
+        unit.weight *= part.view(-1, 1, 1, 1)
+        begin += unit.out_channels
