@@ -1,4 +1,4 @@
-"""`dream export`, `dream verify` and `dream layers`: what needs PyTorch."""
+"""`dream export` and `dream verify`, which need PyTorch, and `dream layers`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from cli.exporting import export_to, require_export_extra
 from cli.machine import Machine, where
 from cli.messages import say, shown, stages, table
 from cli.options import DEFAULT_WEIGHTS
-from cli.sources import find_named, find_weights
+from cli.sources import architecture_name, find_weights
+from models.builtin import shipped_layers
 
 if TYPE_CHECKING:
-    from export.googlenet import Architecture
     from export.verify import Row
+    from models.architectures import Architecture
 
 FULL = "float32"
 
@@ -87,38 +88,36 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def layers(weights: str | None, architecture: str | None, text: str) -> None:
     """List the layers that a dream can amplify, those with `text` in a name."""
-    require_export_extra()
-    with stages() as tell:
-        tell("loading PyTorch")
-        from export.googlenet import layer_shapes
+    from models.architectures import layer_shapes
 
-        chosen = _architecture(weights, architecture)
-        shapes = layer_shapes(chosen)
+    chosen = _architecture(weights, architecture)
+    shapes = layer_shapes(chosen)
+    shipped = shipped_layers()
     aliases = {caffe: theirs for theirs, caffe in chosen.layer_aliases.items()}
     names = {name: aliases.get(name, "") for name in shapes}
     found = [name for name in names if text in name or text in names[name]]
     if not found:
         raise CommandError(f"no layer of {chosen.name} has '{text}' in its name")
-    headings = ["layer", "channels", "stride", *([f"{chosen.name}'s name"] if aliases else [])]
-    made = table(*headings, numbers=("channels", "stride"))
+    headings = ["layer", "channels", "stride", "shipped"]
+    made = table(
+        *headings,
+        *([f"{chosen.name}'s name"] if aliases else []),
+        numbers=("channels", "stride"),
+    )
     with shown(made):
         for name in found:
             cells = [name, str(shapes[name].channels), str(shapes[name].stride)]
+            cells.append("yes" if name in shipped else "")
             made.add_row(*cells, *([names[name]] if aliases else []))
 
 
 def _architecture(weights: str | None, name: str | None) -> Architecture:
-    from export.googlenet import ARCHITECTURES
-    from export.weights import load_weights
+    from models.architectures import ARCHITECTURES
 
     if weights is not None and name is not None:
         raise CommandError("--weights and --architecture exclude each other: leave one out")
     if name is None:
-        source = weights or DEFAULT_WEIGHTS
-        named = find_named(source)
-        if named is None:
-            return load_weights(find_weights(source)).architecture
-        name = named.architecture
+        name = architecture_name(weights or DEFAULT_WEIGHTS)
     if name not in ARCHITECTURES:
         raise CommandError(f"there is no architecture '{name}': {nearest(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]

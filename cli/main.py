@@ -202,9 +202,8 @@ def layers(
 
     Each channel of a layer can be amplified alone, as LAYER:CHANNEL from 0 up.
     One value of a layer stands for a square of the picture, STRIDE pixels wide;
-    a smaller picture is refused.
-
-    Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
+    a smaller picture is refused. A layer that is not shipped is exported first,
+    which needs PyTorch.
     """
     from cli.graphs import layers as list_layers
 

@@ -91,23 +91,29 @@ def _downloaded(entry: Entry) -> Path:
 
 def _joined(wanted: Request, target: str) -> Path | None:
     """A shipped gradient file with the weights and channels asked for; None where there is none."""
-    from models.architectures import TORCHVISION
+    from models.architectures import ARCHITECTURES
     from models.joining import join
-    from models.terms import read_term
+    from models.prepared import prepare
+    from models.terms import parse_term
 
-    terms = [read_term(layer) for layer in wanted.layers]
-    names = {TORCHVISION.layer_aliases.get(term.layer, term.layer) for term in terms}
-    layer = names.pop()
-    if names or layer not in shipped_layers():
+    architecture = ARCHITECTURES[architecture_name(wanted.weights)]
+    terms = [parse_term(layer, architecture) for layer in wanted.layers]
+    layers = {term.layer for term in terms}
+    shipped = shipped_model(terms[0].layer, target, architecture.name)
+    if shipped is None or len(layers) > 1:
         return None
+    with stages() as tell:
+        tell("reading the weights")
+        prepared = prepare(find_weights(wanted.weights))
+    return join(shipped, prepared, terms)
+
+
+def architecture_name(source: str) -> str:
+    """What weights are for; named ones need not be here yet."""
     from models.prepared import prepare
 
-    with stages() as tell:
-        source = find_weights(wanted.weights)
-        tell("reading the weights")
-        weights = prepare(source)
-    shipped = shipped_model(layer, target, weights.architecture)
-    return shipped and join(shipped, weights, terms)
+    named = find_named(source)
+    return named.architecture if named else prepare(find_weights(source)).architecture
 
 
 def _exported(wanted: Request, target: str) -> Path:

@@ -9,9 +9,7 @@ Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`)
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +21,11 @@ from models.architectures import (
     INCEPTION_WIDTHS,
     TORCHVISION,
     Architecture,
+    LayerShape,
     Preprocessing,
     Widths,
+    layer_shapes,
+    relu_name,
 )
 
 __all__ = [
@@ -161,27 +162,3 @@ class GoogLeNet(nn.Module):
         x = torch.cat([one, three, five, pool], dim=1)
         yield f"{name}/output", x
         return x
-
-
-def relu_name(convolution: str) -> str:
-    """Caffe's name of the ReLU after a convolution: `conv1/7x7_s2` -> `conv1/relu_7x7`."""
-    block, _, kind = convolution.partition("/")
-    return f"{block}/relu_{kind.removesuffix('_s2')}"
-
-
-@dataclass(frozen=True)
-class LayerShape:
-    """`stride` is in pixels of the picture for one step in the layer."""
-
-    channels: int
-    stride: int
-
-
-@functools.cache
-def layer_shapes(architecture: Architecture) -> dict[str, LayerShape]:
-    """Every layer's shape by its name, in the network's order."""
-    side = 512  # divisible by every stride, so that the division below is exact
-    with torch.device("meta"):
-        network = GoogLeNet(architecture)
-        layers = network.layers(torch.empty(1, 3, side, side))
-        return {name: LayerShape(x.shape[1], side // x.shape[2]) for name, x in layers}

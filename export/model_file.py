@@ -21,11 +21,13 @@ import export.rules  # noqa: F401  registers the rules
 from export.errors import ExportError
 from export.googlenet import Architecture, layer_shapes
 from export.lower import lower
-from export.objective import Term, objective, open_channels, parse_term
+from export.objective import objective, open_channels
 from export.passes.half import compute_in_half
 from export.targets import TARGETS, Size, Target
 from export.trace import trace_gradient
 from export.weights import Weights, build_network
+from models.errors import ModelsError
+from models.terms import Term, parse_term
 
 FORMAT = "1"
 PREFIX = "deepdream."
@@ -58,7 +60,10 @@ def export_gradient(
             f"{', '.join(target.precisions)}"
         )
     architecture = weights.architecture
-    terms = [parse_term(layer, architecture) for layer in layers]
+    try:
+        terms = [parse_term(layer, architecture) for layer in layers]
+    except ModelsError as error:
+        raise ExportError(str(error)) from None
     stride = _stride(architecture, terms)
     if size is not None and min(size) < stride:
         raise ExportError(

@@ -5,44 +5,15 @@ Its gradient at a layer is the activation itself, as in the original notebook.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from export.errors import ExportError
-from export.googlenet import Architecture, GoogLeNet, layer_shapes
-from models.errors import ModelsError
-from models.terms import Term, read_term
+from export.googlenet import GoogLeNet, layer_shapes
+from models.terms import Term, parse_term
 
-__all__ = ["Term", "objective", "open_channels", "parse_term", "sum_of"]
-
-
-def parse_term(text: str, architecture: Architecture) -> Term:
-    """Read `LAYER[:CHANNEL][=WEIGHT]`, such as `inception_3b/output=0.5`.
-
-    Raises ExportError, with the nearest names, for a layer or channel that is not there.
-    """
-    try:
-        term = read_term(text)
-    except ModelsError as error:
-        raise ExportError(str(error)) from None
-    shapes = layer_shapes(architecture)
-    layer = architecture.layer_aliases.get(term.layer, term.layer)
-    if layer not in shapes:
-        known = [*shapes, *architecture.layer_aliases]
-        near = [name for name in (f"{term.layer}/output",) if name in shapes]
-        near = near or difflib.get_close_matches(term.layer, known, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
-        raise ExportError(f"{architecture.name} has no layer '{term.layer}': {hint}")
-    channels = shapes[layer].channels
-    if term.channel is not None and term.channel >= channels:
-        raise ExportError(
-            f"layer {layer} has no channel '{term.channel}': its channels are 0 to {channels - 1}"
-        )
-    return replace(term, layer=layer)
+__all__ = ["Term", "objective", "open_channels", "parse_term"]
 
 
 CHANNELS = "channels"  # a buffer of the network, and an initializer of the gradient file

@@ -9,6 +9,7 @@ rounded to float16: pools and ReLUs then choose among other numbers, which is mo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from export.errors import ExportError
 from export.googlenet import ARCHITECTURES, GoogLeNet
 from export.model_file import FORMAT, PREFIX, initializer_name
 from export.objective import Term, objective, parse_term
+from models.errors import ModelsError
 
 Array = NDArray[np.float32]
 Runner = Callable[[Array], tuple[float, Array]]  # image [1, 3, H, W] -> (objective, gradient)
@@ -203,11 +205,18 @@ def rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
         for name, _ in network.named_parameters()
         if initializer_name(name) in initializers
     }
-    network.load_state_dict(weights, strict=False)  # the file stops at its layer
+    for parameter in network.parameters():  # the file stops at its layer; what it lacks must show
+        parameter.data.fill_(math.nan)
+    network.load_state_dict(weights, strict=False)
     network.requires_grad_(False)
     terms = [Term(**layer) for layer in json.loads(properties[PREFIX + "layers"])]
-    for term in terms:
-        parse_term(str(term), network.architecture)
+    try:
+        for term in terms:
+            parse_term(str(term), network.architecture)
+    except ModelsError as error:
+        raise ExportError(f"{path}: {error}") from None
+    if not objective(network, terms)(torch.zeros(1, 3, *SIZES[-1])).isfinite():
+        raise ExportError(f"{path}: lacks weights that its layers need; export it again")
     preprocessing = network.architecture.preprocessing
     mean, scale = (
         np.array(values, np.float32).reshape(3, 1, 1)

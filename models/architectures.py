@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -76,6 +77,8 @@ INCEPTION_WIDTHS = {
     "5b": Widths(384, 192, 384, 48, 128, 128),
 }
 
+POOL_AFTER = {"3b": "pool3/3x3_s2", "4e": "pool4/3x3_s2"}
+
 BVLC = Architecture(
     name="bvlc",
     # BGR minus the notebook's mean; Caffe's training used 104/117/123.
@@ -125,3 +128,63 @@ def _convolutions(architecture: Architecture) -> Iterator[tuple[str, int, int, i
         yield f"{name}/5x5", width.five_reduce, width.five, architecture.third_branch_kernel
         yield f"{name}/pool_proj", channels, width.pool, 1
         channels = width.one + width.three + width.five + width.pool
+
+
+def relu_name(convolution: str) -> str:
+    """Caffe's name of the ReLU after a convolution: `conv1/7x7_s2` -> `conv1/relu_7x7`."""
+    block, _, kind = convolution.partition("/")
+    return f"{block}/relu_{kind.removesuffix('_s2')}"
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """`stride` is in pixels of the picture for one step in the layer."""
+
+    channels: int
+    stride: int
+
+
+@functools.cache
+def layer_shapes(architecture: Architecture) -> dict[str, LayerShape]:
+    """Every layer's shape by its name, in the network's order."""
+    layers = _layers(architecture)
+    return {name: LayerShape(channels, stride) for name, channels, stride in layers}
+
+
+def _layers(architecture: Architecture) -> Iterator[tuple[str, int, int]]:
+    """Yield each layer's name, channels and stride."""
+    norm = architecture.local_response_norm
+    yield from _convolved("conv1/7x7_s2", 64, 2)
+    yield "pool1/3x3_s2", 64, 4
+    if norm:
+        yield "pool1/norm1", 64, 4
+    yield from _convolved("conv2/3x3_reduce", 64, 4)
+    yield from _convolved("conv2/3x3", 192, 4)
+    if norm:
+        yield "conv2/norm2", 192, 4
+    yield "pool2/3x3_s2", 192, 8
+    channels, stride = 192, 8
+    for block, width in INCEPTION_WIDTHS.items():
+        yield from _inception(f"inception_{block}", width, channels, stride)
+        channels = width.one + width.three + width.five + width.pool
+        if block in POOL_AFTER:
+            stride *= 2
+            yield POOL_AFTER[block], channels, stride
+
+
+def _inception(
+    name: str, width: Widths, inputs: int, stride: int
+) -> Iterator[tuple[str, int, int]]:
+    yield from _convolved(f"{name}/1x1", width.one, stride)
+    yield from _convolved(f"{name}/3x3_reduce", width.three_reduce, stride)
+    yield from _convolved(f"{name}/3x3", width.three, stride)
+    yield from _convolved(f"{name}/5x5_reduce", width.five_reduce, stride)
+    yield from _convolved(f"{name}/5x5", width.five, stride)
+    yield f"{name}/pool", inputs, stride
+    yield from _convolved(f"{name}/pool_proj", width.pool, stride)
+    yield f"{name}/output", width.one + width.three + width.five + width.pool, stride
+
+
+def _convolved(name: str, channels: int, stride: int) -> Iterator[tuple[str, int, int]]:
+    yield name, channels, stride
+    yield relu_name(name), channels, stride

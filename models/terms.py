@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from models.architectures import Architecture, layer_shapes
 from models.errors import ModelsError
 
-LONGEST_CHANNEL = 6  # digits: int() refuses thousands of them
+SHOWN = 12  # characters of a channel that is none
 
 
 @dataclass(frozen=True)
@@ -24,29 +26,46 @@ class Term:
         return f"{self.layer}{channel}{weight}"
 
 
-def read_term(text: str) -> Term:
+def parse_term(text: str, architecture: Architecture) -> Term:
     """Read `LAYER[:CHANNEL][=WEIGHT]`, such as `inception_3b/output=0.5`.
 
-    Whether there is such a layer, and such a channel of it, only a network can tell. Raises
-    ModelsError for a channel that is no number, or a weight that is zero or not finite.
+    A layer may have the name that the architecture's own library gives it. Raises ModelsError, with
+    the nearest names, for a layer or channel that is not there, and for a weight that is zero or
+    not finite.
     """
     name, equals, weight_text = text.partition("=")
-    layer, colon, channel_text = name.partition(":")
-    channel = None
+    name, colon, channel_text = name.partition(":")
+    shapes = layer_shapes(architecture)
+    layer = architecture.layer_aliases.get(name, name)
+    if layer not in shapes:
+        known = [*shapes, *architecture.layer_aliases]
+        near = [known for known in (f"{name}/output",) if known in shapes]
+        near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
+        raise ModelsError(f"the architecture {architecture.name} has no layer '{name}': {hint}")
+    term = Term(layer)
     if colon:
-        if not channel_text.isdecimal():
-            raise ModelsError(
-                f"layer {layer} has no channel '{channel_text}': channels are numbered from 0"
-            )
-        if len(channel_text) > LONGEST_CHANNEL:
-            raise ModelsError(f"layer {layer} has no channel of {len(channel_text)} digits")
-        channel = int(channel_text)
-    weight = 1.0
+        term = replace(term, channel=_channel(channel_text, layer, shapes[layer].channels))
     if equals:
-        try:
-            weight = float(weight_text)
-        except ValueError:
-            weight = math.nan
-        if not math.isfinite(weight) or weight == 0:
-            raise ModelsError(f"'{text}': the weight after '=' must be a finite number, not zero")
-    return Term(layer, channel, weight)
+        term = replace(term, weight=_weight(weight_text, text))
+    return term
+
+
+def _channel(text: str, layer: str, channels: int) -> int:
+    few = len(text) <= len(str(channels))  # int() refuses thousands of digits
+    if not (text.isdecimal() and few and int(text) < channels):
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise ModelsError(
+            f"layer {layer} has no channel '{shown}': its channels are 0 to {channels - 1}"
+        )
+    return int(text)
+
+
+def _weight(text: str, term: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not math.isfinite(weight) or weight == 0:
+        raise ModelsError(f"'{term}': the weight after '=' must be a finite number, not zero")
+    return weight

@@ -61,7 +61,7 @@ def test_layers_of_an_architecture(dream):
     outcome = dream("layers", "--architecture", "torchvision", "--filter", "4c")
     assert outcome.exit_code == 0
     rows = [line.split() for line in outcome.stdout.splitlines()]
-    assert ["inception_4c/output", "512", "16", "inception4c"] in rows
+    assert ["inception_4c/output", "512", "16", "yes", "inception4c"] in rows
     assert ["inception_4c/5x5", "64", "16", "inception4c.branch3.1"] in rows
     assert not any("inception_4b" in line for line in outcome.stdout.splitlines())
 

@@ -114,6 +114,7 @@ def test_a_missing_picture_is_told_before_an_export(dream, tmp_path, exports):
 
 
 def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli.sources, "architecture_name", lambda source: "bvlc")
     weights = tmp_path / "weights"
     weights.write_text("a")
     source = str(weights)
@@ -159,7 +160,6 @@ def test_without_the_export_extra_one_line_says_what_to_install(
         ["run", photo, "--weights", "bvlc", "--layer", UNSHIPPED],  # before 28 MB are downloaded
         ["export", "--weights", "seeded:0", "-o", photo.with_name("x.onnx")],
         ["verify", model],
-        ["layers", "--architecture", "bvlc"],
     ):
         error = dream(*words).error
         assert f"there is no {missing} here" in error
@@ -168,8 +168,19 @@ def test_without_the_export_extra_one_line_says_what_to_install(
 
 def test_a_bare_install_names_the_nearest_shipped_layer(dream, photo, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    error = dream("run", photo, "--layer", "inception_4c/outptu").error
-    assert "or dream of one shipped layer: did you mean inception_4c/output?" in error
+    error = dream("run", photo, "--layer", UNSHIPPED).error
+    assert "or dream of one shipped layer: did you mean inception_4" in error
+
+
+@pytest.mark.parametrize("weights", ["builtin", "bvlc", "seeded:0"])
+def test_a_bare_install_knows_layers_and_channels(dream, photo, monkeypatch, weights):
+    """Before anything is downloaded, and without a word of PyTorch."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    error = dream("run", photo, "--weights", weights, "--layer", "inception_4c/outptu").error
+    assert "bvlc has no layer 'inception_4c/outptu': did you mean inception_4c/output" in error
+    error = dream("run", photo, "--weights", weights, "--layer", "inception_4c/output:600").error
+    assert "layer inception_4c/output has no channel '600': its channels are 0 to 511" in error
+    assert dream("layers", "--filter", "4c").exit_code == 0
 
 
 def test_a_file_of_weights_that_is_a_name_of_none():

@@ -30,6 +30,7 @@ from export.targets import TARGETS
 from export.trace import EXAMPLE_SIZES
 from export.verify import ALWAYS_ALLOWED, TIMES_TORCH, Row, verify
 from export.weights import build_network
+from models.errors import ModelsError
 
 LAYERS = {
     "the first convolution": ("bvlc", ["conv1/7x7_s2"]),
@@ -296,7 +297,7 @@ def test_parse_term_takes_the_librarys_names():
         ("inception_4c/output:", "no channel ''"),
         ("inception_4c/output:1.5", "no channel '1.5'"),
         ("inception_4c/output:²", "no channel '²'"),
-        ("inception_4c/output:" + "9" * 5000, "no channel of 5000 digits"),
+        ("inception_4c/output:" + "9" * 5000, "its channels are 0 to 511"),
         ("inception_4c/output=0", "finite number, not zero"),
         ("inception_4c/output=nan", "finite number, not zero"),
         ("inception_4c/output=-inf", "finite number, not zero"),
@@ -305,7 +306,7 @@ def test_parse_term_takes_the_librarys_names():
     ],
 )
 def test_parse_term_refuses(text, message):
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(ModelsError, match=message):
         parse_term(text, BVLC)
 
 
@@ -582,6 +583,19 @@ def test_verify_refuses_a_damaged_description(file, damage):
         file, lambda model: model.metadata_props.update({PREFIX + k: v for k, v in damage.items()})
     )
     with pytest.raises(ExportError):
+        next(verify(file, lambda image: (0.0, image)))
+
+
+def test_verify_refuses_a_file_that_lacks_a_weight(file):
+    """It would compare with numbers of its own."""
+
+    def lose(model: ir.Model) -> None:
+        kept = model.graph.initializers.pop("conv2/3x3.weight")
+        kept.name = "another"
+        model.graph.register_initializer(kept)
+
+    tamper(file, lose)
+    with pytest.raises(ExportError, match="lacks weights that its layers need"):
         next(verify(file, lambda image: (0.0, image)))
 
 
