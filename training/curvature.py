@@ -30,7 +30,7 @@ FIRST_DAMPING = 1e-4  # conv1's patches are pixels: their fine structure has lit
 LEAST = 1e-3  # of the mean: a channel's diagonal
 LONGEST_STEP = 0.02  # that a layer may take, in the root of the predicted change of the loss
 ROWS = 2000  # positions at which A is measured
-DOUBT = 4  # a rate of N / (N + DOUBT n): N positions in a batch say little about n weights
+DOUBT = 8  # a rate of N / (N + DOUBT n): N positions in a batch say little about n weights
 
 
 class KFAC:

@@ -50,13 +50,13 @@ PIXELS = 96 * 96 * 80  # of a batch
 SIDES = (64, 80, 96, 96, 112, 128)
 RATE = 0.06
 FALL_FROM = 0.4  # of the run: from there the rate falls to zero in a straight line
-WARM_UP = 60  # steps until the rate is full
+WARM_UP = 60  # steps until the rate is full, after each start
 FED_UNTIL = 240  # steps, by the teacher
 APART_UNTIL = 0.45  # of the run: from there gradients flow from block to block
 DREAMT_SHARE = 0.3  # of a batch, when there are dreams
 OUTLIER = 1.5  # times the usual loss: what a block learns from a batch is bounded by that
 MEASURE_EVERY = 16  # steps: the curvature; four times as often while the rate warms up
-FIRST_MEASURES = 14  # before the first step
+FIRST_MEASURES = 20  # before the first step
 AVERAGED = 0.995  # decay of the weights' running mean, which is what is kept
 STEP_CAP = 10.0  # seconds
 CHECK_EVERY = 120.0  # seconds of active time: check, log and save
@@ -116,6 +116,7 @@ class Lessons:
             }
         self.kfac = KFAC(self.units, seed + 4)
         self.usual: list[float] = []  # each block's loss, smoothed
+        self.steps_here = 0  # since the start or the resumption, which knows no curvature yet
 
     @torch.no_grad()
     def _variances(self) -> list[Tensor]:
@@ -207,7 +208,7 @@ class Lessons:
         self.usual = [0.95 * a + 0.05 * b for a, b in zip(usual, losses, strict=True)]
         self.student.zero_grad()
         torch.autograd.backward(values, gradients)
-        warm = min(1.0, self.progress.step / WARM_UP)
+        warm = min(1.0, self.steps_here / WARM_UP)
         self.kfac.step(self.rate * warm * min(1.0, (1 - self.done) / (1 - FALL_FROM)))
         return losses
 
@@ -271,7 +272,7 @@ class Lessons:
         checked, pictures = self.progress.active, self.progress.pictures
         while self.done < 1:
             started = time.monotonic()
-            warming = self.progress.step < WARM_UP
+            warming = self.steps_here < WARM_UP
             if self.progress.step % (MEASURE_EVERY // 4 if warming else MEASURE_EVERY) == 0:
                 self.measure()
                 self.kfac.invert()
@@ -281,6 +282,7 @@ class Lessons:
                 print(f"step {self.progress.step}: not finite, left out", flush=True)
                 continue
             self.progress.step += 1
+            self.steps_here += 1
             keep = min(AVERAGED, (1 + self.progress.step) / (10 + self.progress.step))
             for name, value in self.student.convolutions.state_dict().items():
                 self.average[name].lerp_(value, 1 - keep)

@@ -15,9 +15,9 @@ aten = torch.ops.aten
 Operand = ir.Value | float
 
 
-@lowers(aten.detach.default)
+@lowers(aten.detach.default, aten.alias.default)
 def detach(emit: Emitter, x: ir.Value) -> ir.Value:
-    """detach(x): a graph has no autograd to leave."""
+    """detach(x), which PyTorch 2.14 traces as alias(x): a graph has no autograd to leave."""
     return x
 
 

@@ -136,8 +136,8 @@ def test_a_mistake_in_a_process_is_one_line_and_2(photo):
 
 MAY_IMPORT = {
     "engine": {"numpy", "PIL", "onnxruntime"},
-    "export": {"numpy", "torch", "onnx", "onnx_ir", "onnxruntime", "safetensors", "google"},
-    "models": {"filelock", "platformdirs"},
+    "export": {"models", "numpy", "torch", "onnx", "onnx_ir", "onnxruntime"},
+    "models": {"filelock", "numpy", "platformdirs"},
     "report": {"PIL", "jinja2", "markupsafe", "measure", "numpy"},
 }
 

@@ -91,6 +91,7 @@ BACKWARD = {"operator": aten.convolution_backward.default}
 CASES = [
     # elementwise
     Case("the value apart from autograd", aten.detach.default, lambda x: x * 1),
+    Case("the value under another name", aten.alias.default, lambda x: aten.alias(x) * 1),
     Case("x + x", aten.add.Tensor, lambda x: x + x),
     Case("x + 2", aten.add.Tensor, lambda x: x + 2),
     Case("x + 3 y", aten.add.Tensor, lambda x: torch.add(x, x * x, alpha=3)),

@@ -14,11 +14,12 @@ from engine.gradient_file import read_gradient_file
 from export.model_file import export_gradient, save
 from export.targets import TARGETS
 from export.weights import load_weights
+from models.architectures import ARCHITECTURES
 from models.builtin import WEIGHTS_FILE, shipped_model
 from models.errors import ModelsError
 from models.joining import MOST_JOINED, join
 from models.prepared import prepare
-from models.terms import read_term
+from models.terms import Term, parse_term
 
 SIZE = (61, 47)
 
@@ -29,7 +30,8 @@ def _cache(tmp_path, monkeypatch):
 
 
 def joined(source: str | Path, *layers: str, target: str = "cpu") -> Path:
-    weights, terms = prepare(source), [read_term(layer) for layer in layers]
+    weights = prepare(source)
+    terms = [parse_term(layer, ARCHITECTURES[weights.architecture]) for layer in layers]
     shipped = shipped_model(terms[0].layer, target, weights.architecture)
     assert shipped is not None
     return join(shipped, weights, terms)
@@ -120,7 +122,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     assert shipped is not None
     monkeypatch.setattr(Path, "write_bytes", _full)
     with pytest.raises(ModelsError, match=r"cannot be written to .*ORT_DEEPDREAM_CACHE"):
-        join(shipped, weights, [read_term("conv2/3x3")])
+        join(shipped, weights, [Term("conv2/3x3")])
 
 
 def _full(self: Path, content: bytes) -> int:
@@ -133,8 +135,8 @@ def test_nothing_of_it_needs_pytorch_or_onnx():
         "from models.builtin import shipped_model\n"
         "from models.joining import join\n"
         "from models.prepared import prepare\n"
-        "from models.terms import read_term\n"
-        "join(shipped_model('conv2/3x3', 'cpu'), prepare('seeded:0'), [read_term('conv2/3x3:1')])\n"
+        "from models.terms import Term\n"
+        "join(shipped_model('conv2/3x3', 'cpu'), prepare('seeded:0'), [Term('conv2/3x3', 1)])\n"
         "print({'torch', 'onnx', 'onnx_ir', 'safetensors'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
