@@ -8,8 +8,8 @@ its last ReLU and t the teacher's after it, a block's loss is
     r = s - t where t > 0, otherwise relu(s):
 
 zero just where relu(s) = t, and, unlike (relu(s) - t)^2, with a slope wherever it is not. At first
-each block is fed by the teacher, so that all learn at once; then by the student's own lower blocks;
-at last the gradient of upper blocks reaches the lower ones too.
+each block is fed by the teacher, so that all learn at once; then by the student's own lower blocks,
+whose mistakes it learns to live with. No gradient passes from block to block.
 
 Schedules run on active time, summed over steps with at most STEP_CAP seconds each, so that a
 run that is paused (SIGSTOP) or interrupted and resumed still ends as planned.
@@ -21,7 +21,6 @@ import argparse
 import json
 import math
 import os
-import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -52,16 +51,17 @@ RATE = 0.06
 FALL_FROM = 0.4  # of the run: from there the rate falls to zero in a straight line
 WARM_UP = 60  # steps until the rate is full, after each start
 FED_UNTIL = 240  # steps, by the teacher
-APART_UNTIL = 0.45  # of the run: from there gradients flow from block to block
-DREAMT_SHARE = 0.3  # of a batch, when there are dreams
+DREAMT_SHARE = 0.3  # of a batch, when there are enough dreams
+ENOUGH = 600  # dreams; until then fewer, for the curvature must see them before steps rely on it
 OUTLIER = 1.5  # times the usual loss: what a block learns from a batch is bounded by that
 MEASURE_EVERY = 16  # steps: the curvature; four times as often while the rate warms up
 FIRST_MEASURES = 20  # before the first step
 AVERAGED = 0.995  # decay of the weights' running mean, which is what is kept
 STEP_CAP = 10.0  # seconds
-CHECK_EVERY = 120.0  # seconds of active time: check, log and save
+CHECK_EVERY = 180.0  # seconds of active time: check, log and save
 CHECKED, CHECKED_SIDE = 64, 128
 USUAL_ENERGY = 4.0  # mean square of an activation over its variance
+VARIANCE_ROUNDS = 6  # batches that a channel's variance is taken from
 LEAST_VARIANCE = 1e-3  # of a block's mean variance: a channel that is nearly silent counts less
 
 # glibc returns freed activations to the system and faults them in again at each step: more than
@@ -122,12 +122,11 @@ class Lessons:
     def _variances(self) -> list[Tensor]:
         """Of the teacher's activations over pictures, by block: [C] each."""
         total: list[Tensor] = []
-        rounds = 6
-        for _ in range(rounds):
+        for _ in range(VARIANCE_ROUNDS):
             picture = network_input(self.crops.take(64, 112).to(self.device))
             with self.half:
                 outputs = self.teacher.outputs(picture)
-            found = [y.float().var((0, 2, 3)) / rounds for y in outputs]
+            found = [y.float().var((0, 2, 3)) / VARIANCE_ROUNDS for y in outputs]
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
         return [v + LEAST_VARIANCE * v.mean() for v in total]
 
@@ -162,8 +161,8 @@ class Lessons:
         """Pictures in the network's units: crops, and dreams when there are some."""
         side = SIDES[int(torch.randint(len(SIDES), (1,), generator=self.generator))]
         count = PIXELS // side**2 // 8 * 8
-        ready = self.dreams.made >= 60 and not self.fed_by_teacher()
-        dreamt = int(DREAMT_SHARE * count) if ready else 0
+        share = 0.0 if self.fed_by_teacher() else DREAMT_SHARE * min(1.0, self.dreams.made / ENOUGH)
+        dreamt = int(share * count)
         pictures = self.crops.take(count - dreamt, side)
         if dreamt:
             pictures = torch.cat([pictures, self.dreams.take(dreamt, side)])
@@ -181,9 +180,7 @@ class Lessons:
                 if self.fed_by_teacher():
                     x = self.teacher.onwards(name, target)
                 else:
-                    x = self.student.onwards(name, F.relu(values[-1]))
-                    if self.done < APART_UNTIL and self.from_start:
-                        x = x.detach()
+                    x = self.student.onwards(name, F.relu(values[-1].detach()))
         return values, targets
 
     def learn(self) -> list[float]:
@@ -259,10 +256,6 @@ class Lessons:
         for name, tensors in (("latest", latest), ("student", average)):
             save_file(tensors, self.out / "partial", {"architecture": "bvlc"})
             (self.out / "partial").replace(self.out / f"{name}.safetensors")
-            shutil.copy(
-                self.out / f"{name}.safetensors",
-                self.out / f"{name}-{self.progress.step}.safetensors",
-            )
         (self.out / "progress.json").write_text(json.dumps(asdict(self.progress)))
 
     def run(self) -> None:

@@ -1,0 +1,65 @@
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from export.weights import load_weights
+from training import train
+from training.network import BLOCKS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
+    """A run of seconds, whose teacher is random and whose pictures are noise."""
+    for name, value in {
+        "PIXELS": 64 * 64 * 16,
+        "SIDES": (64,),
+        "VARIANCE_ROUNDS": 1,
+        "FIRST_MEASURES": 3,
+        "CHECKED": 4,
+        "CHECKED_SIDE": 64,
+    }.items():
+        monkeypatch.setattr(train, name, value)
+    teacher, out = tmp_path / "teacher.safetensors", tmp_path / "run"
+    save_file(load_weights("seeded:0").tensors, teacher)
+    out.mkdir()
+    noise = torch.randint(0, 256, (40, 3, 20, 20), generator=torch.Generator().manual_seed(0))
+    pool = torch.nn.functional.interpolate(noise.float(), 160, mode="bilinear").byte()
+    for split in ("train", "held_out"):
+        torch.save(pool, out / f"pictures-{split}.pt")
+    return Namespace(
+        out=out, teacher=teacher, photos=tmp_path, start=None, minutes=0.3, rate=0.1, seed=0
+    )
+
+
+def test_a_run_learns_is_kept_and_goes_on(options: Namespace) -> None:
+    first = train.Lessons(options)
+    first.run()
+    row = json.loads((options.out / "log.jsonl").read_text().splitlines()[-1])
+    assert list(row["explained"]) == list(BLOCKS)
+    assert row["explained"]["conv1"] > 0.3  # from nothing
+    student = load_file(options.out / "student.safetensors")
+    assert set(student) == set(load_weights("seeded:0").tensors)
+    assert all(bool(value.isfinite().all()) for value in student.values())
+    options.minutes = 0.4
+    again = train.Lessons(options)
+    assert again.progress == first.progress
+    latest = load_file(options.out / "latest.safetensors")
+    for name, value in again.student.convolutions.state_dict().items():
+        assert torch.equal(value, latest[name])
+    again.run()
+    assert again.progress.step > first.progress.step
+
+
+def test_a_run_goes_on_from_what_ships(options: Namespace) -> None:
+    options.start, options.minutes = options.teacher, 0.05
+    lessons = train.Lessons(options)
+    assert not lessons.fed_by_teacher()
+    lessons.run()
+    row = json.loads((options.out / "log.jsonl").read_text().splitlines()[-1])
+    assert min(row["explained"].values()) > 0.9  # it began as the teacher itself
