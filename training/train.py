@@ -186,17 +186,13 @@ class Lessons:
     def learn(self) -> list[float]:
         """One step; returns each block's loss (the unexplained share of the variance).
 
-        A batch whose numbers are not finite teaches nothing and returns nothing: oneDNN's bfloat16
-        convolutions give one now and then.
+        A batch whose numbers are not finite teaches nothing and returns nothing.
         """
         values, targets = self.forward(self.batch())
-        gradients, losses = [], []
-        for s, t, variance in zip(values, targets, self.variances, strict=True):
-            with torch.no_grad():
-                r = torch.where(t > 0, s - t, F.relu(s))
-                weight = _weight(t, variance)
-                gradients.append((r * weight).to(s.dtype))
-                losses.append((r * gradients[-1]).float().sum().item())
+        found = [
+            error_gradient(*parts) for parts in zip(values, targets, self.variances, strict=True)
+        ]
+        gradients, losses = (list(column) for column in zip(*found, strict=True))
         if not all(map(math.isfinite, losses)):
             return []
         usual = self.usual or losses
@@ -212,18 +208,13 @@ class Lessons:
     def measure(self) -> None:
         """Measure the curvature on a batch of its own."""
         self.student.seen = {}
-        picture = self.batch()
-        values, targets = self.forward(picture)
+        values, targets = self.forward(self.batch())
         seen, self.student.seen = self.student.seen, None
-        directions = []
-        for s, t, variance in zip(values, targets, self.variances, strict=True):
-            weight = _weight(t, variance).sqrt()
-            active = (t > 0) | (s > 0)
-            directions.append((torch.randn_like(s.float()) * active * weight).to(s.dtype))
-        for s, n in zip(values, BLOCKS, strict=True):
-            if not s.isfinite().all():
-                print("measure: not finite", n, picture.shape, flush=True)
-                return
+        directions = [
+            random_direction(*parts) for parts in zip(values, targets, self.variances, strict=True)
+        ]
+        if not all(bool(value.isfinite().all()) for value in values):
+            return
         names = list(seen)
         found = torch.autograd.grad(values, [seen[name][1] for name in names], directions)
         self.kfac.measure(seen, dict(zip(names, found, strict=True)))
@@ -285,6 +276,22 @@ class Lessons:
                 taken = self.progress.active - checked
                 self.check(self.usual, (self.progress.pictures - pictures) / taken)
                 checked, pictures = self.progress.active, self.progress.pictures
+
+
+@torch.no_grad()
+def error_gradient(s: Tensor, t: Tensor, variance: Tensor) -> tuple[Tensor, float]:
+    """The gradient of a block's loss at `s`, and the unexplained share of the variance."""
+    r = torch.where(t > 0, s - t, F.relu(s))
+    gradient = (r * _weight(t, variance)).to(s.dtype)
+    return gradient, (r * gradient).float().sum().item()
+
+
+@torch.no_grad()
+def random_direction(s: Tensor, t: Tensor, variance: Tensor) -> Tensor:
+    """A random vector whose square's mean is the loss's curvature at `s`, for K-FAC."""
+    active = (t > 0) | (s > 0)
+    scale = _weight(t, variance).sqrt()
+    return (torch.randn_like(s, dtype=torch.float32) * active * scale).to(s.dtype)
 
 
 def _weight(t: Tensor, variance: Tensor) -> Tensor:
