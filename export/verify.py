@@ -214,9 +214,9 @@ def rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
         for term in terms:
             parse_term(str(term), network.architecture)
     except ModelsError as error:
-        raise ExportError(f"{path}: {error}") from None
+        raise ExportError(f"{path.name}: {error}") from None
     if not objective(network, terms)(torch.zeros(1, 3, *SIZES[-1])).isfinite():
-        raise ExportError(f"{path}: lacks weights that its layers need; export it again")
+        raise ExportError(f"{path.name}: lacks weights that its layers need; export it again")
     preprocessing = network.architecture.preprocessing
     mean, scale = (
         np.array(values, np.float32).reshape(3, 1, 1)

@@ -20,6 +20,7 @@ from cli.sources import find_model, request
 from scripts.ship_models import LAYERS
 
 ROOT = Path(__file__).parent.parent
+QUALITY = 55  # of JPEG: README's pictures are half a megabyte in all
 WIDEST = 1050  # pixels: wider than a README is shown
 GALLERY = ROOT / "docs" / "gallery"
 PHOTOGRAPH = ROOT / "examples" / "cat.jpg"
@@ -69,7 +70,7 @@ def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
 
 def write(name: str, picture: Image.Image) -> None:
     picture.thumbnail((WIDEST, picture.height))
-    picture.save(GALLERY / name, quality=72)
+    picture.save(GALLERY / name, quality=QUALITY)
 
 
 def side_by_side(original: str) -> None:

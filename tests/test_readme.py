@@ -108,7 +108,7 @@ def test_the_commands_run(folder, environment):
         )
         assert done.returncode == 0, f"dream {shlex.join(words)}\n{done.stderr}"
     made = {path.name for path in folder.iterdir()}
-    assert made == {"photo.jpg", "photo-dream.png", "dream.onnx", "seven.jpg"}
+    assert made == {"photo.jpg", "photo-dream.png", "channels.png", "dream.onnx", "seven.jpg"}
 
 
 @pytest.mark.parametrize("words", dream_lines(), ids=shlex.join)
