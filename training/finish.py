@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from training.curvature import KFAC
 from training.network import BLOCKS, BlockwiseGoogLeNet, load_network, network_input
 from training.pictures import Crops, load_pool
-from training.train import error_gradient, random_direction
+from training.train import error_gradient, floored, random_direction
 
 LAST_BLOCKS = ("5a", "5b")
 BELOW = BLOCKS[: BLOCKS.index(LAST_BLOCKS[0])]
@@ -66,7 +66,7 @@ class LastBlocks:
             unit.requires_grad_()
         self.kfac = KFAC(self.units, seed)
         self.generator = torch.Generator().manual_seed(seed)
-        self.variances = [t.float().var((0, 2, 3)) for t in given]
+        self.variances = [floored(t.float().var((0, 2, 3))) for t in given]
         self.average = [p.detach().clone() for p in self.parameters()]
 
     def parameters(self) -> list[nn.Parameter]:

@@ -128,7 +128,7 @@ class Lessons:
                 outputs = self.teacher.outputs(picture)
             found = [y.float().var((0, 2, 3)) / VARIANCE_ROUNDS for y in outputs]
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
-        return [v + LEAST_VARIANCE * v.mean() for v in total]
+        return [floored(variance) for variance in total]
 
     def _student(self, options: argparse.Namespace) -> BlockwiseGoogLeNet:
         if self.progress.step:
@@ -276,6 +276,11 @@ class Lessons:
                 taken = self.progress.active - checked
                 self.check(self.usual, (self.progress.pictures - pictures) / taken)
                 checked, pictures = self.progress.active, self.progress.pictures
+
+
+def floored(variance: Tensor) -> Tensor:
+    """A block's variances [C], so that none is zero."""
+    return variance + LEAST_VARIANCE * variance.mean()
 
 
 @torch.no_grad()
