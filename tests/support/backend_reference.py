@@ -37,7 +37,11 @@ FILES = {  # name: (weights, layers)
 CASES = (  # file, (height, width), picture
     ("bvlc", (45, 38), "noise"),
     ("bvlc", (45, 38), "photo"),
-    ("bvlc", (33, 97), "ties"),
+    (
+        "bvlc",
+        (37, 89),
+        "ties",
+    ),  # at 33x97 two activations of these weights are equal but for rounding
     ("bvlc", (33, 97), "flat"),
     ("torchvision", (37, 41), "noise"),
     ("torchvision", (37, 41), "ties"),
