@@ -16,13 +16,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from models.errors import ModelsError
 from models.prepared import Prepared
 from models.readers.protobuf import LENGTH, VARINT, fields
+from models.readers.safetensors_file import read_header
 from models.terms import Term
 
 GRAPH, METADATA = 7, 14  # in ModelProto
@@ -92,20 +92,24 @@ def point_at(content: bytes, weights: Prepared) -> bytes:
 
     Raises ModelsError when that file lacks one of them.
     """
-    begin, entries = _header(weights.path)
+    with weights.path.open("rb") as stream:
+        header = read_header(stream, weights.path.stat().st_size)
 
     def external(name: str, tensor: bytes) -> bytes:
         if not any(number == EXTERNAL_DATA for number, _, _ in fields(memoryview(tensor))):
             return tensor
-        if name not in entries:
+        if name not in header.entries:
             raise ModelsError(f"{weights.path}: {name} is missing")
-        entry = entries[name]
-        first, last = entry["data_offsets"]
-        place = {"location": weights.path.name, "offset": begin + first, "length": last - first}
+        entry = header.entries[name]
+        place = {
+            "location": weights.path.name,
+            "offset": header.begin + entry.first,
+            "length": entry.last - entry.first,
+        }
         return b"".join(
             (
-                *(_integer(DIMS, size) for size in entry["shape"]),
-                _integer(DATA_TYPE, TYPES[entry["dtype"]]),
+                *(_integer(DIMS, size) for size in entry.shape),
+                _integer(DATA_TYPE, TYPES[entry.dtype]),
                 _bytes(NAME, name.encode()),
                 *(_bytes(EXTERNAL_DATA, _entry(key, str(value))) for key, value in place.items()),
                 _integer(DATA_LOCATION, EXTERNAL),
@@ -191,13 +195,6 @@ def _text(message: memoryview, wanted: int) -> str:
     found = (value for number, _, value in fields(message) if number == wanted)
     value = next(found, b"")
     return "" if isinstance(value, int) else bytes(value).decode()
-
-
-def _header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Where the tensors' bytes begin, and the table of tensors, of a file that was checked."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return 8 + length, json.loads(file.read(length))
 
 
 # --- writing the wire format ----------------------------------------------------------------------
