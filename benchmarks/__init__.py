@@ -7,4 +7,4 @@ installed wheel of a commit, these files from the checkout: they skip what a com
 
 import os
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # why: engine/__init__.py
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # why: ort_deepdream/__init__.py

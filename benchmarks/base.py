@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from benchmarks import machine, sidecar
+from benchmarks.older_commits import bridge
 from benchmarks.profiles import BACKENDS, PROFILE
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from engine import Model
+    from ort_deepdream import Model
 
     Array = NDArray[np.float32]
+
+bridge()
 
 LAYER = "inception_4c/output"  # the default dream's
 WEIGHTS = "seeded:0"  # they decide nothing about time, and are the same at every commit
@@ -52,7 +55,7 @@ def prepare(folder: Path) -> Prepared:
         backends, targets = usable_backends()
         models = export_all(folder)
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in ("engine", "export"):
+        if not str(error.name).startswith(("ort_deepdream", "engine", "export")):
             raise  # the environment lacks what this commit needs: no reason to skip it in silence
         sidecar.begin({})
         return Prepared(f"this commit has no {error.name}", {}, {}, {}, {}, {})
@@ -67,7 +70,7 @@ def prepare(folder: Path) -> Prepared:
 
 def usable_backends() -> tuple[dict[str, str | None], dict[str, str]]:
     """Of every backend: why it cannot be used here, or None; and its graph target."""
-    from engine.backends import BACKENDS as THERE
+    from ort_deepdream.engine.backends import BACKENDS as THERE
 
     reasons = {
         name: THERE[name].why_not() if name in THERE else f"this commit has no backend {name}"
@@ -78,9 +81,9 @@ def usable_backends() -> tuple[dict[str, str | None], dict[str, str]]:
 
 def export_all(folder: Path) -> dict[str, str]:
     """A gradient file for each target of this commit, by its own `export`."""
-    from export.model_file import export_gradient, save
-    from export.targets import TARGETS
-    from export.weights import load_weights
+    from ort_deepdream.export.model_file import export_gradient, save
+    from ort_deepdream.export.targets import TARGETS
+    from ort_deepdream.export.weights import load_weights
 
     weights = load_weights(WEIGHTS)
     models = {}
@@ -108,7 +111,7 @@ def profiled_step(path: str, backend: str, height: int, width: int) -> list[dict
     """The kernels of one run, as ONNX Runtime's profiler has them."""
     import onnxruntime
 
-    from engine.backends import find_backend
+    from ort_deepdream.engine.backends import find_backend
 
     chosen = find_backend(backend)
     options = onnxruntime.SessionOptions()
@@ -142,7 +145,7 @@ def seconds_of_a_step(path: str, backend: str) -> float:
 @functools.cache
 def loaded(path: str, backend: str) -> Model:
     """One session for all samples of a process."""
-    from engine import load_model
+    from ort_deepdream import load_model
 
     return load_model(path, backend=backend, threads=machine.threads())
 
@@ -225,6 +228,6 @@ class Benchmark:
 
 
 def provider_of(backend: str) -> str:
-    from engine.backends import BACKENDS as THERE
+    from ort_deepdream.engine.backends import BACKENDS as THERE
 
     return THERE[backend].provider

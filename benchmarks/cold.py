@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from benchmarks import machine
 from benchmarks.base import SMALL, Benchmark, Prepared
+from benchmarks.older_commits import spelled
 from benchmarks.profiles import PROFILE
 
 # asv runs these as text within a string of its own, so without backslashes and double quotes.
-IMPORT = "import numpy; from engine import load_model"
+IMPORT = "import numpy; from ort_deepdream import load_model"
 SESSION = "model = load_model({path!r}, backend={backend!r}, threads={threads})"
 IMAGE = """
 noise = numpy.random.default_rng(0).uniform(0, 255, ({height}, {width}, 3))
@@ -34,11 +35,11 @@ class Import(Cold):
         self.require_commit(prepared)
 
     def timeraw_engine(self, prepared: Prepared) -> str:
-        return "import engine"
+        return spelled("from ort_deepdream import load_model")
 
     def timeraw_command(self, prepared: Prepared) -> str:
         """What every `dream` command imports before it knows what is wanted."""
-        return "import cli.main"
+        return spelled("import ort_deepdream.cli.main")
 
 
 class Session(Cold):
@@ -54,7 +55,7 @@ class Session(Cold):
         self.require_backend(prepared, backend)
 
     def timeraw_create(self, prepared: Prepared, backend: str) -> tuple[str, str]:
-        return session(prepared, backend), IMPORT
+        return session(prepared, backend), spelled(IMPORT)
 
 
 class FirstRun(Cold):
@@ -66,11 +67,11 @@ class FirstRun(Cold):
         self.require_size(prepared, backend, pixels)
 
     def timeraw_of_session(self, prepared: Prepared, backend: str, pixels: int) -> tuple[str, str]:
-        return RUN, "\n".join([IMPORT, session(prepared, backend), image(pixels, pixels)])
+        return RUN, "\n".join([spelled(IMPORT), session(prepared, backend), image(pixels, pixels)])
 
     def timeraw_of_size(self, prepared: Prepared, backend: str, pixels: int) -> tuple[str, str]:
         """The session has run, but at another size."""
-        before = [IMPORT, session(prepared, backend), image(SMALL, SMALL + 1), RUN]
+        before = [spelled(IMPORT), session(prepared, backend), image(SMALL, SMALL + 1), RUN]
         return RUN, "\n".join([*before, image(pixels, pixels)])
 
 

@@ -94,8 +94,8 @@ def float64_gradient(image: Array) -> Any:
     """Of the same objective of the same weights, by PyTorch's autograd."""
     import torch
 
-    from export.objective import objective, parse_term
-    from export.weights import build_network, load_weights
+    from ort_deepdream.export.objective import objective, parse_term
+    from ort_deepdream.export.weights import build_network, load_weights
 
     weights = load_weights(WEIGHTS)
     network = build_network(weights).double()
@@ -107,10 +107,10 @@ def float64_gradient(image: Array) -> Any:
 
 def short_dream(path: str, backend: str) -> Array:
     """One iteration in each octave: with more, dreams amplify what differs by rounding."""
-    import engine
+    import ort_deepdream
 
     rgb = photo(*REFERENCE)
-    settings = engine.Settings(seed=SEED, iterations=1)
-    dreamt = engine.dream(loaded(path, backend), rgb, settings)
+    settings = ort_deepdream.Settings(seed=SEED, iterations=1)
+    dreamt = ort_deepdream.dream(loaded(path, backend), rgb, settings)
     check_dream(rgb, dreamt)
     return dreamt.rgb

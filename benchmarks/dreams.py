@@ -57,10 +57,10 @@ class Square(Benchmark):
 
 
 def dream(path: str, backend: str, rgb: Array, iterations: int = 10) -> Any:
-    import engine
+    import ort_deepdream
 
-    settings = engine.Settings(seed=SEED, iterations=iterations)
-    return engine.dream(loaded(path, backend), rgb, settings)
+    settings = ort_deepdream.Settings(seed=SEED, iterations=iterations)
+    return ort_deepdream.dream(loaded(path, backend), rgb, settings)
 
 
 @functools.cache

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from benchmarks.base import LAYER, WEIGHTS, Benchmark, Prepared
+from benchmarks.older_commits import spelled
 from benchmarks.profiles import PROFILE
 
-IMPORT = "import export.model_file, export.targets, export.weights"
+IMPORT = """
+from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.weights import load_weights
+"""
 # It is checked as it is saved: by onnx's checker, and by one run.
 EXPORT = """
 from pathlib import Path
-weights = export.weights.load_weights({weights!r})
-target = export.targets.TARGETS[{target!r}]
-model = export.model_file.export_gradient(weights, [{layer!r}], target)
-export.model_file.save(model, Path('exported.onnx'))
+weights = load_weights({weights!r})
+model = export_gradient(weights, [{layer!r}], TARGETS[{target!r}])
+save(model, Path('exported.onnx'))
 """
 
 
@@ -25,8 +29,8 @@ class Export(Benchmark):
         self.require_commit(prepared)
 
     def timeraw_export(self, prepared: Prepared) -> tuple[str, str]:
-        return EXPORT.format(weights=WEIGHTS, target="cpu", layer=LAYER), IMPORT
+        return EXPORT.format(weights=WEIGHTS, target="cpu", layer=LAYER), spelled(IMPORT)
 
     def timeraw_import(self, prepared: Prepared) -> str:
         """Mostly PyTorch's."""
-        return IMPORT
+        return spelled(IMPORT)

@@ -13,7 +13,7 @@ from benchmarks.base import Benchmark, Prepared, check_gradient, loaded, network
 from benchmarks.profiles import PROFILE
 
 if TYPE_CHECKING:
-    from engine import Model
+    from ort_deepdream import Model
 
 ON_NVIDIA = ("cuda", "tensorrt")
 

@@ -114,8 +114,8 @@ def torch_objective(device: str, compiled: bool) -> Any:
     import torch
     import torch.nn.functional as F
 
-    from export.googlenet import GoogLeNet, relu_name
-    from export.weights import load_weights
+    from ort_deepdream.export.googlenet import GoogLeNet, relu_name
+    from ort_deepdream.export.weights import load_weights
 
     class InPlace(GoogLeNet):
         def _convolve(self, name: str, x: torch.Tensor) -> Any:

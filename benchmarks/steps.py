@@ -47,7 +47,7 @@ class Fused(Benchmark):
     def setup(self, prepared: Prepared, backend: str, pixels: int) -> None:
         self.require_backend(prepared, backend, pixels)
         try:
-            import engine.ascent  # noqa: F401
+            import ort_deepdream.engine.ascent  # noqa: F401
         except ModuleNotFoundError:
             self.skip("this commit has no fused step", backend, pixels)
         self.require_size(prepared, backend, pixels)
@@ -77,7 +77,7 @@ def warm_ascent(path: str, backend: str, pixels: int) -> Any:
     """A fused step that has run, and changed its picture."""
     import numpy as np
 
-    from engine.ascent import Ascent
+    from ort_deepdream.engine.ascent import Ascent
 
     model = loaded(path, backend)
     ascent = Ascent(model, pixels, pixels)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from rich.console import Console
 
-from cli.durations import between, seconds
-from cli.messages import plain, table
-from measure import seed_table
-from measure.machine import describe
-from measure.plan import CPU, is_plain_cpu, pixels
-from measure.result import Kind, Result, Series, Size
-from measure.statistics import Interval, median, ratio
+from ort_deepdream.cli.durations import between, seconds
+from ort_deepdream.cli.messages import plain, table
+from ort_deepdream.measure import seed_table
+from ort_deepdream.measure.machine import describe
+from ort_deepdream.measure.plan import CPU, is_plain_cpu, pixels
+from ort_deepdream.measure.result import Kind, Result, Series, Size
+from ort_deepdream.measure.statistics import Interval, median, ratio
 
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("cold", "A dream in a fresh process, from its start to the picture on disk"),

@@ -7,17 +7,24 @@ from pathlib import Path
 
 import typer
 
-from cli.bench_tables import show
-from cli.errors import CommandError, nearest
-from cli.exporting import check_output
-from cli.messages import bar, note, say
-from cli.sources import Request, find_model
-from engine import Settings
-from measure.bench import Bench
-from measure.pictures import describe_photo, parse_size
-from measure.plan import PROFILES, Wanted, candidates, check_sizes, describe_model, torch_candidates
-from measure.result import Result
-from measure.resume import resumable
+from ort_deepdream.cli.bench_tables import show
+from ort_deepdream.cli.exporting import check_output
+from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.sources import Request, find_model
+from ort_deepdream.engine.deepdream import Settings
+from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.pictures import describe_photo, parse_size
+from ort_deepdream.measure.plan import (
+    PROFILES,
+    Wanted,
+    candidates,
+    check_sizes,
+    describe_model,
+    torch_candidates,
+)
+from ort_deepdream.measure.result import Result
+from ort_deepdream.measure.resume import resumable
 
 SEED = 0  # of every dream, so that all do the same work
 
@@ -76,7 +83,7 @@ def _judge(found: Result) -> None:
 def _output(asked: Asked) -> Path:
     output = asked.output or asked.photo.with_name(f"{asked.photo.stem}-bench.json")
     if output.suffix != ".json":
-        raise CommandError(f"{output}: a result file ends in .json")
+        raise DreamError(f"{output}: a result file ends in .json")
     check_output(output)
     return output
 
@@ -84,7 +91,7 @@ def _output(asked: Asked) -> Path:
 def _wanted(asked: Asked) -> Wanted:
     photo = describe_photo(asked.photo)
     if asked.profile not in PROFILES:
-        raise CommandError(
+        raise DreamError(
             f"there is no profile '{asked.profile}': {nearest(asked.profile, PROFILES)}"
         )
     profile = PROFILES[asked.profile]

@@ -8,19 +8,19 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from cli.durations import seconds
-from cli.errors import CommandError
-from cli.messages import note, plain, say, table
-from measure.compare import (
+from ort_deepdream.cli.durations import seconds
+from ort_deepdream.cli.messages import note, plain, say, table
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.compare import (
     Change,
     Difference,
     changes,
     differences,
     only_in_one,
 )
-from measure.plan import Cell
-from measure.result import Result, read_result
-from measure.statistics import median
+from ort_deepdream.measure.plan import Cell
+from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.measure.statistics import median
 
 
 def compare(before: Path, after: Path, limit: float) -> None:
@@ -28,7 +28,7 @@ def compare(before: Path, after: Path, limit: float) -> None:
     one, other = read_result(before), read_result(after)
     found = changes(one, other)
     if not found:
-        raise CommandError(f"{before} and {after} have no contender, size and kind in common")
+        raise DreamError(f"{before} and {after} have no contender, size and kind in common")
     console = Console(highlight=False)
     console.print(_times(found, limit))
     _tell_gaps(one, other)

@@ -8,25 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.errors import CommandError, nearest
-from cli.messages import stages
-from cli.options import DEFAULT_TARGETS
+from ort_deepdream.cli.messages import stages
+from ort_deepdream.cli.options import DEFAULT_TARGETS
+from ort_deepdream.errors import DreamError, nearest
 
 if TYPE_CHECKING:
-    from export.targets import Target
-    from export.weights import Weights
+    from ort_deepdream.export.targets import Target
+    from ort_deepdream.export.weights import Weights
 
 NEEDED = ("torch", "onnx", "onnx_ir", "safetensors")
 
 
 def require_export_extra(instead: str = "") -> None:
-    """Raises CommandError, with the remedy, when PyTorch or onnx is not installed.
+    """Raises DreamError, with the remedy, when PyTorch or onnx is not installed.
 
     `instead` is the end of the message: what can be done without them.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise CommandError(
+        raise DreamError(
             f"this needs PyTorch and onnx, but there is no {' and no '.join(missing)} here; "
             f"pip install 'ort-deepdream[export]'{instead}"
         )
@@ -44,15 +44,15 @@ def export_to(
 
     `size` is WIDTHxHEIGHT of the only pictures that the file will be for.
 
-    Raises CommandError for what can be seen before the work, ExportError for the rest.
+    Raises DreamError for what can be seen before the work, DreamError for the rest.
     """
     require_export_extra()
     check_output(path)
     sides = _sides(size) if size is not None else None
     with stages() as tell:
         tell("loading PyTorch")
-        from export.model_file import export_gradient, save
-        from export.weights import load_weights
+        from ort_deepdream.export.model_file import export_gradient, save
+        from ort_deepdream.export.weights import load_weights
 
         chosen = find_target(target, precision)
         tell("reading the weights")
@@ -63,8 +63,8 @@ def export_to(
 
 
 def _sides(size: str) -> tuple[int, int]:
-    """Height and width. Raises MeasureError."""
-    from measure.pictures import parse_size  # and with it what a dream never needs
+    """Height and width. Raises DreamError."""
+    from ort_deepdream.measure.pictures import parse_size  # and with it what a dream never needs
 
     parsed = parse_size(size)
     return parsed.height, parsed.width
@@ -73,18 +73,18 @@ def _sides(size: str) -> tuple[int, int]:
 def find_target(name: str | None, precision: str = "float32") -> Target:
     """The graph target called `name`; the usual one of the precision, if None.
 
-    Raises CommandError for an unknown target or precision, or for two that do not go together.
+    Raises DreamError for an unknown target or precision, or for two that do not go together.
     """
-    from export.targets import TARGETS
+    from ort_deepdream.export.targets import TARGETS
 
     if precision not in DEFAULT_TARGETS:
         known = nearest(precision, DEFAULT_TARGETS)
-        raise CommandError(f"there is no precision '{precision}': {known}")
+        raise DreamError(f"there is no precision '{precision}': {known}")
     name = name or DEFAULT_TARGETS[precision]
     if name not in TARGETS:
-        raise CommandError(f"there is no target '{name}': {nearest(name, TARGETS)}")
+        raise DreamError(f"there is no target '{name}': {nearest(name, TARGETS)}")
     if precision not in TARGETS[name].precisions:
-        raise CommandError(
+        raise DreamError(
             f"the target {name} has no {precision}: leave --target out, or name "
             f"{DEFAULT_TARGETS[precision]}"
         )
@@ -92,12 +92,12 @@ def find_target(name: str | None, precision: str = "float32") -> Target:
 
 
 def check_output(path: Path) -> None:
-    """Raise CommandError now for what would fail only after seconds of work."""
+    """Raise DreamError now for what would fail only after seconds of work."""
     if path.is_dir():
-        raise CommandError(f"{path}: is a folder; name a file in it")
+        raise DreamError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
-        raise CommandError(f"{path}: the folder {path.parent} does not exist; create it first")
+        raise DreamError(f"{path}: the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK):
-        raise CommandError(
+        raise DreamError(
             f"{path}: the folder {path.parent} cannot be written to; choose another one"
         )

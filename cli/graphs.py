@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.errors import CommandError, nearest
-from cli.exporting import export_to, require_export_extra
-from cli.machine import Machine, where
-from cli.messages import say, shown, stages, table
-from cli.options import DEFAULT_WEIGHTS
-from cli.sources import architecture_name, find_weights
-from models.builtin import shipped_layers
+from ort_deepdream.cli.exporting import export_to, require_export_extra
+from ort_deepdream.cli.machine import Machine, where
+from ort_deepdream.cli.messages import say, shown, stages, table
+from ort_deepdream.cli.options import DEFAULT_WEIGHTS
+from ort_deepdream.cli.sources import architecture_name, find_weights
+from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.weights.builtin import shipped_layers
 
 if TYPE_CHECKING:
-    from export.verify import Row
-    from models.architectures import Architecture
+    from ort_deepdream.export.verify import Row
+    from ort_deepdream.weights.architectures import Architecture
 
 FULL = "float32"
 
@@ -47,12 +47,12 @@ def export(
 def verify(path: Path, machine: Machine) -> None:
     """Compare the file at `path` with PyTorch, row by row; leaves with 1 when one fails."""
     require_export_extra()
-    from engine import load_model
+    from ort_deepdream.engine.model import load_model
 
     with stages() as tell:
         tell("loading the model and PyTorch")
         model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
-        from export import verify as judge
+        from ort_deepdream.export import verify as judge
 
         rounded, margin = model.precision != FULL, model.backend.margin
         rows = judge.verify(path, model.gradient, rounded=rounded, margin=margin)
@@ -88,7 +88,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def layers(weights: str | None, architecture: str | None, text: str) -> None:
     """List the layers that a dream can amplify, those with `text` in a name."""
-    from models.architectures import layer_shapes
+    from ort_deepdream.weights.architectures import layer_shapes
 
     chosen = _architecture(weights, architecture)
     shapes = layer_shapes(chosen)
@@ -97,7 +97,7 @@ def layers(weights: str | None, architecture: str | None, text: str) -> None:
     names = {name: aliases.get(name, "") for name in shapes}
     found = [name for name in names if text in name or text in names[name]]
     if not found:
-        raise CommandError(f"no layer of {chosen.name} has '{text}' in its name")
+        raise DreamError(f"no layer of {chosen.name} has '{text}' in its name")
     headings = ["layer", "channels", "stride", "shipped"]
     made = table(
         *headings,
@@ -112,12 +112,12 @@ def layers(weights: str | None, architecture: str | None, text: str) -> None:
 
 
 def _architecture(weights: str | None, name: str | None) -> Architecture:
-    from models.architectures import ARCHITECTURES
+    from ort_deepdream.weights.architectures import ARCHITECTURES
 
     if weights is not None and name is not None:
-        raise CommandError("--weights and --architecture exclude each other: leave one out")
+        raise DreamError("--weights and --architecture exclude each other: leave one out")
     if name is None:
         name = architecture_name(weights or DEFAULT_WEIGHTS)
     if name not in ARCHITECTURES:
-        raise CommandError(f"there is no architecture '{name}': {nearest(name, ARCHITECTURES)}")
+        raise DreamError(f"there is no architecture '{name}': {nearest(name, ARCHITECTURES)}")
     return ARCHITECTURES[name]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cli.messages import say, shown, table
+from ort_deepdream.cli.messages import say, shown, table
 
 
 def weights() -> None:
     """List the named weights."""
-    from models.catalogue import cache_folder, catalogue_rows
+    from ort_deepdream.weights.catalogue import cache_folder, catalogue_rows
 
     made = table("name", "trained by", "licence", "MB", "top-1", "here", numbers=("MB", "top-1"))
     with shown(made):
@@ -25,8 +25,8 @@ def weights() -> None:
 
 def get_weights(name: str) -> None:
     """Fetch the weights of this name, if they are not here, and say where they are."""
-    from cli.sources import find_weights
-    from models.catalogue import find
+    from ort_deepdream.cli.sources import find_weights
+    from ort_deepdream.weights.catalogue import find
 
     say(f"{name}: {find_weights(find(name).name)}")
 
@@ -36,7 +36,8 @@ def backends() -> None:
     import onnxruntime
     from rich.markup import escape
 
-    from engine import BACKENDS, find_backend, why_unusable
+    from ort_deepdream.engine.backends import BACKENDS, find_backend
+    from ort_deepdream.engine.probe import why_unusable
 
     made = table("name", "target", "device", "usable")
     best = find_backend("auto").name

@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.machine import Machine
-from cli.messages import note, stages
-from cli.sources import Request, find_model, model_at_hand
-from engine import BACKENDS, Backend, Model, load_model
-from models.catalogue import cache_folder
+from ort_deepdream.cli.machine import Machine
+from ort_deepdream.cli.messages import note, stages
+from ort_deepdream.cli.sources import Request, find_model, model_at_hand
+from ort_deepdream.engine.backends import BACKENDS, Backend
+from ort_deepdream.engine.model import Model, load_model
+from ort_deepdream.weights.catalogue import cache_folder
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
     """Begin to load the model if its file is at hand; call what is yielded to have it.
 
     A file that is not is downloaded or exported by that call, not before: what is wrong with the
-    picture should be told before minutes of work. Raises DreamError or CommandError if the backend
+    picture should be told before minutes of work. Raises DreamError or DreamError if the backend
     cannot be had, and the call what `find_model` and `load_model` raise.
     """
     chosen = machine.find()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cli.errors import CommandError
+from ort_deepdream.errors import DreamError
 
 if TYPE_CHECKING:
-    from engine import Backend, Model
+    from ort_deepdream.engine.backends import Backend
+    from ort_deepdream.engine.model import Model
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Machine:
     allow_cpu_nodes: bool = False
 
     def find(self) -> Backend:
-        """The backend with these options. Raises DreamError or CommandError if it cannot be had."""
-        from engine import find_backend
+        """The backend with these options. Raises DreamError or DreamError if it cannot be had."""
+        from ort_deepdream.engine.backends import find_backend
 
         return find_backend(self.backend, dict(map(_key_and_value, self.provider_options)))
 
@@ -47,5 +48,5 @@ def where(model: Model) -> str:
 def _key_and_value(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise CommandError(f"--provider-option {text}: write KEY=VALUE, such as device_type=GPU")
+        raise DreamError(f"--provider-option {text}: write KEY=VALUE, such as device_type=GPU")
     return key, value

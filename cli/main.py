@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import options
-from cli.errors import is_users_to_mend
-from cli.messages import NAME, complain, say
-from cli.version import VERSION
+from ort_deepdream.cli import options
+from ort_deepdream.cli.messages import NAME, complain, say
+from ort_deepdream.errors import DreamError
+from ort_deepdream.version import VERSION
 
 USERS_MISTAKE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -29,9 +29,7 @@ class OneLineErrors(TyperGroup):
         except KeyboardInterrupt:
             typer.echo(f"{NAME}: interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        except Exception as error:
-            if not is_users_to_mend(error):
-                raise
+        except DreamError as error:
             complain(str(error))
             raise typer.Exit(USERS_MISTAKE) from None
 
@@ -111,15 +109,15 @@ def run_command(
     The dream stores all its settings, and under 'deepdream.command' the line
     that makes it again.
     """
-    from cli.loading import loading
-    from cli.machine import Machine
-    from cli.sources import request
+    from ort_deepdream.cli.loading import loading
+    from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.sources import request
 
     wanted = request(model, weights, layer)
     machine = Machine(backend, threads, tuple(provider_option or ()), allow_cpu_nodes)
     with loading(wanted, machine) as load:
-        from cli import photo as photos  # beside the loading
-        from engine import Settings
+        from ort_deepdream.cli import photo as photos  # beside the loading
+        from ort_deepdream.engine.deepdream import Settings
 
         settings = Settings(
             iterations=iterations,
@@ -156,8 +154,8 @@ def export(
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
-    from cli.graphs import export as export_file
-    from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+    from ort_deepdream.cli.graphs import export as export_file
+    from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 
     chosen = weights or DEFAULT_WEIGHTS, layer or [DEFAULT_LAYER]
     export_file(output, *chosen, target, precision, size)
@@ -180,8 +178,8 @@ def verify(
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
-    from cli.graphs import verify as verify_file
-    from cli.machine import Machine
+    from ort_deepdream.cli.graphs import verify as verify_file
+    from ort_deepdream.cli.machine import Machine
 
     verify_file(file, Machine(backend, None, tuple(provider_option or ()), allow_cpu_nodes))
 
@@ -205,7 +203,7 @@ def layers(
     a smaller picture is refused. A layer that is not shipped is exported first,
     which needs PyTorch.
     """
-    from cli.graphs import layers as list_layers
+    from ort_deepdream.cli.graphs import layers as list_layers
 
     list_layers(weights, architecture, text)
 
@@ -227,7 +225,7 @@ def weights(context: typer.Context) -> None:
     ahead of that by 'dream weights get'.
     """
     if context.invoked_subcommand is None:
-        from cli import listings
+        from ort_deepdream.cli import listings
 
         listings.weights()
 
@@ -237,7 +235,7 @@ def weights(context: typer.Context) -> None:
 )
 def get_weights(name: options.NamedWeights) -> None:
     """Download weights now, to dream with them without a network later."""
-    from cli import listings
+    from ort_deepdream.cli import listings
 
     listings.get_weights(name)
 
@@ -248,7 +246,7 @@ def backends() -> None:
 
     'dream run' takes the first that is usable, unless --backend says otherwise.
     """
-    from cli import listings
+    from ort_deepdream.cli import listings
 
     listings.backends()
 
@@ -282,8 +280,8 @@ def bench(
     and single steps; all backends take turns. What they compute is compared: the
     exit code is 1 when one is wrong. All samples are kept in one JSON file.
     """
-    from cli import benching
-    from cli.sources import request
+    from ort_deepdream.cli import benching
+    from ort_deepdream.cli.sources import request
 
     benching.bench(
         benching.Asked(
@@ -318,7 +316,7 @@ def compare(
     code is 1 when one is above the limit and chance does not explain it. What
     else differs, such as a driver, a setting or a processor, is listed.
     """
-    from cli.comparing import compare as compare_files
+    from ort_deepdream.cli.comparing import compare as compare_files
 
     compare_files(before, after, fail_above)
 
@@ -341,7 +339,7 @@ def report(
     faster the GPU is, in words and in charts, how sure that is, what was not
     measured and why, and the pictures. Every number can be saved from it.
     """
-    from cli.reporting import report as write_report
+    from ort_deepdream.cli.reporting import report as write_report
 
     write_report(results, output, asv)
 

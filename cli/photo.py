@@ -7,22 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.errors import CommandError
-from cli.machine import Machine, where
-from cli.messages import bar, note, say
-from cli.record import record
-from cli.sources import Request
-from engine import (
-    Dream,
-    Model,
-    Picture,
-    Progress,
-    Settings,
-    dream,
-    read_picture,
-    write_picture,
-)
-from engine.image import check_writable
+from ort_deepdream.cli.machine import Machine, where
+from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.record import record
+from ort_deepdream.cli.sources import Request
+from ort_deepdream.engine.deepdream import Dream, Progress, Settings, dream
+from ort_deepdream.engine.image import Picture, check_writable, read_picture, write_picture
+from ort_deepdream.engine.model import Model
+from ort_deepdream.errors import DreamError
 
 
 @dataclass(frozen=True)
@@ -68,7 +60,7 @@ def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -
     )
     for path in (outputs.dream, *outputs.octaves):
         if path.exists() and path.samefile(photo):
-            raise CommandError(f"{path}: the dream would replace its photograph; name another file")
+            raise DreamError(f"{path}: the dream would replace its photograph; name another file")
     return outputs
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from cli.machine import Machine
-from cli.sources import Request
-from cli.version import VERSION
-from engine import Model, Settings
+from ort_deepdream.cli.machine import Machine
+from ort_deepdream.cli.sources import Request
+from ort_deepdream.engine.deepdream import Settings
+from ort_deepdream.engine.model import Model
+from ort_deepdream.version import VERSION
 
 PREFIX = "deepdream."
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.errors import CommandError
-from cli.exporting import check_output
-from cli.messages import bar, say
-from report.history import read_history
-from report.page import page
-from report.runs import read_runs
+from ort_deepdream.cli.exporting import check_output
+from ort_deepdream.cli.messages import bar, say
+from ort_deepdream.errors import DreamError
+from ort_deepdream.report.history import read_history
+from ort_deepdream.report.page import page
+from ort_deepdream.report.runs import read_runs
 
 
 def report(results: Sequence[Path], output: Path, asv: Path | None) -> None:
@@ -27,13 +27,13 @@ def report(results: Sequence[Path], output: Path, asv: Path | None) -> None:
 
 def _check_distinct(results: Sequence[Path], output: Path) -> None:
     if output.exists() and any(path.exists() and output.samefile(path) for path in results):
-        raise CommandError(f"{output}: the report would replace its result file; name another file")
+        raise DreamError(f"{output}: the report would replace its result file; name another file")
 
 
 def _write(path: Path, text: str) -> None:
-    from measure.files import write_whole
+    from ort_deepdream.measure.files import write_whole
 
     try:
         write_whole(path, text)
     except OSError as error:
-        raise CommandError(f"{path}: cannot be written ({error.strerror})") from None
+        raise DreamError(f"{path}: cannot be written ({error.strerror})") from None

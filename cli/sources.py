@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.errors import CommandError, nearest
-from cli.exporting import export_to, require_export_extra
-from cli.messages import bar, note, stages
-from cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
-from cli.version import VERSION
-from models.builtin import shipped_layers, shipped_model
-from models.catalogue import CATALOGUE, Entry, cache_folder, location
+from ort_deepdream.cli.exporting import export_to, require_export_extra
+from ort_deepdream.cli.messages import bar, note, stages
+from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.version import VERSION
+from ort_deepdream.weights.builtin import shipped_layers, shipped_model
+from ort_deepdream.weights.catalogue import CATALOGUE, Entry, cache_folder, location
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Request:
 
 
 def request(file: Path | None, weights: str | None, layers: Sequence[str] | None) -> Request:
-    """Raises CommandError when both a file and what it would be made of are named."""
+    """Raises DreamError when both a file and what it would be made of are named."""
     if file is not None and (weights or layers):
         other = "--layer" if layers else "--weights"
-        raise CommandError(
+        raise DreamError(
             f"--model and {other} exclude each other: a gradient file has its layers and weights "
             f"in it; leave one out, or make another file with `dream export`"
         )
@@ -55,7 +55,7 @@ def model_at_hand(wanted: Request, target: str) -> Path | None:
 def find_model(wanted: Request, target: str) -> Path:
     """The gradient file for a request; downloads and exports what is missing.
 
-    Raises CommandError, ModelsError or ExportError when there is none to be had.
+    Raises DreamError, DreamError or DreamError when there is none to be had.
     """
     return model_at_hand(wanted, target) or _joined(wanted, target) or _exported(wanted, target)
 
@@ -68,7 +68,7 @@ def find_weights(source: str) -> str:
     if not source.startswith("seeded:") and not Path(source).exists():
         near = difflib.get_close_matches(source, [entry.name for entry in CATALOGUE], n=1)
         hint = f"did you mean {near[0]}?" if near else "`dream weights` lists the named ones"
-        raise CommandError(f"there is no weights file {source}: {hint}")
+        raise DreamError(f"there is no weights file {source}: {hint}")
     return source
 
 
@@ -78,7 +78,9 @@ def find_named(source: str) -> Entry | None:
 
 
 def _downloaded(entry: Entry) -> Path:
-    from models.download import fetch  # Python's HTTP takes as long to import as two steps
+    from ort_deepdream.weights.download import (
+        fetch,  # Python's HTTP takes as long to import as two steps
+    )
 
     with bar(f"downloading {entry.name}") as update:
 
@@ -91,10 +93,10 @@ def _downloaded(entry: Entry) -> Path:
 
 def _joined(wanted: Request, target: str) -> Path | None:
     """A shipped gradient file with the weights and channels asked for; None where there is none."""
-    from models.architectures import ARCHITECTURES
-    from models.joining import join
-    from models.prepared import prepare
-    from models.terms import parse_term
+    from ort_deepdream.weights.architectures import ARCHITECTURES
+    from ort_deepdream.weights.joining import join
+    from ort_deepdream.weights.prepared import prepare
+    from ort_deepdream.weights.terms import parse_term
 
     architecture = ARCHITECTURES[architecture_name(wanted.weights)]
     terms = [parse_term(layer, architecture) for layer in wanted.layers]
@@ -110,7 +112,7 @@ def _joined(wanted: Request, target: str) -> Path | None:
 
 def architecture_name(source: str) -> str:
     """What weights are for; named ones need not be here yet."""
-    from models.prepared import prepare
+    from ort_deepdream.weights.prepared import prepare
 
     named = find_named(source)
     return named.architecture if named else prepare(find_weights(source)).architecture
@@ -136,7 +138,7 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(
+        raise DreamError(
             f"the cache folder {path} cannot be made ({error.strerror}); "
             f"set ORT_DEEPDREAM_CACHE to another one"
         ) from error
@@ -146,7 +148,7 @@ def _key(weights: str, layers: Sequence[str], target: str) -> str:
     """A name for the file that these make; whatever changes the file changes the name."""
     import hashlib
 
-    from models.readers import sha256_of
+    from ort_deepdream.weights.readers import sha256_of
 
     content = weights if weights.startswith("seeded:") else sha256_of(weights)
     # The version alone is not enough: a rule changed in a checkout must not meet older files.
@@ -156,7 +158,7 @@ def _key(weights: str, layers: Sequence[str], target: str) -> str:
 
 def _exporter() -> list[Path]:
     """The source of `export`, found without importing it: that would need PyTorch."""
-    spec = importlib.util.find_spec("export")
+    spec = importlib.util.find_spec("ort_deepdream.export")
     folders = spec.submodule_search_locations if spec else None
     return sorted(path for folder in folders or () for path in Path(folder).rglob("*.py"))
 
@@ -170,5 +172,5 @@ def _digest(files: Sequence[Path]) -> str:
         try:
             digest.update(file.read_bytes())
         except OSError as error:
-            raise CommandError(f"{file}: cannot be read ({error.strerror})") from error
+            raise DreamError(f"{file}: cannot be read ({error.strerror})") from error
     return digest.hexdigest()

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import IOBinding, OrtValue, RunOptions
 
-from engine.model import Model
-from engine.session import running
+from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.session import running
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 
 import onnxruntime
 
-from engine.devices import cuda_device_name, processor_name
-from engine.errors import DreamError
-from engine.libraries import why_not_cuda, why_not_tensorrt
+from ort_deepdream.engine.devices import cuda_device_name, processor_name
+from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
+from ort_deepdream.errors import DreamError
 
 # ONNX Runtime prints its own lines when a provider fails to load; ours say what to do about it.
 FATAL_ONLY = 4
@@ -148,7 +148,7 @@ def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend
 
 def _best() -> Backend:
     """The first that takes a step; a library that loads may still find its driver too old."""
-    from engine.probe import why_unusable  # which makes sessions, for backends
+    from ort_deepdream.engine.probe import why_unusable  # which makes sessions, for backends
 
     candidates = [backend for backend in BACKENDS.values() if backend.in_auto]
     return next((b for b in candidates[:-1] if why_unusable(b) is None), candidates[-1])

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DreamError
+from ort_deepdream.errors import DreamError
 
 Array = NDArray[np.float32]
 

@@ -34,7 +34,7 @@ from PIL import (
     UnidentifiedImageError,
 )
 
-from engine.errors import DreamError
+from ort_deepdream.errors import DreamError
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]

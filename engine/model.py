@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backends import Backend, find_backend
-from engine.errors import DreamError
-from engine.gradient_file import GradientFile, ModelInfo, read_gradient_file
-from engine.session import Session, Size, make_session, running
+from ort_deepdream.engine.backends import Backend, find_backend
+from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo, read_gradient_file
+from ort_deepdream.engine.session import Session, Size, make_session, running
+from ort_deepdream.errors import DreamError
 
 Array = NDArray[np.float32]
 

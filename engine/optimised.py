@@ -19,7 +19,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from engine.devices import processor_features
+from ort_deepdream.engine.devices import processor_features
 
 MOST_KEPT = 4  # 17 MB each for inception_4c/output
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.ascent import Ascent
-from engine.backends import Backend
-from engine.errors import DreamError
-from engine.model import load_model
-from engine.session import GRAPHS
+from ort_deepdream.engine.ascent import Ascent
+from ort_deepdream.engine.backends import Backend
+from ort_deepdream.engine.model import load_model
+from ort_deepdream.engine.session import GRAPHS
+from ort_deepdream.errors import DreamError
 
 SIDE = 8  # pixels
 CLOSE = 1e-2  # in levels: one step, also in TF32

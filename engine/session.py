@@ -14,10 +14,10 @@ from pathlib import Path
 
 import onnxruntime
 
-from engine import optimised
-from engine.backends import FATAL_ONLY, Backend
-from engine.errors import DreamError
-from engine.gradient_file import GradientFile
+from ort_deepdream.engine import optimised
+from ort_deepdream.engine.backends import FATAL_ONLY, Backend
+from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.errors import DreamError
 
 Size = tuple[int, int]  # (height, width)
 MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of the weights

@@ -22,7 +22,7 @@ import onnx
 import onnx.checker
 import onnx.parser
 
-from export.model_file import FORMAT, PREFIX
+from ort_deepdream.export.model_file import FORMAT, PREFIX
 
 OPSET = 18
 GIVEN = ("image", "gradient")  # by the gradient file

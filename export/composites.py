@@ -19,8 +19,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from export.emit import Emitter
-from export.windows import Window
+from ort_deepdream.export.emit import Emitter
+from ort_deepdream.export.windows import Window
 
 DOMAIN = "deepdream"
 

@@ -1,6 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, arXiv:1409.4842) in its two public forms, written once.
 
-What distinguishes the two is in models/architectures.py, whose names are here too.
+What distinguishes the two is in weights/architectures.py, whose names are here too.
 
 Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`) is its value
 *before* the ReLU, as the notebook uses it; the ReLU is `inception_3b/relu_5x5_reduce`; every
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.architectures import (
+from ort_deepdream.weights.architectures import (
     ARCHITECTURES,
     BVLC,
     INCEPTION_WIDTHS,

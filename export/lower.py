@@ -17,9 +17,9 @@ import onnx_ir as ir
 from torch import Tensor, fx
 from torch._ops import OpOverload
 
-from export.emit import OPSET, Emitter
-from export.errors import ExportError
-from export.trace import PICTURE_SIZE, Trace
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.emit import OPSET, Emitter
+from ort_deepdream.export.trace import PICTURE_SIZE, Trace
 
 Rule = Callable[..., Any]
 
@@ -41,9 +41,9 @@ def lowers(*overloads: OpOverload) -> Callable[[Rule], Rule]:
 
 
 def rule_for(overload: OpOverload) -> Rule:
-    """The rule for `overload`. Raises ExportError when there is none."""
+    """The rule for `overload`. Raises DreamError when there is none."""
     if overload not in _RULES:
-        raise ExportError(
+        raise DreamError(
             f"no lowering rule for {overload}; add one to the family it belongs to in "
             f"export/rules/ (CONTRIBUTING.md, 'Add a lowering rule')"
         )
@@ -109,7 +109,7 @@ def _lower_node(emit: Emitter, node: fx.Node, values: dict[fx.Node, Any]) -> Any
     try:
         value = rule_for(node.target)(emit, *args, **kwargs)
     except NotImplementedError as error:
-        raise ExportError(f"the rule for {node.target} does not cover {node}: {error}") from error
+        raise DreamError(f"the rule for {node.target} does not cover {node}: {error}") from error
     for number, made in enumerate(emit.nodes[before:]):
         made.name = f"{node.name}/{number}_{made.op_type}"
     _record_shape(value, node)

@@ -17,17 +17,16 @@ import onnx_ir as ir
 import onnxruntime
 import torch
 
-import export.rules  # noqa: F401  registers the rules
-from export.errors import ExportError
-from export.googlenet import Architecture, layer_shapes
-from export.lower import lower
-from export.objective import objective, open_channels
-from export.passes.half import compute_in_half
-from export.targets import TARGETS, Size, Target
-from export.trace import trace_gradient
-from export.weights import Weights, build_network
-from models.errors import ModelsError
-from models.terms import Term, parse_term
+import ort_deepdream.export.rules  # noqa: F401  registers the rules
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.googlenet import Architecture, layer_shapes
+from ort_deepdream.export.lower import lower
+from ort_deepdream.export.objective import objective, open_channels
+from ort_deepdream.export.passes.half import compute_in_half
+from ort_deepdream.export.targets import TARGETS, Size, Target
+from ort_deepdream.export.trace import trace_gradient
+from ort_deepdream.export.weights import Weights, build_network
+from ort_deepdream.weights.terms import Term, parse_term
 
 FORMAT = "1"
 PREFIX = "deepdream."
@@ -49,24 +48,21 @@ def export_gradient(
 
     `precision` is what the network is computed in; image, objective and gradient are float32.
     `size` is that of the only pictures it will be for; None: of any size. `on_stage` is told what
-    begins. Raises ExportError for a layer that is not there, a precision that the target does not
+    begins. Raises DreamError for a layer that is not there, a precision that the target does not
     have, or a size below the layer's stride.
     """
     if not layers:
-        raise ExportError("no layer to dream of; name one or more")
+        raise DreamError("no layer to dream of; name one or more")
     if precision not in target.precisions:
-        raise ExportError(
+        raise DreamError(
             f"the target {target.name} has no precision {precision}, only "
             f"{', '.join(target.precisions)}"
         )
     architecture = weights.architecture
-    try:
-        terms = [parse_term(layer, architecture) for layer in layers]
-    except ModelsError as error:
-        raise ExportError(str(error)) from None
+    terms = [parse_term(layer, architecture) for layer in layers]
     stride = _stride(architecture, terms)
     if size is not None and min(size) < stride:
-        raise ExportError(
+        raise DreamError(
             f"{size[1]}x{size[0]} pixels are too small for {', '.join(layers)}: both sides must be "
             f"{stride} or more"
         )
@@ -135,7 +131,7 @@ def _metadata(weights: Weights, terms: Sequence[Term], target: Target) -> dict[s
 def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) -> None:
     """Write `model` to `path`, checked by onnx's checker and by running it; whole or not at all.
 
-    Raises ExportError when the folder cannot be written or the file fails a check.
+    Raises DreamError when the folder cannot be written or the file fails a check.
     """
     on_stage("writing and checking the file")
     try:
@@ -143,24 +139,24 @@ def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) ->
             beside = Path(file.name)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ExportError(f"cannot write {path}: {reason}; choose another with -o") from error
+        raise DreamError(f"cannot write {path}: {reason}; choose another with -o") from error
     try:
         ir.save(model, beside)
         _check(beside)
         beside.chmod(0o644)
         beside.replace(path)
     except OSError as error:
-        raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+        raise DreamError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
 
 
 def _check(path: Path) -> None:
-    """onnx's own checker, and one run: finite numbers of the right shapes. Raises ExportError."""
+    """onnx's own checker, and one run: finite numbers of the right shapes. Raises DreamError."""
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"the exported graph is not valid ONNX: {error}") from error
+        raise DreamError(f"the exported graph is not valid ONNX: {error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -169,4 +165,4 @@ def _check(path: Path) -> None:
     image = np.random.default_rng(0).uniform(-100, 100, shape).astype(np.float32)
     value, gradient = session.run(["objective", "gradient"], {"image": image})
     if gradient.shape != image.shape or not np.isfinite([value, abs(gradient).max()]).all():
-        raise ExportError("the exported graph runs, but its gradient is not finite")
+        raise DreamError("the exported graph runs, but its gradient is not finite")

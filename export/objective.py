@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from export.googlenet import GoogLeNet, layer_shapes
-from models.terms import Term, parse_term
+from ort_deepdream.export.googlenet import GoogLeNet, layer_shapes
+from ort_deepdream.weights.terms import Term, parse_term
 
 __all__ = ["Term", "objective", "open_channels", "parse_term"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
-from export.errors import ExportError
+from ort_deepdream.errors import DreamError
 
 DTYPES = {"F16": ir.DataType.FLOAT16, "F32": ir.DataType.FLOAT}
 
@@ -23,7 +23,7 @@ DTYPES = {"F16": ir.DataType.FLOAT16, "F32": ir.DataType.FLOAT}
 def share_weights(model: ir.Model, weights_file: Path) -> None:
     """Replace each initializer that `weights_file` has by a reference to it.
 
-    The model must then be saved in the same folder. Raises ExportError when a tensor there has
+    The model must then be saved in the same folder. Raises DreamError when a tensor there has
     another shape, or a type that is neither float16 nor float32.
     """
     graph = model.graph
@@ -35,7 +35,7 @@ def share_weights(model: ir.Model, weights_file: Path) -> None:
             continue
         stored = _external(weights_file, name, entry, begin)
         if old.shape is None or list(old.shape) != entry["shape"]:
-            raise ExportError(f"{weights_file}: {name} has the shape {entry['shape']}")
+            raise DreamError(f"{weights_file}: {name} has the shape {entry['shape']}")
         graph.initializers.pop(name)
         value = ir.Value(
             name=name, shape=stored.shape, type=ir.TensorType(stored.dtype), const_value=stored
@@ -60,7 +60,7 @@ def _read_header(path: Path) -> tuple[int, dict[str, Any]]:
 
 def _external(path: Path, name: str, entry: dict[str, Any], begin: int) -> ir.ExternalTensor:
     if entry["dtype"] not in DTYPES:
-        raise ExportError(f"{path}: {name} is {entry['dtype']}, neither float16 nor float32")
+        raise DreamError(f"{path}: {name} is {entry['dtype']}, neither float16 nor float32")
     first, last = entry["data_offsets"]
     return ir.ExternalTensor(
         location=path.name,

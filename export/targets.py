@@ -15,9 +15,9 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
-from export.expansions import Expansion, cpu, expand, portable
-from export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
-from export.passes.dimensions import fix_dimensions, measure_by_image, name_dimensions
+from ort_deepdream.export.expansions import Expansion, cpu, expand, portable
+from ort_deepdream.export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
+from ort_deepdream.export.passes.dimensions import fix_dimensions, measure_by_image, name_dimensions
 
 Size = tuple[int, int]  # (height, width)
 Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes it made

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from export.errors import ExportError
+from ort_deepdream.errors import DreamError
 
 # One pair odd, one even, and no layer's height equal to its width in either.
 EXAMPLE_SIZES = ((97, 131), (152, 210))
@@ -49,7 +49,7 @@ def trace_gradient(network: nn.Module, objective: Callable[[Tensor], Tensor]) ->
     """Trace `objective(image)`, a scalar computed with `network`, and its gradient.
 
     Parameters and buffers of `network` become inputs of the graph, under their own names.
-    Raises ExportError when the operators themselves depend on the picture's size.
+    Raises DreamError when the operators themselves depend on the picture's size.
     """
     named = [*network.named_parameters(), *network.named_buffers()]
     tensors = {name: tensor.detach() for name, tensor in named}
@@ -63,7 +63,7 @@ def trace_gradient(network: nn.Module, objective: Callable[[Tensor], Tensor]) ->
 
     first, second = (_trace_at(size, objective_and_gradient, tensors) for size in EXAMPLE_SIZES)
     if [n.target for n in first.nodes] != [n.target for n in second.nodes]:
-        raise ExportError("the network computes different operators at different picture sizes")
+        raise DreamError("the network computes different operators at different picture sizes")
     for one, other in zip(first.nodes, second.nodes, strict=True):
         one.args = _generalise(one.args, other.args)
         one.kwargs = _generalise(one.kwargs, other.kwargs)

@@ -19,11 +19,10 @@ import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 
-from export.errors import ExportError
-from export.googlenet import ARCHITECTURES, GoogLeNet
-from export.model_file import FORMAT, PREFIX, initializer_name
-from export.objective import Term, objective, parse_term
-from models.errors import ModelsError
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.googlenet import ARCHITECTURES, GoogLeNet
+from ort_deepdream.export.model_file import FORMAT, PREFIX, initializer_name
+from ort_deepdream.export.objective import Term, objective, parse_term
 
 Array = NDArray[np.float32]
 Runner = Callable[[Array], tuple[float, Array]]  # image [1, 3, H, W] -> (objective, gradient)
@@ -104,7 +103,7 @@ def verify(
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
     `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them;
-    `margin` is how much larger than the layer's stride the smallest picture is. Raises ExportError
+    `margin` is how much larger than the layer's stride the smallest picture is. Raises DreamError
     when `path` is not a gradient file.
     """
     try:
@@ -112,7 +111,7 @@ def verify(
         properties = _properties(path)
         smallest = int(properties[PREFIX + "stride"]) + margin
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ExportError(f"{path}: its description is damaged ({error!r})") from error
+        raise DreamError(f"{path}: its description is damaged ({error!r})") from error
     double = GoogLeNet(network.architecture).double()
     double.load_state_dict(network.state_dict())
     precision = HALF if rounded else properties.get(PREFIX + "precision", "float32")
@@ -181,12 +180,12 @@ def _properties(path: Path) -> dict[str, str]:
     try:
         properties = ir.load(path).metadata_props
     except Exception as error:  # protobuf's decoding error has no public base
-        raise ExportError(f"{path}: not a readable ONNX file ({error})") from error
+        raise DreamError(f"{path}: not a readable ONNX file ({error})") from error
     if PREFIX + "format" not in properties:
-        raise ExportError(f"{path} is not a file that `dream export` made")
+        raise DreamError(f"{path} is not a file that `dream export` made")
     if properties[PREFIX + "format"] != FORMAT:
         found = properties[PREFIX + "format"]
-        raise ExportError(f"{path} has format {found}, and this version reads {FORMAT}")
+        raise DreamError(f"{path} has format {found}, and this version reads {FORMAT}")
     return properties
 
 
@@ -213,10 +212,10 @@ def rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
     try:
         for term in terms:
             parse_term(str(term), network.architecture)
-    except ModelsError as error:
-        raise ExportError(f"{path.name}: {error}") from None
+    except DreamError as error:
+        raise DreamError(f"{path.name}: {error}") from None
     if not objective(network, terms)(torch.zeros(1, 3, *SIZES[-1])).isfinite():
-        raise ExportError(f"{path.name}: lacks weights that its layers need; export it again")
+        raise DreamError(f"{path.name}: lacks weights that its layers need; export it again")
     preprocessing = network.architecture.preprocessing
     mean, scale = (
         np.array(values, np.float32).reshape(3, 1, 1)

@@ -3,7 +3,7 @@
     weights = load_weights("googlenet-12.onnx")
     network = build_network(weights)
 
-models/readers/ reads the files.
+weights/readers/ reads the files.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from export.errors import ExportError
-from export.googlenet import Architecture, GoogLeNet
-from models.errors import ModelsError
-from models.readers import read_weights
+from ort_deepdream.export.googlenet import Architecture, GoogLeNet
+from ort_deepdream.weights.readers import read_weights
 
 __all__ = ["Weights", "build_network", "load_weights"]
 
@@ -37,13 +35,10 @@ class Weights:
 def load_weights(source: str, architecture: Architecture | None = None) -> Weights:
     """Read `source`: a file, a folder of CaffeJS, `seeded:N` or `seeded:N:torchvision`.
 
-    With `architecture` given, weights of another one are refused. Raises ExportError, in one line
+    With `architecture` given, weights of another one are refused. Raises DreamError, in one line
     with the file and the first layer that does not fit.
     """
-    try:
-        read = read_weights(source, architecture)
-    except ModelsError as error:
-        raise ExportError(str(error)) from None
+    read = read_weights(source, architecture)
     tensors = {name: torch.from_numpy(tensor) for name, tensor in read.tensors.items()}
     return Weights(read.architecture, tensors, read.identity, read.kind, read.sha256)
 

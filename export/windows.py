@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from export.emit import Emitter
+from ort_deepdream.export.emit import Emitter
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import read_picture
+from ort_deepdream.engine.image import read_picture
 
 
 def main(model: str, photo: str, output: str) -> None:
     import torch
 
-    from export.errors import ExportError
-    from export.verify import autograd, rebuild
+    from ort_deepdream.errors import DreamError
+    from ort_deepdream.export.verify import autograd, rebuild
 
     try:
         network, terms, _, _ = rebuild(Path(model))
-    except (ExportError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (DreamError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise SystemExit(f"its network cannot be rebuilt ({error})") from error
     preprocessing = network.architecture.preprocessing
     mean, scale = (

@@ -15,16 +15,30 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from measure.checks import Checker
-from measure.errors import MeasureError
-from measure.extras import Extras
-from measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
-from measure.pictures import resize_photo
-from measure.plan import Cell, Wanted, pixels, steps_in_dream
-from measure.process import ContenderError, Process, measure_cold, measure_step, measure_warm
-from measure.result import Result, Sample, Series, Settings, Size, Skipped, write_result
-from measure.statistics import why_unstable
-from measure.timing import PAUSE, steps_in_turn
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.checks import Checker
+from ort_deepdream.measure.extras import Extras
+from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
+from ort_deepdream.measure.pictures import resize_photo
+from ort_deepdream.measure.plan import Cell, Wanted, pixels, steps_in_dream
+from ort_deepdream.measure.process import (
+    ContenderError,
+    Process,
+    measure_cold,
+    measure_step,
+    measure_warm,
+)
+from ort_deepdream.measure.result import (
+    Result,
+    Sample,
+    Series,
+    Settings,
+    Size,
+    Skipped,
+    write_result,
+)
+from ort_deepdream.measure.statistics import why_unstable
+from ort_deepdream.measure.timing import PAUSE, steps_in_turn
 
 OnProgress = Callable[[float, str], None]  # fraction, and what is being done
 
@@ -62,7 +76,7 @@ class Bench:
     # --- from beginning to end --------------------------------------------------------------
 
     def run(self, tell: OnProgress = lambda fraction, what: None) -> Result:
-        """`tell` hears what is being done. Raises MeasureError when nothing could be measured."""
+        """`tell` hears what is being done. Raises DreamError when nothing could be measured."""
         self.on_progress, self.furthest = tell, 0.0
         with tempfile.TemporaryDirectory() as folder:
             self.folder = Path(folder)
@@ -95,7 +109,7 @@ class Bench:
             self.open(name)
         if not self.processes:
             reasons = "; ".join(f"{c.name}: {c.missing}" for c in self.contenders.values())
-            raise MeasureError(f"nothing can be measured: {reasons}")
+            raise DreamError(f"nothing can be measured: {reasons}")
         self.tell(0.02, "comparing gradients and dreams")
         self.checker.check(self)
 
@@ -116,7 +130,7 @@ class Bench:
     def lose(self, name: str, reason: str) -> None:
         """Give a contender up before anything was timed."""
         if any(samples for cell, samples in self.samples.items() if cell.contender == name):
-            raise MeasureError(
+            raise DreamError(
                 f"{name} was measured before the interruption, and cannot be now: {reason}; "
                 f"leave out --resume to measure anew"
             )
@@ -156,7 +170,7 @@ class Bench:
                 for size, kind in itertools.product(self.wanted.sizes, kinds):
                     self.skipped[Cell(contender.name, size, kind)] = contender.missing
         if not self.cells:
-            raise MeasureError(f"nothing could be measured: {next(iter(self.skipped.values()))}")
+            raise DreamError(f"nothing could be measured: {next(iter(self.skipped.values()))}")
 
     def quickest(self) -> set[Cell]:
         return {Cell(name, self.wanted.sizes[0], "step") for name in self.processes}

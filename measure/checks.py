@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import read_picture
-from measure.pictures import psnr
-from measure.plan import is_plain_cpu
-from measure.process import ContenderError
-from measure.result import Check, Image, Result, Size
+from ort_deepdream.engine.image import read_picture
+from ort_deepdream.measure.pictures import psnr
+from ort_deepdream.measure.plan import is_plain_cpu
+from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.result import Check, Image, Result, Size
 
 if TYPE_CHECKING:
-    from measure.bench import Bench
+    from ort_deepdream.measure.bench import Bench
 
 Array = NDArray[np.float32]
 
@@ -159,7 +159,15 @@ def autograd(model: Path, photo: Path, output: Path) -> NDArray[np.float64]:
     missing = [name for name in ("torch", "onnx_ir") if importlib.util.find_spec(name) is None]
     if missing:
         raise ContenderError(f"there is no {missing[0]} here; pip install 'ort-deepdream[export]'")
-    words = [sys.executable, "-P", "-m", "measure.autograd", str(model), str(photo), str(output)]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ort_deepdream.measure.autograd",
+        str(model),
+        str(photo),
+        str(output),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ContenderError((done.stderr.strip().splitlines() or ["it failed"])[-1])

@@ -19,10 +19,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from measure.machine import BUSY_CORES
-from measure.plan import Cell
-from measure.result import Result, Series
-from measure.statistics import Interval, mann_whitney, ratio
+from ort_deepdream.measure.machine import BUSY_CORES
+from ort_deepdream.measure.plan import Cell
+from ort_deepdream.measure.result import Result, Series
+from ort_deepdream.measure.statistics import Interval, mann_whitney, ratio
 
 SIGNIFICANT = 0.05
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from measure.operators import Kind
-from measure.process import ContenderError
-from measure.result import Limit, Operator, Result, Size, Work
-from measure.subject import OURS
+from ort_deepdream.measure.operators import Kind
+from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.result import Limit, Operator, Result, Size, Work
+from ort_deepdream.measure.subject import OURS
 
 if TYPE_CHECKING:
-    from measure.bench import Bench
+    from ort_deepdream.measure.bench import Bench
 
 NO_CLOCK = "ONNX Runtime's profiler times launches there, not kernels"
 RUNS = 3  # of a step under the profiler

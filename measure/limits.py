@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime import OrtValue
 
-from engine import Backend
-from measure.timing import timed
+from ort_deepdream.engine.backends import Backend
+from ort_deepdream.measure.timing import timed
 
 GRAPHS = Path(__file__).parent / "graphs"
 RUNS = 10

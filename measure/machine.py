@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from engine.devices import processor_name
-from measure.result import Machine
+from ort_deepdream.engine.devices import processor_name
+from ort_deepdream.measure.result import Machine
 
 PACKAGES = re.compile(r"(onnxruntime|nvidia|tensorrt|openvino)([-_].*)?|numpy|pillow|torch|triton")
 VARIABLES = re.compile(

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Model, Progress, Settings, dream, find_backend, load_model
-from engine.ascent import make_ascent
-from engine.octaves import octave_sizes
-from measure.subject import Job, Subject
+from ort_deepdream.engine.ascent import make_ascent
+from ort_deepdream.engine.backends import find_backend
+from ort_deepdream.engine.deepdream import Progress, Settings, dream
+from ort_deepdream.engine.model import Model, load_model
+from ort_deepdream.engine.octaves import octave_sizes
+from ort_deepdream.measure.subject import Job, Subject
 
 Array = NDArray[np.float32]
 
@@ -64,7 +66,7 @@ class OnnxRuntime(Subject):
     def profile(self, rgb: Array, runs: int) -> list[dict[str, Any]]:
         from dataclasses import asdict, replace
 
-        from measure.operators import profile
+        from ort_deepdream.measure.operators import profile
 
         found = profile(self.model, self.model.preprocess(rgb), runs, self.job.threads)
         # On another device the profiler times the launch of a kernel, not the kernel.
@@ -72,6 +74,6 @@ class OnnxRuntime(Subject):
         return [asdict(kind if timed else replace(kind, seconds=0.0)) for kind in found]
 
     def limits(self) -> dict[str, float | None]:
-        from measure.limits import limits
+        from ort_deepdream.measure.limits import limits
 
         return limits(self.model.backend, self.job.threads)

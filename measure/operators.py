@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from engine import Model
+from ort_deepdream.engine.model import Model
 
 Array = NDArray[np.float32]
 Shape = list[int]

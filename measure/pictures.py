@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import Model, read_picture, write_picture
-from measure.errors import MeasureError
-from measure.result import Photo, Size
+from ort_deepdream.engine.image import read_picture, write_picture
+from ort_deepdream.engine.model import Model
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.result import Photo, Size
 
 Array = NDArray[np.float32]
 
@@ -19,11 +20,11 @@ LARGEST = 100_000  # pixels on a side
 
 
 def parse_size(text: str) -> Size:
-    """`182x158`, width first. Raises MeasureError."""
+    """`182x158`, width first. Raises DreamError."""
     width, _, height = text.partition("x")
     sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) <= 6]
     if len(sides) != 2 or not all(1 <= side <= LARGEST for side in sides):
-        raise MeasureError(f"'{text}' is no size: write WIDTHxHEIGHT, such as 182x158")
+        raise DreamError(f"'{text}' is no size: write WIDTHxHEIGHT, such as 182x158")
     return Size(width=sides[0], height=sides[1])
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from engine import BACKENDS, DreamError, Settings, find_backend
-from engine.gradient_file import ModelInfo, read_gradient_file
-from engine.octaves import octave_sizes
-from measure.errors import MeasureError
-from measure.pictures import parse_size
-from measure.result import Contender, Kind, Model, Photo, Size
-from measure.subject import OURS, TORCH, Job
+from ort_deepdream.engine.backends import BACKENDS, find_backend
+from ort_deepdream.engine.deepdream import Settings
+from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
+from ort_deepdream.engine.octaves import octave_sizes
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.pictures import parse_size
+from ort_deepdream.measure.result import Contender, Kind, Model, Photo, Size
+from ort_deepdream.measure.subject import OURS, TORCH, Job
 
 CPU = "cpu"
 CPU_NODES = "CPU nodes allowed"  # in a contender's name
@@ -101,7 +102,7 @@ def candidates(
     """A contender for each backend, on the CPU one for each number of threads.
 
     No backends are all of them. With `allow_cpu_nodes` they may leave a part of the network to the
-    CPU, and their names say so. Raises DreamError for a name that no backend has, and MeasureError
+    CPU, and their names say so. Raises DreamError for a name that no backend has, and DreamError
     when not one can be used.
     """
     found: list[Candidate] = []
@@ -112,21 +113,21 @@ def candidates(
             found.append(_candidate(name, options, count, find_model, settings, allow_cpu_nodes))
     if all(candidate.job is None for candidate in found):
         reasons = (f"{candidate.name}: {candidate.contender.missing}" for candidate in found)
-        raise MeasureError(f"nothing can be measured: {'; '.join(reasons)}")
+        raise DreamError(f"nothing can be measured: {'; '.join(reasons)}")
     return found
 
 
 def parse_backend(text: str) -> tuple[str, dict[str, str]]:
     """`NAME` or `NAME:KEY=VALUE,...`, the options being the execution provider's.
 
-    Raises MeasureError for anything else.
+    Raises DreamError for anything else.
     """
     name, _, listed = text.partition(":")
     options = {}
     for item in listed.split(",") if listed else ():
         key, equals, value = item.partition("=")
         if not key or not equals:
-            raise MeasureError(f"--backend {text}: write NAME:KEY=VALUE, such as cuda:use_tf32=0")
+            raise DreamError(f"--backend {text}: write NAME:KEY=VALUE, such as cuda:use_tf32=0")
         options[key] = value
     return name, options
 
@@ -179,9 +180,7 @@ def torch_candidates(
     Nothing of it is timed in fresh processes: what its import costs is not the question.
     """
     if importlib.util.find_spec("torch") is None:
-        raise MeasureError(
-            "there is no PyTorch here to measure; pip install 'ort-deepdream[export]'"
-        )
+        raise DreamError("there is no PyTorch here to measure; pip install 'ort-deepdream[export]'")
     model = str(find_model(CPU).resolve())
     counts: list[int | None] = [*dict.fromkeys(threads)]
     devices = [*((CPU, count) for count in counts or [None]), ("cuda", None)]
@@ -242,10 +241,10 @@ def describe_model(found: Sequence[Candidate]) -> tuple[Model, ModelInfo]:
 
 
 def check_sizes(sizes: Sequence[Size], stride: int) -> tuple[Size, ...]:
-    """Each once, the smallest first. Raises MeasureError for one below the layer's stride."""
+    """Each once, the smallest first. Raises DreamError for one below the layer's stride."""
     for size in sizes:
         if min(size.width, size.height) < stride:
-            raise MeasureError(
+            raise DreamError(
                 f"{size} is too small to dream at: both sides must be {stride} or more; "
                 f"choose an earlier layer or a larger size"
             )

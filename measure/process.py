@@ -12,14 +12,14 @@ from typing import Any
 
 import psutil
 
-from measure.errors import MeasureError
-from measure.machine import Others
-from measure.result import Sample
-from measure.subject import Job, parts
-from measure.timing import run_process
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.machine import Others
+from ort_deepdream.measure.result import Sample
+from ort_deepdream.measure.subject import Job, parts
+from ort_deepdream.measure.timing import run_process
 
 
-class ContenderError(MeasureError):
+class ContenderError(DreamError):
     """A contender could not do what it was asked for; the others go on."""
 
 
@@ -30,7 +30,7 @@ class Process:
         self.job = job
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "measure.worker", job.dump()],
+            [sys.executable, "-P", "-m", "ort_deepdream.measure.worker", job.dump()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -102,10 +102,18 @@ def measure_warm(process: Process, photo: Path, output: Path) -> Sample:
 def measure_cold(job: Job, photo: Path, output: Path) -> Sample:
     """Raises ContenderError."""
     others = Others()
-    words = [sys.executable, "-P", "-m", "measure.trial", job.dump(), str(photo), str(output)]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ort_deepdream.measure.trial",
+        job.dump(),
+        str(photo),
+        str(output),
+    ]
     try:
         run = run_process(words)
-    except MeasureError as error:
+    except DreamError as error:
         raise ContenderError(str(error)) from error
     found = parts(run.started, json.loads(run.output.splitlines()[-1]))
     return Sample(

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import DreamError, Progress, Settings
-from engine.gradient_file import read_gradient_file
-from export.errors import ExportError
-from export.verify import rebuild
-from measure.subject import Job, Subject
-from measure.timing import timed
-from measure.torch_step import (
+from ort_deepdream.engine.deepdream import Progress, Settings
+from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.verify import rebuild
+from ort_deepdream.measure.subject import Job, Subject
+from ort_deepdream.measure.timing import timed
+from ort_deepdream.measure.torch_step import (
     Gradient,
     Objective,
     TorchAscent,
@@ -57,7 +57,7 @@ class PyTorch(Subject):
         self.info = read_gradient_file(Path(job.model)).info
         try:
             network, terms, _, _ = rebuild(Path(job.model))
-        except (ExportError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (DreamError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DreamError(f"its network cannot be rebuilt in PyTorch ({error})") from error
         if len(terms) > 1 or terms[0].channel is not None or terms[0].weight != 1:
             raise DreamError("in PyTorch one whole layer is measured, and this is none")

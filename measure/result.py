@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 
-from measure.errors import MeasureError
-from measure.files import write_whole
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.files import write_whole
 
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
 VERSION: Literal[1] = 1
@@ -260,41 +260,41 @@ def _require_unique(kind: str, keys: Iterable[object]) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """Raises MeasureError when the file cannot be read or is no result file of this version."""
+    """Raises DreamError when the file cannot be read or is no result file of this version."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise MeasureError(f"{path}: is too large for a result file of `dream bench`")
+            raise DreamError(f"{path}: is too large for a result file of `dream bench`")
         content = path.read_bytes()
     except OSError as error:
-        raise MeasureError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DreamError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         found = from_json(content)
     except ValueError as error:
-        raise MeasureError(
+        raise DreamError(
             f"{path}: is not JSON, or not all of it ({error}); name a file that `dream bench` wrote"
         ) from error
     _check_version(path, found)
     try:
         return Result.model_validate_json(content)
     except ValidationError as error:
-        raise MeasureError(
+        raise DreamError(
             f"{path}: is damaged: {_first(error)}; measure again with `dream bench`"
         ) from error
 
 
 def _check_version(path: Path, found: Any) -> None:
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-        raise MeasureError(f"{path}: is JSON, but not a result file that `dream bench` wrote")
+        raise DreamError(f"{path}: is JSON, but not a result file that `dream bench` wrote")
     version = found.get("version")
     if type(version) is not int:
-        raise MeasureError(f"{path}: does not say which version it has; measure again")
+        raise DreamError(f"{path}: does not say which version it has; measure again")
     if version > VERSION:
-        raise MeasureError(
+        raise DreamError(
             f"{path}: has version {version}, and this program reads {VERSION}; "
             f"update it: pip install -U ort-deepdream"
         )
     if version < VERSION:
-        raise MeasureError(
+        raise DreamError(
             f"{path}: has version {version}, and this program reads {VERSION}; "
             f"measure again, or read it with an older ort-deepdream"
         )
@@ -310,12 +310,10 @@ def _first(error: ValidationError) -> str:
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write all of it or nothing. Raises MeasureError when the folder cannot be written to."""
+    """Write all of it or nothing. Raises DreamError when the folder cannot be written to."""
     content = result.model_dump_json(by_alias=True, indent=1) + "\n"
     try:
         write_whole(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise MeasureError(
-            f"{path}: cannot be written ({reason}); choose another with -o"
-        ) from error
+        raise DreamError(f"{path}: cannot be written ({reason}); choose another with -o") from error

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from measure.compare import differing
-from measure.errors import MeasureError
-from measure.machine import this_machine
-from measure.plan import Wanted
-from measure.result import Result, Settings, read_result
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.compare import differing
+from ort_deepdream.measure.machine import this_machine
+from ort_deepdream.measure.plan import Wanted
+from ort_deepdream.measure.result import Result, Settings, read_result
 
 
 def resumable(path: Path, wanted: Wanted) -> Result:
-    """The result at `path`. Raises MeasureError, saying what differs, when it cannot be gone on."""
+    """The result at `path`. Raises DreamError, saying what differs, when it cannot be gone on."""
     before = read_result(path)
     parts = (
         ("machine", before.machine, this_machine()),
@@ -34,7 +34,7 @@ def resumable(path: Path, wanted: Wanted) -> Result:
         )
     if found:
         more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-        raise MeasureError(
+        raise DreamError(
             f"{path}: cannot be gone on with: {'; '.join(found[:3])}{more}; "
             f"leave out --resume to measure anew, or name another file with -o"
         )

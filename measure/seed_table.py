@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from measure.result import Size
+from ort_deepdream.measure.result import Size
 
 YEAR = 2019
 SIZE = Size(width=182, height=158)

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Progress, Settings, read_picture, write_picture
-from measure.timing import take_turn
+from ort_deepdream.engine.deepdream import Progress, Settings
+from ort_deepdream.engine.image import read_picture, write_picture
+from ort_deepdream.measure.timing import take_turn
 
 Array = NDArray[np.float32]
 Mark = tuple[str, float]  # a part of a dream, and when it ended by `time.perf_counter`
@@ -112,9 +113,9 @@ def parts(began: float, marks: Sequence[Mark]) -> dict[str, float]:
 
 def load_subject(job: Job) -> Subject:
     if job.library == TORCH:
-        from measure.pytorch import PyTorch
+        from ort_deepdream.measure.pytorch import PyTorch
 
         return PyTorch(job)
-    from measure.onnx_runtime import OnnxRuntime
+    from ort_deepdream.measure.onnx_runtime import OnnxRuntime
 
     return OnnxRuntime(job)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from measure.errors import MeasureError
+from ort_deepdream.errors import DreamError
 
 # Seconds before each turn, in which the other contestants' threads stop spinning: ONNX Runtime's
 # did so for 45 to 57 ms after a run, on two cores of an AMD EPYC.
@@ -90,7 +90,7 @@ print(json.dumps([seconds, usage.ru_maxrss, started, busy, os.waitstatus_to_exit
 
 
 def run_process(command: Sequence[str | Path]) -> Run:
-    """Run `command`, its first word a path. Raises MeasureError when it fails."""
+    """Run `command`, its first word a path. Raises DreamError when it fails."""
     words = [sys.executable, "-I", "-S", "-c", LAUNCHER, *map(str, command)]
     launcher = subprocess.Popen(
         words,
@@ -110,6 +110,6 @@ def run_process(command: Sequence[str | Path]) -> Run:
     seconds, peak, started, busy, code = json.loads(last or failed)
     if code:
         reason = (errors.strip().splitlines() or ["it said nothing"])[-1][:500]
-        raise MeasureError(f"{Path(words[5]).name} ended with code {code}: {reason}")
+        raise DreamError(f"{Path(words[5]).name} ended with code {code}: {reason}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Run(seconds, peak * unit, started, busy, output)

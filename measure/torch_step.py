@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.googlenet import (
+from ort_deepdream.export.googlenet import (
     Architecture,
     GoogLeNet,
     LocalResponseNorm,

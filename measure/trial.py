@@ -13,7 +13,7 @@ import json  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from measure.subject import Mark, load_subject, read_job  # noqa: E402
+from ort_deepdream.measure.subject import Mark, load_subject, read_job  # noqa: E402
 
 
 def main(job_text: str, photo: str, output: str) -> None:

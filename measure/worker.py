@@ -16,8 +16,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from engine import DreamError, read_picture
-from measure.subject import Subject, load_subject, parts, read_job
+from ort_deepdream.engine.image import read_picture
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.subject import Subject, load_subject, parts, read_job
 
 WARMING = 2  # steps before a time is worth something
 

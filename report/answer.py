@@ -10,11 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from measure.result import Check, Contender, Kind, Size
-from measure.seed_table import SIZE as SEED_SIZE
-from report import words
-from report.runs import Line, Run, computes_on_cpu
-from report.series import Figure, Pair, Speedup, baseline, figure, leading_pair, sound, speedup
+from ort_deepdream.measure.result import Check, Contender, Kind, Size
+from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
+from ort_deepdream.report import words
+from ort_deepdream.report.runs import Line, Run, computes_on_cpu
+from ort_deepdream.report.series import (
+    Figure,
+    Pair,
+    Speedup,
+    baseline,
+    figure,
+    leading_pair,
+    sound,
+    speedup,
+)
 
 # What the headline is made of: whole dreams, as in 2019, if they were measured.
 KINDS: tuple[Kind, ...] = ("warm", "step", "cold")

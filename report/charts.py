@@ -6,13 +6,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from measure.result import Kind, Operator, Sample, Size
-from measure.seed_table import SIZE as SEED_SIZE
-from report import words
-from report.drawing import NO_COLOUR, Axis, Bars, Chart, Curve, Point, View, pixel_axis
-from report.runs import Line, Run, ordered
-from report.series import Pair, figure, pairs
-from report.tables import Table
+from ort_deepdream.measure.result import Kind, Operator, Sample, Size
+from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
+from ort_deepdream.report import words
+from ort_deepdream.report.drawing import (
+    NO_COLOUR,
+    Axis,
+    Bars,
+    Chart,
+    Curve,
+    Point,
+    View,
+    pixel_axis,
+)
+from ort_deepdream.report.runs import Line, Run, ordered
+from ort_deepdream.report.series import Pair, figure, pairs
+from ort_deepdream.report.tables import Table
 
 PARTS = ("start", "import", "session", "first steps", "steps", "write")
 OTHER = "other"

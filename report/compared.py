@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from measure.result import Kind, Size
-from measure.statistics import ratio
-from report import words
-from report.runs import Line, Run, ordered
-from report.series import figure
-from report.tables import Table
+from ort_deepdream.measure.result import Kind, Size
+from ort_deepdream.measure.statistics import ratio
+from ort_deepdream.report import words
+from ort_deepdream.report.runs import Line, Run, ordered
+from ort_deepdream.report.series import figure
+from ort_deepdream.report.tables import Table
 
 
 def compared(runs: Sequence[Run]) -> Table:

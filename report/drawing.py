@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from measure.result import Size
-from report import words
-from report.runs import ordered
-from report.tables import Table
+from ort_deepdream.measure.result import Size
+from ort_deepdream.report import words
+from ort_deepdream.report.runs import ordered
+from ort_deepdream.report.tables import Table
 
 Unit = Literal["s", "×", "share", "B", "flop/s", "flop/B", "size", "commit", ""]
 Point = tuple[float, float, float, float, str]  # x, y, lowest, highest, what its tooltip says

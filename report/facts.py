@@ -7,10 +7,10 @@ import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from report import words
-from report.answer import deviation, reason
-from report.runs import Line, Run
-from report.tables import Table
+from ort_deepdream.report import words
+from ort_deepdream.report.answer import deviation, reason
+from ort_deepdream.report.runs import Line, Run
+from ort_deepdream.report.tables import Table
 
 UNKNOWN = "unknown"
 # A spreadsheet would take a cell that begins so for a formula.

@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from report import words
-from report.drawing import Axis, Chart, Curve, Point, Unit, View
-from report.errors import ReportError
-from report.tables import Table
+from ort_deepdream.errors import DreamError
+from ort_deepdream.report import words
+from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, Unit, View
+from ort_deepdream.report.tables import Table
 
 VERSION = 2  # of asv's result files
 DESCRIPTIONS = {"benchmarks.json", "machine.json"}
@@ -54,13 +54,13 @@ class Value:
 
 
 def read_history(folder: Path) -> list[Value]:
-    """Raises ReportError for a folder or file that asv did not write."""
+    """Raises DreamError for a folder or file that asv did not write."""
     if not folder.is_dir():
-        raise ReportError(f"{folder}: no such folder; give asv's results folder")
+        raise DreamError(f"{folder}: no such folder; give asv's results folder")
     described = _read(folder / "benchmarks.json") if (folder / "benchmarks.json").exists() else {}
     files = [path for path in sorted(folder.glob("*/*.json")) if path.name not in DESCRIPTIONS]
     if not files:
-        raise ReportError(f"{folder}: no results of asv are in it; give asv's results folder")
+        raise DreamError(f"{folder}: no results of asv are in it; give asv's results folder")
     values = [value for path in files for value in _values(path, described)]
     if len({value.environment for value in values}) == 1:
         return [replace(value, environment="") for value in values]  # it tells nothing apart
@@ -71,24 +71,22 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ReportError(
-            f"{path}: cannot be read as asv's JSON ({error}); run asv again"
-        ) from None
+        raise DreamError(f"{path}: cannot be read as asv's JSON ({error}); run asv again") from None
     if not isinstance(data, dict):
-        raise ReportError(f"{path}: is not a file of asv's")
+        raise DreamError(f"{path}: is not a file of asv's")
     return data
 
 
 def _values(path: Path, described: dict[str, Any]) -> list[Value]:
     data = _read(path)
     if data.get("version") != VERSION:
-        raise ReportError(
+        raise DreamError(
             f"{path}: version {data.get('version')} of asv's results, not {VERSION}; run asv again"
         )
     try:
         return list(_rows(data, described, path.parent.name))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ReportError(f"{path}: is not a result of asv's ({error!r}); run asv again") from None
+        raise DreamError(f"{path}: is not a result of asv's ({error!r}); run asv again") from None
 
 
 def _rows(data: dict[str, Any], described: dict[str, Any], machine: str) -> Iterable[Value]:

@@ -18,17 +18,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from report import facts
-from report.answer import Answer, answer
-from report.charts import timing_charts
-from report.compared import compared
-from report.drawing import Chart
-from report.history import Value, history_chart
-from report.pictures import Gallery, galleries
-from report.roofline import roofline_chart
-from report.runs import Run
-from report.tables import Table
-from report.then_and_now import same_dream, then_and_now
+from ort_deepdream.report import facts
+from ort_deepdream.report.answer import Answer, answer
+from ort_deepdream.report.charts import timing_charts
+from ort_deepdream.report.compared import compared
+from ort_deepdream.report.drawing import Chart
+from ort_deepdream.report.history import Value, history_chart
+from ort_deepdream.report.pictures import Gallery, galleries
+from ort_deepdream.report.roofline import roofline_chart
+from ort_deepdream.report.runs import Run
+from ort_deepdream.report.tables import Table
+from ort_deepdream.report.then_and_now import same_dream, then_and_now
 
 HERE = Path(__file__).parent
 LIBRARY = "chart.umd.min.js"

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from measure.result import Image, Size
-from report import words
-from report.runs import Line, Run, ordered
-from report.series import baseline, sound
+from ort_deepdream.measure.result import Image, Size
+from ort_deepdream.report import words
+from ort_deepdream.report.runs import Line, Run, ordered
+from ort_deepdream.report.series import baseline, sound
 
 MOST_PIXELS = 40_000_000
 WIDEST = 960  # pixels in the page; larger ones are scaled down

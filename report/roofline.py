@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from measure.result import Limit, Size, Work
-from report import words
-from report.charts import colours
-from report.drawing import Axis, Chart, Curve, Point, View, pixel_axis
-from report.runs import Line, Run
-from report.series import figure
-from report.tables import Table
+from ort_deepdream.measure.result import Limit, Size, Work
+from ort_deepdream.report import words
+from ort_deepdream.report.charts import colours
+from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, View, pixel_axis
+from ort_deepdream.report.runs import Line, Run
+from ort_deepdream.report.series import figure
+from ort_deepdream.report.tables import Table
 
 RATE = Axis("attained", "flop/s", log=True)
 AIR = 4.0  # how far a roof is drawn on either side of the points

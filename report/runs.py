@@ -10,9 +10,18 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from measure.result import Check, Contender, Kind, Machine, Result, Series, Size, read_result
-from report import words
-from report.errors import ReportError
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.result import (
+    Check,
+    Contender,
+    Kind,
+    Machine,
+    Result,
+    Series,
+    Size,
+    read_result,
+)
+from ort_deepdream.report import words
 
 CPU, OPENVINO = "cpu", "openvino"
 # Devices that are the processor: OpenVINO's, and drivers that play a graphics card.
@@ -129,9 +138,9 @@ def ordered(sizes: Iterable[Size]) -> list[Size]:
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
-    """Raises MeasureError or ReportError for a file that cannot be used."""
+    """Raises DreamError or DreamError for a file that cannot be used."""
     if len(paths) > MOST:
-        raise ReportError(f"{len(paths)} result files are too many for one report; {MOST} at most")
+        raise DreamError(f"{len(paths)} result files are too many for one report; {MOST} at most")
     letters = string.ascii_uppercase[: len(paths)] if len(paths) > 1 else [""]
     return tuple(_read(path, letter) for path, letter in zip(paths, letters, strict=True))
 

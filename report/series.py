@@ -6,10 +6,10 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from measure.result import Kind, Size
-from measure.statistics import median, ratio, spread
-from report import words
-from report.runs import CPU, Line, Run, ordered
+from ort_deepdream.measure.result import Kind, Size
+from ort_deepdream.measure.statistics import median, ratio, spread
+from ort_deepdream.report import words
+from ort_deepdream.report.runs import CPU, Line, Run, ordered
 
 OURS = "ONNX Runtime"
 CACHED = 4096  # figures: the page asks for each several times, and a bootstrap takes a while

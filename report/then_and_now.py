@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from measure import seed_table
-from report import words
-from report.answer import KINDS
-from report.runs import Line, Run
-from report.series import baseline, leading_pair, sound
-from report.tables import Table
+from ort_deepdream.measure import seed_table
+from ort_deepdream.report import words
+from ort_deepdream.report.answer import KINDS
+from ort_deepdream.report.runs import Line, Run
+from ort_deepdream.report.series import baseline, leading_pair, sound
+from ort_deepdream.report.tables import Table
 
 TRIALS = len(seed_table.CPU.seconds)
 DREAM = (seed_table.ARCHITECTURE, seed_table.LAYER)

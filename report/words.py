@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from measure.result import Kind, Size
+from ort_deepdream.measure.result import Kind, Size
 
 KINDS: dict[Kind, str] = {"cold": "one-off dream", "warm": "further dream", "step": "single step"}
 

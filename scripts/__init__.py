@@ -2,4 +2,4 @@
 
 import os
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # why: engine/__init__.py
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # why: ort_deepdream/__init__.py

@@ -38,20 +38,24 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
 
-from cli.messages import table
-from engine import DreamError, Model, load_model, read_picture
-from export.errors import ExportError
-from export.googlenet import Architecture, GoogLeNet
-from export.model_file import export_gradient, save
-from export.targets import TARGETS
-from export.weights import Weights, load_weights
-from measure.errors import MeasureError
-from measure.machine import cores, describe, disturbances, this_machine
-from measure.pictures import noise, parse_size
-from measure.result import Size
-from measure.statistics import ratio, spread
-from measure.timing import Run, Samples, interleave, run_process, take_turn
-from measure.torch_step import Objective, careful_network, compiled, gradient_of, memory_format
+from ort_deepdream import DreamError, Model, load_model, read_picture
+from ort_deepdream.cli.messages import table
+from ort_deepdream.export.googlenet import Architecture, GoogLeNet
+from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.weights import Weights, load_weights
+from ort_deepdream.measure.machine import cores, describe, disturbances, this_machine
+from ort_deepdream.measure.pictures import noise, parse_size
+from ort_deepdream.measure.result import Size
+from ort_deepdream.measure.statistics import ratio, spread
+from ort_deepdream.measure.timing import Run, Samples, interleave, run_process, take_turn
+from ort_deepdream.measure.torch_step import (
+    Objective,
+    careful_network,
+    compiled,
+    gradient_of,
+    memory_format,
+)
 from scripts.step_process import Step, StepError, StepProcess
 
 Array = NDArray[np.float32]
@@ -82,7 +86,7 @@ class WrongResultError(Exception):
     """A rival does not compute what we do, so its time means nothing."""
 
 
-MENDABLE = (WrongResultError, StepError, ExportError, DreamError, MeasureError, ValueError)
+MENDABLE = (WrongResultError, StepError, DreamError, DreamError, DreamError, ValueError)
 
 
 # --- the rivals -----------------------------------------------------------------------------------

@@ -33,12 +33,12 @@ from typing import Any
 
 import numpy as np
 
-from cli.messages import table
-from engine import DreamError, find_backend, load_model, why_unusable
-from engine.ascent import make_ascent
-from engine.session import make_session
-from measure.result import Result, read_result
-from measure.subject import OURS
+from ort_deepdream import DreamError, find_backend, load_model, why_unusable
+from ort_deepdream.cli.messages import table
+from ort_deepdream.engine.ascent import make_ascent
+from ort_deepdream.engine.session import make_session
+from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.measure.subject import OURS
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "cat.jpg"

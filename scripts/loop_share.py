@@ -23,15 +23,14 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.messages import table
-from engine import DreamError, Model, Settings, dream, load_model
-from engine.session import make_session
-from measure.errors import MeasureError
-from measure.machine import cores, describe, disturbances, this_machine
-from measure.pictures import Array, noise, parse_size
-from measure.result import Size
-from measure.statistics import spread
-from measure.timing import PAUSE, timed
+from ort_deepdream import DreamError, Model, Settings, dream, load_model
+from ort_deepdream.cli.messages import table
+from ort_deepdream.engine.session import make_session
+from ort_deepdream.measure.machine import cores, describe, disturbances, this_machine
+from ort_deepdream.measure.pictures import Array, noise, parse_size
+from ort_deepdream.measure.result import Size
+from ort_deepdream.measure.statistics import spread
+from ort_deepdream.measure.timing import PAUSE, timed
 
 SETTINGS = Settings(seed=0)
 DEFAULT_SIZES = tuple(map(parse_size, ("182x158", "512x512")))
@@ -151,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for size in o.size or DEFAULT_SIZES:
             console.print(f"{size}: {o.dreams} pairs of dreams")
             results.append(summary(size, loop_share(model, size, o.dreams)))
-    except (DreamError, MeasureError) as error:
+    except DreamError as error:
         raise SystemExit(f"loop_share: {error}") from error
     show(results, console)
     if o.output is not None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rich.progress import track
 
-import engine
-from cli.sources import find_model, request
+import ort_deepdream
+from ort_deepdream.cli.sources import find_model, request
 from scripts.ship_models import LAYERS
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +25,7 @@ WIDEST = 1050  # pixels: wider than a README is shown
 GALLERY = ROOT / "docs" / "gallery"
 PHOTOGRAPH = ROOT / "examples" / "cat.jpg"
 SKY = ROOT / "examples" / "sky-182x158.png"
-SETTINGS = engine.Settings(seed=1)
+SETTINGS = ort_deepdream.Settings(seed=1)
 
 # Single channels are dreamt for longer, on a grey picture with a little noise, so that what the
 # channel looks for is all that there is to see.
@@ -33,7 +33,7 @@ CHANNEL_LAYER = "inception_4c/output"
 CHANNELS = range(0, 512, 21)
 BOTH = [f"inception_{block}/output" for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a")]
 CHANNEL_SIDE = 128
-CHANNEL_SETTINGS = engine.Settings(iterations=24, octaves=3, seed=1)
+CHANNEL_SETTINGS = ort_deepdream.Settings(iterations=24, octaves=3, seed=1)
 
 Rgb = NDArray[np.float32]
 
@@ -43,9 +43,11 @@ def dream_at(layer: str, picture: Rgb, weights: str | None = None) -> Rgb:
     return dreamt(layer, picture, SETTINGS, weights)
 
 
-def dreamt(layer: str, picture: Rgb, settings: engine.Settings, weights: str | None = None) -> Rgb:
+def dreamt(
+    layer: str, picture: Rgb, settings: ort_deepdream.Settings, weights: str | None = None
+) -> Rgb:
     path = find_model(request(None, weights, [layer]), "cpu")
-    return engine.dream(engine.load_model(path, "cpu"), picture, settings).rgb
+    return ort_deepdream.dream(ort_deepdream.load_model(path, "cpu"), picture, settings).rgb
 
 
 def dream_of_channel(channel: int) -> Rgb:
@@ -75,7 +77,7 @@ def write(name: str, picture: Image.Image) -> None:
 
 def side_by_side(original: str) -> None:
     """Draw the photograph's dreams at several layers by the original and by the shipped student."""
-    photograph = engine.read_picture(PHOTOGRAPH).rgb
+    photograph = ort_deepdream.read_picture(PHOTOGRAPH).rgb
     pairs = []
     for layer in track(BOTH, "the original beside"):
         short = layer.removeprefix("inception_")
@@ -89,7 +91,7 @@ def main() -> None:
     parser.add_argument("--original", help="file or name of the original's weights")
     original = parser.parse_args().original
     GALLERY.mkdir(parents=True, exist_ok=True)
-    photograph = engine.read_picture(PHOTOGRAPH).rgb
+    photograph = ort_deepdream.read_picture(PHOTOGRAPH).rgb
     layers = [
         (layer, dream_at(layer, photograph)) for layer in track(LAYERS, "every shipped layer")
     ]
@@ -99,7 +101,7 @@ def main() -> None:
         for channel in track(CHANNELS, "single channels")
     ]
     write("channels.jpg", sheet(channels, columns=5))
-    sky = engine.read_picture(SKY).rgb
+    sky = ort_deepdream.read_picture(SKY).rgb
     both = [("182x158", sky), ("its default dream", dream_at("inception_4c/output", sky))]
     write("sky.jpg", sheet(both, columns=2))
     if original:

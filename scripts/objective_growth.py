@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.progress import track
 
-from cli.options import DEFAULT_LAYER
-from engine import Model, Settings, dream, load_model, read_picture
-from models.builtin import PLAIN_TARGET, shipped_file
+from ort_deepdream import Model, Settings, dream, load_model, read_picture
+from ort_deepdream.cli.options import DEFAULT_LAYER
+from ort_deepdream.weights.builtin import PLAIN_TARGET, shipped_file
 
 
 def growth(model: Model, photo: Path, settings: Settings) -> float:

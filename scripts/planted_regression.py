@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cli.messages import bar
-from measure.machine import describe, this_machine
+from ort_deepdream.cli.messages import bar
+from ort_deepdream.measure.machine import describe, this_machine
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = r"^(steps\.Gradient|graphs)\."

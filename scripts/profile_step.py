@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from cli.messages import table
-from engine import DreamError, Model, load_model
-from measure.errors import MeasureError
-from measure.machine import cores
-from measure.operators import Kind, all_kinds, profile
-from measure.pictures import Array, noise, parse_size
-from measure.timing import timed
+from ort_deepdream import DreamError, Model, load_model
+from ort_deepdream.cli.messages import table
+from ort_deepdream.measure.machine import cores
+from ort_deepdream.measure.operators import Kind, all_kinds, profile
+from ort_deepdream.measure.pictures import Array, noise, parse_size
+from ort_deepdream.measure.timing import timed
 
 
 def show(kinds: Sequence[Kind], console: Console) -> None:
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         o = parser().parse_args(arguments)
         model = load_model(o.file, "cpu", o.threads)
-    except (DreamError, MeasureError) as error:
+    except DreamError as error:
         raise SystemExit(f"profile_step: {error}") from error
     image = noise(model, o.size)
     seconds = median_step(model, image, o.steps)

@@ -27,13 +27,12 @@ from urllib.parse import unquote, urlsplit
 from jinja2 import Environment
 from markupsafe import Markup
 
-from measure.errors import MeasureError
-from report import words
-from report.answer import answer
-from report.errors import ReportError
-from report.history import Value, read_history
-from report.page import Link, page, policy, stylesheet
-from report.runs import Run, read_runs
+from ort_deepdream.errors import DreamError
+from ort_deepdream.report import words
+from ort_deepdream.report.answer import answer
+from ort_deepdream.report.history import Value, read_history
+from ort_deepdream.report.page import Link, page, policy, stylesheet
+from ort_deepdream.report.runs import Run, read_runs
 
 MARK = ".made-by-publish"  # in every site: what has none is not replaced
 ASV, PAST = "asv", "past"
@@ -90,7 +89,7 @@ class Sources:
 def publish(sources: Sources, output: Path) -> list[Path]:
     """Build the site and replace the one that was there; returns its pages.
 
-    Raises PublishError, ReportError or MeasureError, and then changes nothing.
+    Raises PublishError, DreamError or DreamError, and then changes nothing.
     """
     _check_output(output)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{output.name}.part") as folder:
@@ -260,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     o = parser().parse_args(arguments)
     try:
         pages = publish(Sources(o.results, o.past, o.asv, o.asv_html), o.output)
-    except (PublishError, ReportError, MeasureError) as error:
+    except (PublishError, DreamError) as error:
         print(f"publish: error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None
     print(f"{o.output}: {words.counted(len(pages), 'page')}, every link followed")

@@ -1,4 +1,4 @@
-"""Remake models/builtin: the weights in float16, and the gradient files of both architectures.
+"""Remake weights/builtin: the weights in float16, and the gradient files of both architectures.
 
     python -m scripts.ship_models student.safetensors   # new weights, and where files find them
     python -m scripts.ship_models                       # every file exported again, same weights
@@ -20,15 +20,15 @@ from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from export.model_file import export_gradient, save
-from export.shared_weights import share_weights
-from export.targets import TARGETS
-from export.weights import Weights, load_weights
-from models.architectures import BVLC, TORCHVISION, convolution_shapes
-from models.builtin import WEIGHTS_FILE, shipped_file
-from models.joining import point_at
-from models.prepared import Prepared
-from models.readers import read_weights
+from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.shared_weights import share_weights
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.weights import Weights, load_weights
+from ort_deepdream.weights.architectures import BVLC, TORCHVISION, convolution_shapes
+from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
+from ort_deepdream.weights.joining import point_at
+from ort_deepdream.weights.prepared import Prepared
+from ort_deepdream.weights.readers import read_weights
 
 # Every inception output, and convolutions on the way that dream well (before their ReLU, as the
 # notebook's 3b/5x5_reduce).

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from measure.timing import take_turn
+from ort_deepdream.measure.timing import take_turn
 
 Array = NDArray[np.float32]
 Step = Callable[[], Array]  # the gradient [1, 3, H, W]

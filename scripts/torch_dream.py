@@ -16,8 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from export.googlenet import ARCHITECTURES
-from measure.torch_step import Objective, TorchAscent, careful_network, dream, gradient_of
+from ort_deepdream.export.googlenet import ARCHITECTURES
+from ort_deepdream.measure.torch_step import (
+    Objective,
+    TorchAscent,
+    careful_network,
+    dream,
+    gradient_of,
+)
 
 
 def options() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from export.ascent import ENDS, ascent_fragment, probe_model
+from ort_deepdream.export.ascent import ENDS, ascent_fragment, probe_model
 
 GRAPHS = Path(__file__).parents[1] / "engine" / "graphs"
 

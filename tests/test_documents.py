@@ -52,8 +52,8 @@ MODEL_FILE = (ROOT / "docs" / "model-file.md").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def gradient_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from export.model_file import export_gradient, save
-    from export.weights import load_weights
+    from ort_deepdream.export.model_file import export_gradient, save
+    from ort_deepdream.export.weights import load_weights
 
     path = tmp_path_factory.mktemp("model") / "dream.onnx"
     save(export_gradient(load_weights("seeded:0"), ["conv1/7x7_s2"]), path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.version import VERSION
+from ort_deepdream.version import VERSION
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -33,9 +33,17 @@ def required(requirements: list[str]) -> set[str]:
 
 def test_no_folder_of_a_package_is_left_out():
     listed = PROJECT["tool"]["setuptools"]["packages"]
-    tops = {name.partition(".")[0] for name in listed}
-    folders = {path.parent for top in tops for path in (ROOT / top).rglob("*.py")}
-    assert sorted(str(f.relative_to(ROOT)).replace("/", ".") for f in folders) == sorted(listed)
+    rooms = {*PROJECT["tool"]["setuptools"]["package-dir"].values(), "ort_deepdream"}
+    folders = {path.parent for room in rooms for path in (ROOT / room).rglob("*.py")}
+    names = {str(folder.relative_to(ROOT)).replace("/", ".") for folder in folders}
+    assert {f"ort_deepdream.{name}" for name in names - {"ort_deepdream"}} == set(listed[1:])
+
+
+def test_type_checkers_see_the_package_that_is_installed():
+    links = {path.name: path.resolve() for path in (ROOT / ".types" / "ort_deepdream").iterdir()}
+    rooms = PROJECT["tool"]["setuptools"]["package-dir"].values()
+    files = [path for path in (ROOT / "ort_deepdream").iterdir() if path.is_file()]
+    assert links == {path.name: path for path in [*(ROOT / room for room in rooms), *files]}
 
 
 def test_a_bare_install_has_neither_torch_nor_onnx():

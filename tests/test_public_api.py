@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import engine
+import ort_deepdream
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PACKAGES = ("cli", "engine", "export", "measure", "models", "report")
+PACKAGES = ("cli", "engine", "export", "measure", "ort_deepdream", "report", "weights")
 MODULES = sorted(
     path
     for package in PACKAGES
@@ -25,19 +25,24 @@ MODULES = sorted(
 
 def exports_in_readme() -> list[tuple[str, str]]:
     """Every (module, name) that README's Python imports from our packages."""
-    imports = re.findall(r"^from ((?:engine|export)[\w.]*) import (.+)$", README, re.MULTILINE)
+    imports = re.findall(r"^from (ort_deepdream[\w.]*) import (.+)$", README, re.MULTILINE)
     return [(module, name) for module, names in imports for name in names.split(", ")]
 
 
 def test_the_engines_names_are_sorted_and_there():
-    assert sorted(engine.__all__) == engine.__all__
-    for name in engine.__all__:
-        assert hasattr(engine, name)
+    assert sorted(ort_deepdream.__all__) == ort_deepdream.__all__
+    for name in ort_deepdream.__all__:
+        assert getattr(ort_deepdream, name) is not None
 
 
-@pytest.mark.parametrize("name", engine.__all__)
+def test_another_name_is_an_error_that_names_it():
+    with pytest.raises(AttributeError, match="'ort_deepdream' has no attribute 'daydream'"):
+        ort_deepdream.daydream  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ort_deepdream.__all__)
 def test_a_name_of_the_engine_is_documented(name):
-    value = getattr(engine, name)
+    value = getattr(ort_deepdream, name)
     if inspect.isclass(value) or inspect.isfunction(value):
         # A dataclass without words of its own gets its signature for a docstring.
         assert value.__doc__
@@ -50,8 +55,8 @@ def test_what_readme_imports_is_documented(module, name):
     assert getattr(importlib.import_module(module), name).__doc__
 
 
-def test_readme_shows_both_packages():
-    assert {module.partition(".")[0] for module, _ in exports_in_readme()} == {"engine", "export"}
+def test_readme_shows_both_sides():
+    assert {m.split(".")[1:2] == ["export"] for m, _ in exports_in_readme()} == {True, False}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[str(p.relative_to(ROOT)) for p in MODULES])

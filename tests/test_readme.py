@@ -13,8 +13,8 @@ import pytest
 import typer
 from PIL import Image
 
-import engine
-from cli.main import app
+import ort_deepdream
+from ort_deepdream.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -166,7 +166,7 @@ def test_every_command_is_listed():
 
 def test_every_name_of_the_engine_is_listed():
     listed = " ".join(cell for row in rows("| name |") for cell in row)
-    assert set(engine.__all__) <= set(re.findall(r"`(\w+)", listed))
+    assert set(ort_deepdream.__all__) <= set(re.findall(r"`(\w+)", listed))
 
 
 def test_the_pictures_are_small():

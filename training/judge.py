@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from engine import Model, Settings, dream, load_model, read_picture
-from export.model_file import export_gradient, save
-from export.weights import load_weights
+from ort_deepdream import Model, Settings, dream, load_model, read_picture
+from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.weights import load_weights
 from training.network import BLOCKS, BlockwiseGoogLeNet, load_network, network_input
 from training.pictures import held_out_crops, load_pool
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.googlenet import BVLC, INCEPTION_WIDTHS, GoogLeNet
-from export.weights import load_weights
+from ort_deepdream.export.googlenet import BVLC, INCEPTION_WIDTHS, GoogLeNet
+from ort_deepdream.export.weights import load_weights
 
 BLOCKS = ("conv1", "conv2", *INCEPTION_WIDTHS)
 # The convolutions of a block that give its output, in the order in which they are concatenated.

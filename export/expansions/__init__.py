@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
-from export.composites import DOMAIN
-from export.emit import Emitter
+from ort_deepdream.export.composites import DOMAIN
+from ort_deepdream.export.emit import Emitter
 
 Expansion = Callable[[Emitter, ir.Node], ir.Value]
 

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from export.composites import pool_windows
-from export.emit import Emitter, channels_of, operands
-from export.expansions import portable
-from export.passes.rewrite import never_negative
-from export.windows import Window, pool, pool_anew, pool_pairs
+from ort_deepdream.export.composites import pool_windows
+from ort_deepdream.export.emit import Emitter, channels_of, operands
+from ort_deepdream.export.expansions import portable
+from ort_deepdream.export.passes.rewrite import never_negative
+from ort_deepdream.export.windows import Window, pool, pool_anew, pool_pairs
 
 STEEP = 1e38  # times the smallest difference of two float32 activations is still above 1
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from export.composites import pool_windows
-from export.emit import LOWEST, Emitter, operands
-from export.windows import Window, pool
+from ort_deepdream.export.composites import pool_windows
+from ort_deepdream.export.emit import LOWEST, Emitter, operands
+from ort_deepdream.export.windows import Window, pool
 
 
 def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:

@@ -19,8 +19,8 @@ import onnx_ir as ir
 from onnx_ir.convenience import get_const_tensor, replace_all_uses_with
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from export.emit import operands
-from export.passes.rewrite import factors, replace
+from ort_deepdream.export.emit import operands
+from ort_deepdream.export.passes.rewrite import factors, replace
 
 
 def merge_constant_factors(model: ir.Model) -> int:

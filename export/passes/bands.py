@@ -16,8 +16,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.emit import Emitter, operands
-from export.passes.rewrite import constant, factors, is_plain_convolution, replace
+from ort_deepdream.export.emit import Emitter, operands
+from ort_deepdream.export.passes.rewrite import constant, factors, is_plain_convolution, replace
 
 
 def fold_factor_into_band(model: ir.Model) -> int:

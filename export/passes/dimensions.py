@@ -20,8 +20,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from export.emit import Emitter, operands
-from export.passes.rewrite import replace
+from ort_deepdream.export.emit import Emitter, operands
+from ort_deepdream.export.passes.rewrite import replace
 
 Sizes = NDArray[np.int64]  # of one axis, for each size of picture that is looked at
 Extent = tuple[Sizes, Sizes]  # height and width

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from export.composites import first_layers_grad, is_composite, pool_windows
-from export.emit import operands
-from export.passes.rewrite import never_negative, replace
+from ort_deepdream.export.composites import first_layers_grad, is_composite, pool_windows
+from ort_deepdream.export.emit import operands
+from ort_deepdream.export.passes.rewrite import never_negative, replace
 
 
 def fuse_first_layers(model: ir.Model) -> int:

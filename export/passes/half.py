@@ -24,9 +24,9 @@ import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from export.emit import LOWEST, Emitter, operands
-from export.errors import ExportError
-from export.passes.rewrite import constant, factors
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.emit import LOWEST, Emitter, operands
+from ort_deepdream.export.passes.rewrite import constant, factors
 
 FLOAT, HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 LARGEST = float(np.finfo(np.float16).max)
@@ -47,7 +47,7 @@ LRN_WEIGHTS = (".band", ".offset")  # of LocalResponseNorm in export/googlenet.p
 def compute_in_half(model: ir.Model) -> None:
     """Rewrite a float32 graph whose second input is the seed, as said above.
 
-    Raises ExportError when a weight does not fit into float16.
+    Raises DreamError when a weight does not fit into float16.
     """
     graph = model.graph
     _scale_seed(graph)
@@ -202,7 +202,7 @@ def _narrow(weight: ir.Value) -> None:
     assert weight.const_value is not None
     numbers = weight.const_value.numpy()
     if not (np.abs(numbers) <= LARGEST).all():
-        raise ExportError(
+        raise DreamError(
             f"the weights {weight.name} reach {np.abs(numbers).max():.3g}, and float16 ends at "
             f"{LARGEST:.0f}; export with --precision float32"
         )

@@ -23,10 +23,10 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
-from export.composites import is_composite, max_pool_grad, pool_windows, positive_mask
-from export.emit import Emitter, channels_of, operands
-from export.passes.rewrite import constant, factors, replace
-from export.windows import pool
+from ort_deepdream.export.composites import is_composite, max_pool_grad, pool_windows, positive_mask
+from ort_deepdream.export.emit import Emitter, channels_of, operands
+from ort_deepdream.export.passes.rewrite import constant, factors, replace
+from ort_deepdream.export.windows import pool
 
 
 def mask_before_slice(model: ir.Model) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from export.emit import operands
-from export.passes.rewrite import factors, replace
+from ort_deepdream.export.emit import operands
+from ort_deepdream.export.passes.rewrite import factors, replace
 
 
 def share_scaled_gradient(model: ir.Model) -> int:

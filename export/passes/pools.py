@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from export.emit import operands
-from export.passes.rewrite import replace
+from ort_deepdream.export.emit import operands
+from ort_deepdream.export.passes.rewrite import replace
 
 
 def merge_strided_pools(model: ir.Model) -> int:

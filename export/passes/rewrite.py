@@ -9,7 +9,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.convenience import get_const_tensor, replace_all_uses_with
 
-from export.emit import Emitter, operands
+from ort_deepdream.export.emit import Emitter, operands
 
 BLOCK = 16  # channels in the widest blocked layout
 

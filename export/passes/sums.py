@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from export.emit import Emitter, channels_of, operands
-from export.passes.dimensions import weight_shape
-from export.passes.rewrite import BLOCK, is_plain_convolution, replace
+from ort_deepdream.export.emit import Emitter, channels_of, operands
+from ort_deepdream.export.passes.dimensions import weight_shape
+from ort_deepdream.export.passes.rewrite import BLOCK, is_plain_convolution, replace
 
 
 def merge_pointwise_sums(model: ir.Model) -> int:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import onnx_ir as ir
 import torch
 
-from export import composites
-from export.emit import Emitter
-from export.lower import lowers
+from ort_deepdream.export import composites
+from ort_deepdream.export.emit import Emitter
+from ort_deepdream.export.lower import lowers
 
 aten = torch.ops.aten
 TO_THE_START = 2**31 - 1  # as the end of a slice that runs backwards

@@ -7,9 +7,9 @@ import math
 import onnx_ir as ir
 import torch
 
-from export import composites
-from export.emit import Emitter
-from export.lower import lowers, refuse_picture_size
+from ort_deepdream.export import composites
+from ort_deepdream.export.emit import Emitter
+from ort_deepdream.export.lower import lowers, refuse_picture_size
 
 aten = torch.ops.aten
 Operand = ir.Value | float

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import onnx_ir as ir
 import torch
 
-from export import composites
-from export.emit import Emitter
-from export.lower import lowers, refuse_picture_size
-from export.windows import Window, pool
+from ort_deepdream.export import composites
+from ort_deepdream.export.emit import Emitter
+from ort_deepdream.export.lower import lowers, refuse_picture_size
+from ort_deepdream.export.windows import Window, pool
 
 aten = torch.ops.aten
 

@@ -8,9 +8,9 @@ from typing import Any
 import onnx_ir as ir
 import torch
 
-from export.emit import Emitter
-from export.lower import lowers, refuse_picture_size
-from export.trace import PICTURE_SIZE
+from ort_deepdream.export.emit import Emitter
+from ort_deepdream.export.lower import lowers, refuse_picture_size
+from ort_deepdream.export.trace import PICTURE_SIZE
 
 aten = torch.ops.aten
 TO_THE_END = 2**31 - 1  # both PyTorch and ONNX take any large number for it

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine import Backend, find_backend
+from ort_deepdream import Backend, find_backend
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine import DreamError, Model, Settings, dream, load_model, why_unusable
-from engine.ascent import Ascent
+from ort_deepdream import DreamError, Model, Settings, dream, load_model, why_unusable
+from ort_deepdream.engine.ascent import Ascent
 
 Array = NDArray[np.float32]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import Backend, read_metadata
-from measure.result import read_result
+from ort_deepdream import Backend, read_metadata
+from ort_deepdream.measure.result import read_result
 
 PHOTO = Path(__file__).parents[2] / "examples/cat.jpg"
 LEAST_PSNR = 35.0  # dB; below, the two are seen to differ

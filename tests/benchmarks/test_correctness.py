@@ -76,10 +76,10 @@ def test_a_fused_step_without_work_fails(objective, mean):
 
 
 def test_a_dream_that_is_the_photograph_fails(prepared):
-    import engine
+    import ort_deepdream
 
     rgb = base.photo(64, 64)
     model = base.loaded(prepared.model("cpu"), "cpu")
-    still = engine.dream(model, rgb, engine.Settings(step=0, iterations=1, seed=0))
+    still = ort_deepdream.dream(model, rgb, ort_deepdream.Settings(step=0, iterations=1, seed=0))
     with pytest.raises(AssertionError, match="is the photograph"):
         check_dream(rgb, still)

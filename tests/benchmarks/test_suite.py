@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+import ort_deepdream.export
 from benchmarks import base, profiles, sidecar
 from benchmarks.steps import Gradient
-from engine import BACKENDS
+from ort_deepdream import BACKENDS
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("engine", "export", "measure", "onnx", "onnxruntime", "torch")  # asv itself has numpy
+HEAVY = ("ort_deepdream", "onnx", "onnxruntime", "torch")  # asv itself has numpy
 MODULES = {"cold", "correctness", "dreams", "exports", "graphs", "memory", "peers", "steps"}
 DISCOVER = """
 import json, sys
@@ -171,16 +172,18 @@ def test_what_needs_more_memory_than_there_is_is_skipped(prepared, monkeypatch):
 
 def test_a_commit_without_an_exporter_is_skipped(tmp_path, monkeypatch):
     monkeypatch.setenv("ASV_CONF_DIR", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "export.targets", None)
+    monkeypatch.setitem(sys.modules, "ort_deepdream.export.targets", None)
     lacking = base.prepare(tmp_path)
-    with pytest.raises(NotImplementedError, match=r"this commit has no export\.targets"):
+    with pytest.raises(NotImplementedError, match=r"has no ort_deepdream\.export\.targets"):
         Gradient().setup(lacking, "cpu", 64)
-    assert skipped()[-1]["reason"] == "this commit has no export.targets"
+    assert skipped()[-1]["reason"] == "this commit has no ort_deepdream.export.targets"
 
 
 def test_a_package_that_the_environment_lacks_is_no_reason_to_skip(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    for name in [name for name in sys.modules if name.startswith("export")]:
+    # What is imported anew becomes the package's attribute; so that the old one comes back:
+    monkeypatch.setattr(ort_deepdream, "export", ort_deepdream.export)
+    for name in [name for name in sys.modules if name.startswith("ort_deepdream.export")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ModuleNotFoundError, match="onnx"):
         base.prepare(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from cli.main import app
+from ort_deepdream.cli.main import app
 
 LAYER = "inception_3a/output"  # stride 8, and quick to export
 

@@ -7,15 +7,15 @@ import functools
 
 import pytest
 
-import export.verify
-from engine import BACKENDS
+import ort_deepdream.export.verify
+from ort_deepdream import BACKENDS
 
 
 @pytest.fixture
 def quick_verify(monkeypatch):
     """Only the smallest size."""
-    quick = functools.partial(export.verify.verify, sizes=())
-    monkeypatch.setattr(export.verify, "verify", quick)
+    quick = functools.partial(ort_deepdream.export.verify.verify, sizes=())
+    monkeypatch.setattr(ort_deepdream.export.verify, "verify", quick)
 
 
 def test_a_good_file_passes(dream, model, quick_verify):
@@ -33,13 +33,13 @@ def test_it_says_how_many_nodes_were_left_to_the_cpu_where_they_may_be(dream, mo
 
 
 def test_a_wrong_gradient_fails_with_exit_code_1(dream, model, quick_verify, monkeypatch):
-    real = export.verify.verify
+    real = ort_deepdream.export.verify.verify
 
     def spoilt(path, run, **options):
         for row in real(path, run, **options):
             yield dataclasses.replace(row, gradient_error=0.5) if row.picture == "ramp" else row
 
-    monkeypatch.setattr(export.verify, "verify", spoilt)
+    monkeypatch.setattr(ort_deepdream.export.verify, "verify", spoilt)
     outcome = dream("verify", model)
     assert outcome.exit_code == 1
     assert outcome.stdout.splitlines()[-1] == f"{model}: 1 of 3 comparisons FAIL on cpu"
@@ -98,7 +98,7 @@ def test_weights_are_fetched_ahead(dream, cache, monkeypatch):
         progress(1, 2)
         return cache / entry.file_name
 
-    monkeypatch.setattr("models.download.fetch", fetch)
+    monkeypatch.setattr("ort_deepdream.weights.download.fetch", fetch)
     outcome = dream("weights", "get", "torchvision")
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.stdout == f"torchvision: {cache / 'googlenet-1378be20.pth'}\n"

@@ -9,9 +9,9 @@ import shlex
 import pytest
 import typer
 
-from cli.main import app, run_command
-from cli.version import VERSION
-from engine import Settings
+from ort_deepdream import Settings
+from ort_deepdream.cli.main import app, run_command
+from ort_deepdream.version import VERSION
 
 GROUP = typer.main.get_command(app)
 COMMANDS = GROUP.commands

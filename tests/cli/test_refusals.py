@@ -14,7 +14,7 @@ from gradient_files import write_hungry
 from onnx import TensorProto, helper
 from PIL import Image
 
-from engine import BACKENDS
+from ort_deepdream import BACKENDS
 
 
 @pytest.fixture
@@ -158,12 +158,12 @@ def test_the_output_is_tried_before_the_model_is_read(dream, folder):
 
 
 def test_a_message_of_several_lines_becomes_one(dream, folder, monkeypatch):
-    from engine import DreamError
+    from ort_deepdream import DreamError
 
     def fail(*arguments: object) -> None:
         raise DreamError("first\n  second")
 
-    monkeypatch.setattr("cli.loading.load_model", fail)
+    monkeypatch.setattr("ort_deepdream.cli.loading.load_model", fail)
     assert dream(*RUN.split()).error == "first second"
 
 
@@ -171,6 +171,6 @@ def test_a_bug_keeps_its_traceback(dream, folder, monkeypatch):
     def fail(*arguments: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr("cli.loading.load_model", fail)
+    monkeypatch.setattr("ort_deepdream.cli.loading.load_model", fail)
     with pytest.raises(KeyError, match="a bug"):
         dream(*RUN.split())

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cli.photo
-from engine import Settings, read_metadata, read_picture
+import ort_deepdream.cli.photo
+from ort_deepdream import Settings, read_metadata, read_picture
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_it_says_how_many_nodes_were_left_to_the_cpu_where_they_may_be(quick):
 def test_the_optimised_graph_is_kept_for_the_next_dream(quick, cache, monkeypatch):
     quick()
     (folder,) = (cache / "optimised").iterdir()
-    monkeypatch.setattr("engine.session._optimise", None)
+    monkeypatch.setattr("ort_deepdream.engine.session._optimise", None)
     quick()
     assert list((cache / "optimised").iterdir()) == [folder]
 
@@ -137,12 +137,12 @@ def test_left_out_octaves_are_noted(quick, photo):
 
 
 def test_steps_without_a_gradient_are_noted(quick, monkeypatch):
-    real = cli.photo.dream
+    real = ort_deepdream.cli.photo.dream
 
     def idle(*arguments, **options):
         return dataclasses.replace(real(*arguments, **options), idle_steps=3)
 
-    monkeypatch.setattr(cli.photo, "dream", idle)
+    monkeypatch.setattr(ort_deepdream.cli.photo, "dream", idle)
     outcome = quick()
     assert outcome.stderr == "dream: note: 3 of 4 steps had no gradient and changed nothing\n"
 

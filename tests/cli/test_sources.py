@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import cli.sources
-import models.download
-from cli.errors import CommandError
-from cli.sources import find_model, find_weights, request
-from engine.gradient_file import read_gradient_file
-from models.catalogue import Entry
+import ort_deepdream.cli.sources
+import ort_deepdream.weights.download
+from ort_deepdream.cli.sources import find_model, find_weights, request
+from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.catalogue import Entry
 
 LAYER = "inception_3a/output"
 UNSHIPPED = "inception_4d/3x3"
-BVLC = cli.sources.find_named("bvlc")
+BVLC = ort_deepdream.cli.sources.find_named("bvlc")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def exports(model: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, 
         calls.append((weights, layers, target))
         shutil.copy(model, path)
 
-    monkeypatch.setattr(cli.sources, "export_to", export_to)
+    monkeypatch.setattr(ort_deepdream.cli.sources, "export_to", export_to)
     return calls
 
 
@@ -46,7 +46,7 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         path.write_text(entry.name)
         return path
 
-    monkeypatch.setattr(models.download, "fetch", fetch)
+    monkeypatch.setattr(ort_deepdream.weights.download, "fetch", fetch)
     return names
 
 
@@ -61,7 +61,7 @@ def test_a_given_file_is_taken_as_it_is(exports, model):
 
 
 def test_a_plain_builtin_layer_is_shipped(exports, tmp_path, monkeypatch):
-    monkeypatch.setattr("models.builtin.SHIPPED", tmp_path)
+    monkeypatch.setattr("ort_deepdream.weights.builtin.SHIPPED", tmp_path)
     shipped = tmp_path / "inception_3a-output.onnx"
     shipped.touch()
     assert find_model(request(None, None, [LAYER]), "cpu") == shipped
@@ -89,7 +89,7 @@ def test_the_librarys_name_of_a_shipped_layer(exports, cache):
 
 @pytest.mark.parametrize("layers", [[UNSHIPPED], [LAYER, "conv2/3x3"]])
 def test_other_builtin_layers_are_exported(exports, downloads, layers, tmp_path, monkeypatch):
-    monkeypatch.setattr("models.builtin.SHIPPED", tmp_path)
+    monkeypatch.setattr("ort_deepdream.weights.builtin.SHIPPED", tmp_path)
     (tmp_path / "inception_3a-output.onnx").touch()
     find_model(request(None, None, layers), "cpu")
     assert downloads == ["builtin"]
@@ -114,19 +114,19 @@ def test_a_missing_picture_is_told_before_an_export(dream, tmp_path, exports):
 
 
 def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.sources, "architecture_name", lambda source: "bvlc")
+    monkeypatch.setattr(ort_deepdream.cli.sources, "architecture_name", lambda source: "bvlc")
     weights = tmp_path / "weights"
     weights.write_text("a")
     source = str(weights)
 
     def find(layer: str = UNSHIPPED, target: str = "cpu", version: str = "1") -> Path:
-        monkeypatch.setattr(cli.sources, "VERSION", version)
+        monkeypatch.setattr(ort_deepdream.cli.sources, "VERSION", version)
         return find_model(request(None, source, [layer]), target)
 
     found = {find(), find(layer="conv1/7x7_s2"), find(target="portable"), find(version="2")}
     weights.write_text("b")
     found.add(find())
-    monkeypatch.setattr(cli.sources, "_exporter", list)
+    monkeypatch.setattr(ort_deepdream.cli.sources, "_exporter", list)
     found.add(find())
     assert len(found) == len(exports) == 6
 
@@ -138,7 +138,7 @@ def test_named_weights_are_downloaded(downloads, tmp_path):
 
 def test_a_download_that_fails_says_where_to_put_the_file(dream, photo, cache, monkeypatch):
     unreachable = Entry("bvlc", "bvlc", "x.onnx", "", "", urls=("http://127.0.0.1:9/x",), size=5)
-    monkeypatch.setattr(cli.sources, "CATALOGUE", (unreachable,))
+    monkeypatch.setattr(ort_deepdream.cli.sources, "CATALOGUE", (unreachable,))
     error = dream("run", photo, "--weights", "bvlc").error
     assert "could not be downloaded" in error
     assert f"by hand at {cache / 'x.onnx'}" in error
@@ -184,5 +184,5 @@ def test_a_bare_install_knows_layers_and_channels(dream, photo, monkeypatch, wei
 
 
 def test_a_file_of_weights_that_is_a_name_of_none():
-    with pytest.raises(CommandError, match="did you mean torchvision"):
+    with pytest.raises(DreamError, match="did you mean torchvision"):
         find_weights("torchvison")

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine import DreamError, Model, load_model
-from engine.ascent import Ascent, StaticAscent, make_ascent, roll_into, rolled_indices
-from export.ascent import ENDS, ascent_model
+from ort_deepdream import DreamError, Model, load_model
+from ort_deepdream.engine.ascent import Ascent, StaticAscent, make_ascent, roll_into, rolled_indices
+from ort_deepdream.export.ascent import ENDS, ascent_model
 from scripts.write_ascent import GRAPHS, contents
 
 Array = NDArray[np.float32]

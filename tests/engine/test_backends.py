@@ -15,12 +15,12 @@ import onnxruntime
 import pytest
 from gradient_files import write_gradient_file
 
-import engine.libraries
-import engine.probe
-import engine.session
-from engine import BACKENDS, DreamError, find_backend, load_model, why_unusable
-from engine.ascent import Ascent
-from engine.libraries import why_not_cuda, why_not_tensorrt
+import ort_deepdream.engine.libraries
+import ort_deepdream.engine.probe
+import ort_deepdream.engine.session
+from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_unusable
+from ort_deepdream.engine.ascent import Ascent
+from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 
 CHOICE = "choose one of auto, cuda, tensorrt, webgpu, openvino, cpu"
 
@@ -45,10 +45,14 @@ def test_the_cpu_is_always_there():
 def test_auto_takes_the_best_that_works(monkeypatch):
     """A second CPU stands in for the device: it is the real provider under another name."""
     other = dataclasses.replace(BACKENDS["cpu"], name="other", fixed_sizes=True, target="portable")
-    monkeypatch.setattr(engine.backends, "BACKENDS", {"other": other, "cpu": BACKENDS["cpu"]})
+    monkeypatch.setattr(
+        ort_deepdream.engine.backends, "BACKENDS", {"other": other, "cpu": BACKENDS["cpu"]}
+    )
     assert find_backend("auto").name == "other"
     broken = dataclasses.replace(other, why_not=lambda: "no driver")
-    monkeypatch.setattr(engine.backends, "BACKENDS", {"other": broken, "cpu": BACKENDS["cpu"]})
+    monkeypatch.setattr(
+        ort_deepdream.engine.backends, "BACKENDS", {"other": broken, "cpu": BACKENDS["cpu"]}
+    )
     assert find_backend("auto").name == "cpu"
 
 
@@ -111,7 +115,7 @@ def test_any_other_provider_goes_by_its_own_name():
 
 def why_not(folder: Path, name: str = "cuda") -> str:
     """The reason in a process that looks for libraries in `folder` too."""
-    code = f"from engine import BACKENDS; print(BACKENDS[{name!r}].why_not())"
+    code = f"from ort_deepdream import BACKENDS; print(BACKENDS[{name!r}].why_not())"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "LD_LIBRARY_PATH": str(folder)},
@@ -128,7 +132,7 @@ def why_not(folder: Path, name: str = "cuda") -> str:
 def no_cuda() -> None:
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime was built without CUDA")
-    if engine.libraries.load_error("libcublasLt.so.13") is None:
+    if ort_deepdream.engine.libraries.load_error("libcublasLt.so.13") is None:
         pytest.skip("CUDA is installed here")
 
 
@@ -170,7 +174,9 @@ def test_no_cudnn(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
     monkeypatch.setattr(
-        engine.libraries, "load_error", lambda name: missing if "cudnn" in name else None
+        ort_deepdream.engine.libraries,
+        "load_error",
+        lambda name: missing if "cudnn" in name else None,
     )
     assert str(why_not_cuda()).startswith(f"cuDNN 9 is missing ({missing})")
 
@@ -193,8 +199,8 @@ def test_a_node_elsewhere_is_named(tmp_path):
         DreamError,
         match=r"cuda left nodes of the step elsewhere: \w+ .* on CPU.* and \d+ more; --al",
     ):
-        engine.session._check_placement(run, asked, allow_cpu_nodes=False)
-    placement = engine.session._check_placement(run, asked, allow_cpu_nodes=True)
+        ort_deepdream.engine.session._check_placement(run, asked, allow_cpu_nodes=False)
+    placement = ort_deepdream.engine.session._check_placement(run, asked, allow_cpu_nodes=True)
     assert placement == model.placement
     assert placement["CPUExecutionProvider"] > 10
 
@@ -214,14 +220,14 @@ def test_a_fixed_size_session_is_made_once_for_each_size(tmp_path):
 
 
 def test_a_wrong_step_makes_a_backend_unusable(monkeypatch, tmp_path):
-    model = onnx.load(Path(engine.__file__).parent / "graphs" / "probe.onnx")
+    model = onnx.load(Path(ort_deepdream.engine.__file__).parent / "graphs" / "probe.onnx")
     for node in model.graph.node:
         if node.op_type == "Identity":
             node.op_type = "Sin"
     folder = tmp_path / "graphs"
-    shutil.copytree(Path(engine.__file__).parent / "graphs", folder)
+    shutil.copytree(Path(ort_deepdream.engine.__file__).parent / "graphs", folder)
     onnx.save(model, folder / "probe.onnx")
-    monkeypatch.setattr(engine.probe, "GRAPHS", folder)
+    monkeypatch.setattr(ort_deepdream.engine.probe, "GRAPHS", folder)
     assert "a step comes out wrong there" in str(why_unusable(BACKENDS["cpu"]))
 
 

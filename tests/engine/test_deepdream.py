@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from engine import DreamError, Model, Progress, Settings, dream, load_model
-from engine.ascent import Ascent
+from ort_deepdream import DreamError, Model, Progress, Settings, dream, load_model
+from ort_deepdream.engine.ascent import Ascent
 
 Array = NDArray[np.float32]
 QUICK = Settings(iterations=3, octaves=3, jitter=5, seed=1)
@@ -322,8 +322,8 @@ def test_dream_is_the_notebooks_with_pytorch(tmp_path, capsys):
     import torch
     import torch.nn.functional as F
 
-    from export.model_file import export_gradient, save
-    from export.weights import load_weights
+    from ort_deepdream.export.model_file import export_gradient, save
+    from ort_deepdream.export.weights import load_weights
 
     weights = load_weights("seeded:0")
     layer = "inception_4c/output"

@@ -23,8 +23,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
 
-from engine.errors import DreamError
-from engine.image import Picture, check_writable, read_metadata, read_picture, write_picture
+from ort_deepdream.engine.image import (
+    Picture,
+    check_writable,
+    read_metadata,
+    read_picture,
+    write_picture,
+)
+from ort_deepdream.errors import DreamError
 
 HEIGHT, WIDTH = 24, 36
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]

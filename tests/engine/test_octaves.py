@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from engine.octaves import octave_sizes, resize
+from ort_deepdream.engine.octaves import octave_sizes, resize
 
 LENGTHS = st.integers(1, 70)
 

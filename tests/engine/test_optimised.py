@@ -12,13 +12,14 @@ import pytest
 from gradient_files import MATRIX, write_gradient_file
 from numpy.typing import NDArray
 
-import engine.session
-from engine import DreamError, Model, load_model, optimised
-from engine.backends import BACKENDS
-from engine.devices import processor_features
-from engine.gradient_file import GradientFile, read_gradient_file
-from engine.session import OPTIMISED, WEIGHTS, make_session
-from models.builtin import shipped_model
+import ort_deepdream.engine.session
+from ort_deepdream import DreamError, Model, load_model
+from ort_deepdream.engine import optimised
+from ort_deepdream.engine.backends import BACKENDS
+from ort_deepdream.engine.devices import processor_features
+from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
+from ort_deepdream.engine.session import OPTIMISED, WEIGHTS, make_session
+from ort_deepdream.weights.builtin import shipped_model
 
 pytestmark = pytest.mark.skipif(
     processor_features() is None, reason="only Linux tells what its processor can do"
@@ -64,11 +65,11 @@ def no_optimising(monkeypatch):
         assert isinstance(graph, str)
         return opened(graph, *rest)
 
-    opened = engine.session._open
+    opened = ort_deepdream.engine.session._open
 
     def begin() -> None:
-        monkeypatch.setattr(engine.session, "_optimise", refuse)
-        monkeypatch.setattr(engine.session, "_open", only_kept)
+        monkeypatch.setattr(ort_deepdream.engine.session, "_optimise", refuse)
+        monkeypatch.setattr(ort_deepdream.engine.session, "_open", only_kept)
 
     return begin
 

@@ -18,8 +18,8 @@ from cuda_kernels import TABLE, table, without_cuda_kernel
 from graphs import exported
 from onnx import TensorProto, helper, numpy_helper
 
-from export.targets import TARGETS
-from models.builtin import WEIGHTS_FILE, shipped_file
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 
 SHIPPED = sorted(WEIGHTS_FILE.parent.glob("*.onnx"))
 GRAPHS = Path(__file__).parents[2] / "engine/graphs"

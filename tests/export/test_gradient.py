@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from graphs import Array, Layer, autograd, exported, half_square, runner, seeded
 from torch import nn
 
-from export.errors import ExportError
-from export.googlenet import (
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.googlenet import (
     ARCHITECTURES,
     BVLC,
     INCEPTION_WIDTHS,
@@ -24,13 +24,12 @@ from export.googlenet import (
     LocalResponseNorm,
     layer_shapes,
 )
-from export.model_file import PREFIX, export_gradient, save
-from export.objective import Term, objective, parse_term
-from export.targets import TARGETS
-from export.trace import EXAMPLE_SIZES
-from export.verify import ALWAYS_ALLOWED, TIMES_TORCH, Row, verify
-from export.weights import build_network
-from models.errors import ModelsError
+from ort_deepdream.export.model_file import PREFIX, export_gradient, save
+from ort_deepdream.export.objective import Term, objective, parse_term
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.trace import EXAMPLE_SIZES
+from ort_deepdream.export.verify import ALWAYS_ALLOWED, TIMES_TORCH, Row, verify
+from ort_deepdream.export.weights import build_network
 
 LAYERS = {
     "the first convolution": ("bvlc", ["conv1/7x7_s2"]),
@@ -173,7 +172,7 @@ def test_a_file_for_one_size(target, precision, size, tmp_path):
 
 
 def test_a_size_below_the_stride_is_refused():
-    with pytest.raises(ExportError, match=r"9x7 pixels are too small .* must be 8 or more"):
+    with pytest.raises(DreamError, match=r"9x7 pixels are too small .* must be 8 or more"):
         export_gradient(seeded(), ["inception_3a/output"], size=(7, 9))
 
 
@@ -306,19 +305,19 @@ def test_parse_term_takes_the_librarys_names():
     ],
 )
 def test_parse_term_refuses(text, message):
-    with pytest.raises(ModelsError, match=message):
+    with pytest.raises(DreamError, match=message):
         parse_term(text, BVLC)
 
 
 def test_an_unknown_layer_is_refused_before_the_trace():
     stages: list[str] = []
-    with pytest.raises(ExportError, match="did you mean"):
+    with pytest.raises(DreamError, match="did you mean"):
         export_gradient(seeded(), ["inception_4c/outpu"], on_stage=stages.append)
     assert stages == []
 
 
 def test_no_layer_is_refused():
-    with pytest.raises(ExportError, match="layer"):
+    with pytest.raises(DreamError, match="layer"):
         export_gradient(seeded(), [])
 
 
@@ -422,28 +421,28 @@ def wrong_shape() -> ir.Model:
 def test_a_bad_graph_is_refused_and_the_old_file_stays(make, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"an older file")
-    with pytest.raises(ExportError):
+    with pytest.raises(DreamError):
         save(make(), path)
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
     assert path.read_bytes() == b"an older file"
 
 
 def test_save_refuses_a_folder_that_is_not_there(small, tmp_path):
-    with pytest.raises(ExportError, match=r"cannot write .*; choose another"):
+    with pytest.raises(DreamError, match=r"cannot write .*; choose another"):
         save(small, tmp_path / "nowhere" / "model.onnx")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_save_refuses_a_read_only_folder(small, tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(ExportError, match="cannot write"):
+    with pytest.raises(DreamError, match="cannot write"):
         save(small, tmp_path / "model.onnx")
 
 
 def test_save_refuses_a_folder_as_the_file(small, tmp_path):
     target = tmp_path / "model.onnx"
     target.mkdir()
-    with pytest.raises(ExportError, match="cannot write"):
+    with pytest.raises(DreamError, match="cannot write"):
         save(small, target)
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
 
@@ -582,7 +581,7 @@ def test_verify_refuses_a_damaged_description(file, damage):
     tamper(
         file, lambda model: model.metadata_props.update({PREFIX + k: v for k, v in damage.items()})
     )
-    with pytest.raises(ExportError):
+    with pytest.raises(DreamError):
         next(verify(file, lambda image: (0.0, image)))
 
 
@@ -595,7 +594,7 @@ def test_verify_refuses_a_file_that_lacks_a_weight(file):
         model.graph.register_initializer(kept)
 
     tamper(file, lose)
-    with pytest.raises(ExportError, match="lacks weights that its layers need"):
+    with pytest.raises(DreamError, match="lacks weights that its layers need"):
         next(verify(file, lambda image: (0.0, image)))
 
 
@@ -604,9 +603,9 @@ def test_verify_refuses_what_is_no_gradient_file(tmp_path):
     garbage.write_bytes(b"not an onnx file")
     ir.save(no_gradient(), foreign)
     for path, message in ((garbage, "not a readable ONNX file"), (foreign, "`dream export` made")):
-        with pytest.raises(ExportError, match=message):
+        with pytest.raises(DreamError, match=message):
             next(verify(path, lambda image: (0.0, image)))
-    with pytest.raises(ExportError):
+    with pytest.raises(DreamError):
         next(verify(tmp_path / "none.onnx", lambda image: (0.0, image)))
 
 

@@ -18,8 +18,8 @@ import onnxruntime
 import pytest
 from graphs import exported, seeded, session
 
-from export.model_file import export_gradient
-from export.targets import TARGETS
+from ort_deepdream.export.model_file import export_gradient
+from ort_deepdream.export.targets import TARGETS
 
 LAYER = "inception_4c/output"
 SIZE = (158, 182)  # the reference picture

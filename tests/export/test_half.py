@@ -10,13 +10,13 @@ import pytest
 import torch
 from graphs import Array, autograd, exported, runner, seeded
 
-from export.errors import ExportError
-from export.model_file import PREFIX, export_gradient, save
-from export.objective import objective, parse_term
-from export.targets import TARGETS
-from export.verify import HALF_ALWAYS_ALLOWED, HALF_OBJECTIVE_ALLOWED, Row, verify
-from export.weights import Weights, build_network, load_weights
-from models.builtin import WEIGHTS_FILE
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.model_file import PREFIX, export_gradient, save
+from ort_deepdream.export.objective import objective, parse_term
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.verify import HALF_ALWAYS_ALLOWED, HALF_OBJECTIVE_ALLOWED, Row, verify
+from ort_deepdream.export.weights import Weights, build_network, load_weights
+from ort_deepdream.weights.builtin import WEIGHTS_FILE
 
 FLOAT, HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 LAYERS = {
@@ -136,12 +136,12 @@ def test_weights_beyond_float16_are_refused():
     weights = seeded()
     large = {"conv1/7x7_s2.weight": weights.tensors["conv1/7x7_s2.weight"] * 1e6}
     changed = dataclasses.replace(weights, tensors={**weights.tensors, **large})
-    with pytest.raises(ExportError, match=r"conv1/7x7_s2\.weight reach .* --precision float32"):
+    with pytest.raises(DreamError, match=r"conv1/7x7_s2\.weight reach .* --precision float32"):
         export_gradient(changed, ["conv1/7x7_s2"], TARGETS["portable"], "float16")
 
 
 def test_the_cpu_target_has_no_float16():
-    with pytest.raises(ExportError, match="cpu has no precision float16, only float32"):
+    with pytest.raises(DreamError, match="cpu has no precision float16, only float32"):
         export_gradient(seeded(), ["conv1/7x7_s2"], TARGETS["cpu"], "float16")
 
 

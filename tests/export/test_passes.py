@@ -15,17 +15,17 @@ import torch.nn.functional as F
 from graphs import Layer, autograd, half_square, runner, seeded, session, trace_layer
 from torch import Tensor
 
-from export.composites import DOMAIN
-from export.emit import Emitter, operands
-from export.expansions import expand, portable
-from export.googlenet import LocalResponseNorm
-from export.lower import lower
-from export.model_file import export_gradient
-from export.objective import Term, objective
-from export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
-from export.passes.dimensions import measure_by_image, name_dimensions, weight_shape
-from export.targets import TARGETS, share_and_prune
-from export.weights import build_network
+from ort_deepdream.export.composites import DOMAIN
+from ort_deepdream.export.emit import Emitter, operands
+from ort_deepdream.export.expansions import expand, portable
+from ort_deepdream.export.googlenet import LocalResponseNorm
+from ort_deepdream.export.lower import lower
+from ort_deepdream.export.model_file import export_gradient
+from ort_deepdream.export.objective import Term, objective
+from ort_deepdream.export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
+from ort_deepdream.export.passes.dimensions import measure_by_image, name_dimensions, weight_shape
+from ort_deepdream.export.targets import TARGETS, share_and_prune
+from ort_deepdream.export.weights import build_network
 
 Change = Callable[[ir.Model], int]
 

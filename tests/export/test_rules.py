@@ -19,9 +19,9 @@ from graphs import Array, Layer, autograd, half_square, runner, trace_layer, wri
 from torch import Tensor
 from torch._ops import OpOverload
 
-from export.errors import ExportError
-from export.lower import lower, lowers, rule_for, rules
-from export.targets import TARGETS
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.lower import lower, lowers, rule_for, rules
+from ort_deepdream.export.targets import TARGETS
 
 aten = torch.ops.aten
 
@@ -247,10 +247,10 @@ def test_a_second_rule_is_an_error():
 
 def test_an_operator_without_rule_is_named_with_the_folder():
     with pytest.raises(
-        ExportError, match=r"no lowering rule for aten\.sigmoid\.default.*export/rules/"
+        DreamError, match=r"no lowering rule for aten\.sigmoid\.default.*export/rules/"
     ):
         rule_for(aten.sigmoid.default)
-    with pytest.raises(ExportError, match=r"no lowering rule for aten\.sigmoid\.default"):
+    with pytest.raises(DreamError, match=r"no lowering rule for aten\.sigmoid\.default"):
         lower(trace_layer(torch.sigmoid), {})
 
 
@@ -274,7 +274,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_layer_beyond_the_rules_is_refused(name):
-    with pytest.raises(ExportError, match=r"lowering rule|picture's size|does not cover"):
+    with pytest.raises(DreamError, match=r"lowering rule|picture's size|does not cover"):
         lower(trace_layer(REFUSED[name]), {})
 
 
@@ -286,7 +286,7 @@ def test_a_layer_beyond_the_rules_is_refused(name):
 def test_an_exotic_convolution_is_refused(options):
     weight = integers(3, 3 // options.get("groups", 1), 2, 2)
     trace = trace_layer(lambda x, weight: F.conv2d(x, weight, **options), {"weight": weight})
-    with pytest.raises(ExportError, match="does not cover"):
+    with pytest.raises(DreamError, match="does not cover"):
         lower(trace, {"weight": "weight"})
 
 
@@ -294,7 +294,7 @@ def test_the_gradient_of_a_weight_is_refused():
     def layer(x: Tensor, weight: Tensor) -> Tensor:
         return F.conv2d(x, weight * x[:, :, 3:6, 3:6])  # the weight depends on the picture
 
-    with pytest.raises(ExportError, match="does not cover"):
+    with pytest.raises(DreamError, match="does not cover"):
         lower(trace_layer(layer, {"weight": integers(2, 3, 3, 3)}), {"weight": "weight"})
 
 
@@ -302,5 +302,5 @@ def test_a_layer_that_depends_on_the_size_is_refused():
     def layer(x: Tensor) -> Tensor:
         return x * x if x.shape[2] > 100 else x
 
-    with pytest.raises(ExportError, match="different operators at different picture sizes"):
+    with pytest.raises(DreamError, match="different operators at different picture sizes"):
         trace_layer(layer)

@@ -12,10 +12,10 @@ import torch
 from onnx import helper, numpy_helper
 from weights_files import Tensors, assert_same, random_tensors, zoo_name
 
-from export.errors import ExportError
-from export.googlenet import BVLC, TORCHVISION, Architecture, GoogLeNet
-from export.weights import build_network, load_weights
-from models.readers import read_weights
+from ort_deepdream.errors import DreamError
+from ort_deepdream.export.googlenet import BVLC, TORCHVISION, Architecture, GoogLeNet
+from ort_deepdream.export.weights import build_network, load_weights
+from ort_deepdream.weights.readers import read_weights
 
 LIGHT_INCEPTION = Path(onnx.__file__).parent / "backend/test/data/light/light_inception_v1.onnx"
 
@@ -31,10 +31,10 @@ def test_tensors_are_those_of_the_reader() -> None:
 
 def test_a_refusal_is_this_packages_error(tmp_path: Path) -> None:
     path = tmp_path / "absent.onnx"
-    with pytest.raises(ExportError) as caught:
+    with pytest.raises(DreamError) as caught:
         load_weights(str(path))
     assert str(caught.value) == f"{path}: cannot be read: No such file or directory"
-    with pytest.raises(ExportError, match="torchvision weights, bvlc was asked for"):
+    with pytest.raises(DreamError, match="torchvision weights, bvlc was asked for"):
         load_weights("seeded:1:torchvision", BVLC)
 
 

@@ -10,8 +10,8 @@ from gradient_files import write_gradient_file
 from PIL import Image
 from small_bench import wanted
 
-from measure.bench import Bench
-from measure.result import Result
+from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.result import Result
 
 
 @pytest.fixture(scope="session")

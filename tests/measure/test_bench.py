@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 from small_bench import wanted, write_wrong_model
 
-from measure.bench import Bench
-from measure.errors import MeasureError
-from measure.machine import this_machine
-from measure.process import ContenderError, Process
-from measure.result import read_result, write_result
-from measure.resume import resumable
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.machine import this_machine
+from ort_deepdream.measure.process import ContenderError, Process
+from ort_deepdream.measure.result import read_result, write_result
+from ort_deepdream.measure.resume import resumable
 
 CPU = ("cpu, 1 thread", "cpu, 2 threads")
 
@@ -133,7 +133,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = sys.argv[4:]
 from pathlib import Path
 from small_bench import wanted
-from measure.bench import Bench
+from ort_deepdream.measure.bench import Bench
 
 photo, model, output = map(Path, sys.argv[1:4])
 Bench(wanted(photo, model, threads=(1,), trials=500, budget=1e6), output).run()
@@ -176,12 +176,12 @@ def test_another_model_or_setting_is_not_gone_on_with(bench, photo, tiny_model, 
     data["settings"]["octaves"] = 3
     data["machine"]["processor"] = "another"
     output.write_text(json.dumps(data))
-    with pytest.raises(MeasureError) as caught:
+    with pytest.raises(DreamError) as caught:
         resumable(output, wanted(photo, tiny_model))
     assert "machine processor was another and is " in str(caught.value)
     assert "settings octaves was 3 and is 2" in str(caught.value)
     output.write_text(bench.model_dump_json(by_alias=True))
-    with pytest.raises(MeasureError, match="the contenders were cpu, 1 thread, cpu, 2 threads"):
+    with pytest.raises(DreamError, match="the contenders were cpu, 1 thread, cpu, 2 threads"):
         resumable(output, wanted(photo, tiny_model, threads=(1,)))
 
 
@@ -219,7 +219,7 @@ def test_workers_wait_without_working(photo, tiny_model):
 
 
 def test_the_gradient_of_a_worker_is_the_models(photo, tiny_model, tmp_path):
-    from engine import load_model, read_picture
+    from ort_deepdream import load_model, read_picture
 
     job = wanted(photo, tiny_model).candidates[0].job
     process = Process(job)

@@ -8,10 +8,10 @@ import pytest
 from small_bench import wanted
 from synthetic_results import SEED_SIZE, SIZES, machine, result, series
 
-from measure.bench import Bench
-from measure.compare import changes, differences, only_in_one
-from measure.result import Result
-from models.builtin import shipped_file
+from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.compare import changes, differences, only_in_one
+from ort_deepdream.measure.result import Result
+from ort_deepdream.weights.builtin import shipped_file
 
 LIMIT = 1.10
 NOISY_LIMIT = 1.5  # of real measurements, on whatever machine runs the tests

@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 
-from measure import machine
-from measure.machine import Others, describe, disturbances, this_machine
+from ort_deepdream.measure import machine
+from ort_deepdream.measure.machine import Others, describe, disturbances, this_machine
 
 # A copy of nvidia-smi's answers, for there is no GPU in a test.
 NVIDIA_SMI = """#!/bin/sh
@@ -71,7 +71,7 @@ def test_nvidias_tool_is_read(monkeypatch, tmp_path):
 
 def test_a_commit_is_of_this_checkout_only(monkeypatch, tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    package = tmp_path / "site-packages" / "measure" / "machine.py"
+    package = tmp_path / "site-packages" / "ort_deepdream" / "measure" / "machine.py"
     package.parent.mkdir(parents=True)
     monkeypatch.setattr(machine, "__file__", str(package))
     assert this_machine().commit is None

@@ -5,18 +5,17 @@ from __future__ import annotations
 import pytest
 from small_bench import wanted
 
-from engine import DreamError, Settings
-from measure.errors import MeasureError
-from measure.pictures import parse_size
-from measure.plan import candidates, check_sizes, parse_backend, steps_in_dream
-from measure.result import Size
+from ort_deepdream import DreamError, Settings
+from ort_deepdream.measure.pictures import parse_size
+from ort_deepdream.measure.plan import candidates, check_sizes, parse_backend, steps_in_dream
+from ort_deepdream.measure.result import Size
 
 
 def test_a_backend_may_have_options():
     assert parse_backend("cuda") == ("cuda", {})
     assert parse_backend("cuda:use_tf32=0,x=a=b") == ("cuda", {"use_tf32": "0", "x": "a=b"})
     for text in ("cuda:use_tf32", "cuda:=0", "cuda:a=1,"):
-        with pytest.raises(MeasureError, match="write NAME:KEY=VALUE"):
+        with pytest.raises(DreamError, match="write NAME:KEY=VALUE"):
             parse_backend(text)
 
 
@@ -47,7 +46,7 @@ def test_a_mistyped_backend_is_refused_and_one_that_is_not_here_is_missing(photo
     gone = found.candidates[-1].contender
     assert gone.name == gone.provider == "NoSuchExecutionProvider"
     assert gone.missing
-    with pytest.raises(MeasureError, match="nothing can be measured: NoSuchExecutionProvider: "):
+    with pytest.raises(DreamError, match="nothing can be measured: NoSuchExecutionProvider: "):
         wanted(photo, tiny_model, backends=("NoSuchExecutionProvider",))
 
 
@@ -55,14 +54,14 @@ def test_a_mistyped_backend_is_refused_and_one_that_is_not_here_is_missing(photo
     "text", ["", "182", "x", "182x", "0x5", "-1x5", "1e3x5", "5x5x5", "9" * 5000 + "x1", "1x100001"]
 )
 def test_what_is_no_size_is_refused(text):
-    with pytest.raises(MeasureError, match="is no size: write WIDTHxHEIGHT"):
+    with pytest.raises(DreamError, match="is no size: write WIDTHxHEIGHT"):
         parse_size(text)
 
 
 def test_sizes_are_taken_once_the_smallest_first():
     sizes = [parse_size(text) for text in ("64x48", "24x16", "64x48")]
     assert list(map(str, check_sizes(sizes, 4))) == ["24x16", "64x48"]
-    with pytest.raises(MeasureError, match="24x16 is too small to dream at: both sides must be 17"):
+    with pytest.raises(DreamError, match="24x16 is too small to dream at: both sides must be 17"):
         check_sizes(sizes, 17)
 
 

@@ -11,9 +11,9 @@ import pydantic
 import pytest
 from synthetic_results import contender, missing, result
 
-from measure import result as records
-from measure.errors import MeasureError
-from measure.result import Result, read_result, write_result
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure import result as records
+from ort_deepdream.measure.result import Result, read_result, write_result
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "result-file.md").read_text("utf-8")
 RECORDS = [
@@ -36,7 +36,7 @@ def data():
 def refusal(path, content):
     """The message, with which `read_result` refuses this content."""
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    with pytest.raises(MeasureError) as caught:
+    with pytest.raises(DreamError) as caught:
         read_result(path)
     message = str(caught.value)
     assert message.startswith(str(path))
@@ -62,7 +62,7 @@ def test_what_is_no_json_is_refused(path, data):
     whole = json.dumps(data).encode()
     for content in (b"", b"\x00\xff", whole[: len(whole) // 2], b"[" * 100_000):
         assert "is not JSON, or not all of it" in refusal(path, content)
-    with pytest.raises(MeasureError, match="cannot be read"):
+    with pytest.raises(DreamError, match="cannot be read"):
         read_result(path.parent)
 
 
@@ -129,10 +129,10 @@ def test_who_is_missing_has_no_series():
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(path):
-    with pytest.raises(MeasureError, match="choose another with -o"):
+    with pytest.raises(DreamError, match="choose another with -o"):
         write_result(path / "in" / "no" / "folder.json", result())
     path.mkdir()
-    with pytest.raises(MeasureError, match="cannot be written"):
+    with pytest.raises(DreamError, match="cannot be written"):
         write_result(path, result())
     assert [file.name for file in path.parent.iterdir()] == ["result.json"]
 

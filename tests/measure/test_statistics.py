@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from measure.statistics import mann_whitney, median, ratio, spread, why_unstable
+from ort_deepdream.measure.statistics import mann_whitney, median, ratio, spread, why_unstable
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 5), (5, 5), (8, 3), (13, 20)])

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from measure.errors import MeasureError
-from measure.statistics import ratio
-from measure.timing import interleave, run_process, take_turn
+from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.statistics import ratio
+from ort_deepdream.measure.timing import interleave, run_process, take_turn
 
 
 def test_interleaved_samples_and_their_ratio():
@@ -31,5 +31,5 @@ def test_a_process_is_timed_and_weighed():
     # Not what this process needs, which has PyTorch loaded.
     assert small.peak_bytes < 50e6
     assert 90e6 < large.peak_bytes - small.peak_bytes < 120e6
-    with pytest.raises(MeasureError, match="exploded"):
+    with pytest.raises(DreamError, match="exploded"):
         run_process([sys.executable, "-c", "raise SystemExit('exploded')"])

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine import DreamError, Settings
-from measure.onnx_runtime import OnnxRuntime
-from measure.plan import torch_candidates
-from measure.pytorch import PyTorch
-from measure.subject import OURS, TORCH, Job
-from models.builtin import shipped_file
+from ort_deepdream import DreamError, Settings
+from ort_deepdream.measure.onnx_runtime import OnnxRuntime
+from ort_deepdream.measure.plan import torch_candidates
+from ort_deepdream.measure.pytorch import PyTorch
+from ort_deepdream.measure.subject import OURS, TORCH, Job
+from ort_deepdream.weights.builtin import shipped_file
 
 LAYER = "conv2/3x3"
 SETTINGS = Settings(iterations=2, octaves=2, seed=3)

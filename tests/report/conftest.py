@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from synthetic_results import written
 
-from measure.result import Result
-from report.runs import Run, read_runs
+from ort_deepdream.measure.result import Result
+from ort_deepdream.report.runs import Run, read_runs
 
 Runs = Callable[..., tuple[Run, ...]]
 

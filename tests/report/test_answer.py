@@ -22,9 +22,9 @@ from synthetic_results import (
     starting,
 )
 
-from measure.result import Kind, Series, Size
-from report.answer import FIRST, START, Answer, answer, growth, part_shares, wins_from
-from report.series import Figure, Speedup, leading_pair, pairs
+from ort_deepdream.measure.result import Kind, Series, Size
+from ort_deepdream.report.answer import FIRST, START, Answer, answer, growth, part_shares, wins_from
+from ort_deepdream.report.series import Figure, Speedup, leading_pair, pairs
 
 KINDS: tuple[Kind, ...] = ("cold", "warm", "step")
 

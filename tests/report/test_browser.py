@@ -17,9 +17,9 @@ from hostile_results import hostile
 from playwright.sync_api import Browser, Page, sync_playwright
 from synthetic_results import contender, machine, missing, result, written
 
-from measure.result import read_result
-from report.page import page as make_page
-from report.runs import read_runs
+from ort_deepdream.measure.result import read_result
+from ort_deepdream.report.page import page as make_page
+from ort_deepdream.report.runs import read_runs
 from scripts.screenshot_report import find_chromium, sandbox_options
 
 CHROMIUM = find_chromium()

@@ -19,10 +19,10 @@ from synthetic_results import (
     start,
 )
 
-from measure.result import Work
-from report.charts import timing_charts
-from report.drawing import Chart, View
-from report.roofline import roofline_chart
+from ort_deepdream.measure.result import Work
+from ort_deepdream.report.charts import timing_charts
+from ort_deepdream.report.drawing import Chart, View
+from ort_deepdream.report.roofline import roofline_chart
 
 NAMES = ("cpu", "cpu, 1 thread", "cuda")
 

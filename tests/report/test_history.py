@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from report.errors import ReportError
-from report.history import history_chart, read_history
+from ort_deepdream.errors import DreamError
+from ort_deepdream.report.history import history_chart, read_history
 
 MACHINE = {"machine": "synthetic", "version": 1}
 DAY = 24 * 3600 * 1000
@@ -118,7 +118,7 @@ def too_many(data) -> None:
     ],
 )
 def test_a_damaged_file_is_named(folder, change, words):
-    with pytest.raises(ReportError, match=words) as raised:
+    with pytest.raises(DreamError, match=words) as raised:
         read_history(damaged(folder, change))
     assert "aaaaaaaa" in str(raised.value)
 
@@ -126,12 +126,12 @@ def test_a_damaged_file_is_named(folder, change, words):
 def test_half_a_file_is_named(folder):
     path = next(folder.glob("synthetic/a*.json"))
     path.write_text(path.read_text()[:100])
-    with pytest.raises(ReportError, match="cannot be read as asv's JSON"):
+    with pytest.raises(DreamError, match="cannot be read as asv's JSON"):
         read_history(folder)
 
 
 def test_no_folder_and_an_empty_one(tmp_path):
-    with pytest.raises(ReportError, match="no such folder"):
+    with pytest.raises(DreamError, match="no such folder"):
         read_history(tmp_path / "nothere")
-    with pytest.raises(ReportError, match="no results of asv"):
+    with pytest.raises(DreamError, match="no results of asv"):
         read_history(tmp_path)

@@ -15,9 +15,9 @@ import pytest
 from hostile_results import ATTACK, hostile
 from synthetic_results import SEED_SIZE, missing, result, skipped, written
 
-from measure.result import Result, read_result
-from report.page import as_script, page
-from report.runs import read_runs
+from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.report.page import as_script, page
+from ort_deepdream.report.runs import read_runs
 
 
 class Document(HTMLParser):
@@ -236,4 +236,5 @@ def test_templates_and_assets_are_installed():
     import tomllib
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
-    assert project["tool"]["setuptools"]["package-data"]["report"] == ["assets/*", "templates/*"]
+    data = project["tool"]["setuptools"]["package-data"]["ort_deepdream.report"]
+    assert data == ["assets/*", "templates/*"]

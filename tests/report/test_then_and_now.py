@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthetic_results import NOISE, SEED_SIZE, check, result, seconds, series
 
-from report.then_and_now import same_dream, then_and_now
+from ort_deepdream.report.then_and_now import same_dream, then_and_now
 
 
 def test_the_trials_are_the_first_five_in_order(runs):

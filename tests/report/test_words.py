@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from report import words
+from ort_deepdream.report import words
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from graphs import exported
 
-from export.model_file import save
+from ort_deepdream.export.model_file import save
 
 LAYER = "pool2/3x3_s2"  # behind both LRNs and both first pools, and quick
 

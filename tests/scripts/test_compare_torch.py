@@ -9,12 +9,12 @@ import pytest
 from graphs import seeded
 from PIL import Image
 
-from engine import Settings, dream, load_model
-from export.googlenet import ARCHITECTURES, BVLC
-from export.weights import load_weights
-from measure.pictures import parse_size
-from measure.torch_step import Objective, TorchAscent, careful_network, gradient_of
-from measure.torch_step import dream as dream_in_torch
+from ort_deepdream import Settings, dream, load_model
+from ort_deepdream.export.googlenet import ARCHITECTURES, BVLC
+from ort_deepdream.export.weights import load_weights
+from ort_deepdream.measure.pictures import parse_size
+from ort_deepdream.measure.torch_step import Objective, TorchAscent, careful_network, gradient_of
+from ort_deepdream.measure.torch_step import dream as dream_in_torch
 from scripts import compare_torch as compare
 from scripts import torch_dream
 

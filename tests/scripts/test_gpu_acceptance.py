@@ -10,8 +10,8 @@ import pytest
 from gradient_files import write_gradient_file
 from synthetic_results import SIZES, contender, missing, result, series
 
-from engine import find_backend, why_unusable
-from measure.result import read_result
+from ort_deepdream import find_backend, why_unusable
+from ort_deepdream.measure.result import read_result
 from scripts.gpu_acceptance import (
     STEPS,
     Acceptance,

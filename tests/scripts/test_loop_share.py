@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from engine import load_model
-from measure.pictures import noise, parse_size
+from ort_deepdream import load_model
+from ort_deepdream.measure.pictures import noise, parse_size
 from scripts import loop_share
 
 

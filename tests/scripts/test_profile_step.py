@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from measure.operators import classify, kernels
+from ort_deepdream.measure.operators import classify, kernels
 from scripts import profile_step
 
 from .conftest import LAYER

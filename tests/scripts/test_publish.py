@@ -12,7 +12,7 @@ import pytest
 import typer
 from synthetic_results import result, written
 
-from cli.main import app
+from ort_deepdream.cli.main import app
 from scripts.publish import LIBRARIES, MARK, PublishError, Sources, check, main, parser, publish
 
 ROOT = Path(__file__).parents[2]

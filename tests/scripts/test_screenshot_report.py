@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from synthetic_results import result, written
 
-from report.page import page
-from report.runs import read_runs
+from ort_deepdream.report.page import page
+from ort_deepdream.report.runs import read_runs
 from scripts.screenshot_report import find_chromium, main
 
 pytestmark = [

@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from engine import find_backend
-from measure import limits
+from ort_deepdream import find_backend
+from ort_deepdream.measure import limits
 from scripts import write_limits
 
 

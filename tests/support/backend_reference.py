@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from onnx import helper
 from PIL import Image
 
-from export.model_file import export_gradient, save
-from export.objective import objective, parse_term
-from export.targets import TARGETS
-from export.weights import Weights, build_network, load_weights
-from models.builtin import WEIGHTS_FILE
+from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.objective import objective, parse_term
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.weights import Weights, build_network, load_weights
+from ort_deepdream.weights.builtin import WEIGHTS_FILE
 
 Array = NDArray[np.float32]
 

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import export.rules  # noqa: F401  registers the rules
-from export.lower import lower
-from export.model_file import export_gradient
-from export.targets import TARGETS, Target
-from export.trace import Trace, trace_gradient
-from export.weights import Weights, load_weights
+import ort_deepdream.export.rules  # noqa: F401  registers the rules
+from ort_deepdream.export.lower import lower
+from ort_deepdream.export.model_file import export_gradient
+from ort_deepdream.export.targets import TARGETS, Target
+from ort_deepdream.export.trace import Trace, trace_gradient
+from ort_deepdream.export.weights import Weights, load_weights
 
 Array = NDArray[np.float32]
 Layer = Callable[[Tensor], Tensor]

@@ -7,7 +7,7 @@ from typing import Any
 
 from synthetic_results import result
 
-from measure.result import Result
+from ort_deepdream.measure.result import Result
 
 ATTACK = (
     "\"'><script>window.hacked=1</script><img src=x onerror=window.hacked=1></script><!--"

@@ -7,10 +7,10 @@ from typing import Any
 
 import onnx
 
-from engine import Settings
-from measure.pictures import describe_photo, parse_size
-from measure.plan import Wanted, candidates, check_sizes, describe_model
-from models.builtin import shipped_file
+from ort_deepdream import Settings
+from ort_deepdream.measure.pictures import describe_photo, parse_size
+from ort_deepdream.measure.plan import Wanted, candidates, check_sizes, describe_model
+from ort_deepdream.weights.builtin import shipped_file
 
 
 def wanted(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from measure.result import (
+from ort_deepdream.measure.result import (
     Check,
     Contender,
     Image,

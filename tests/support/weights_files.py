@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 from onnx import helper, numpy_helper
 
-from export.googlenet import BVLC, TORCHVISION, Architecture
-from models.readers import read_weights
+from ort_deepdream.export.googlenet import BVLC, TORCHVISION, Architecture
+from ort_deepdream.weights.readers import read_weights
 
 Tensors = dict[str, torch.Tensor]
 

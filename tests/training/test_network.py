@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from export.googlenet import BVLC, GoogLeNet
+from ort_deepdream.export.googlenet import BVLC, GoogLeNet
 from training.network import BLOCKS, LAST, BlockwiseGoogLeNet, fresh_network, network_input
 
 

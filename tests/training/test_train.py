@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export.weights import load_weights
+from ort_deepdream.export.weights import load_weights
 from training import train
 from training.network import BLOCKS
 

@@ -1,0 +1,98 @@
+"""The shipped gradient files are what `export` makes today from the shipped weights."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import ort_deepdream
+from ort_deepdream.export.googlenet import INCEPTION_WIDTHS
+from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.shared_weights import share_weights
+from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.export.verify import verify
+from ort_deepdream.export.weights import load_weights
+from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_model
+from scripts.ship_models import LAYERS
+
+DEFAULT = "inception_4c/output"
+EVERY_INCEPTION_OUTPUT = {f"inception_{block}/output" for block in INCEPTION_WIDTHS}
+
+
+def read(path: Path) -> onnx.ModelProto:
+    """The file without its weights, and without the PyTorch version that traced it."""
+    model = onnx.load(path, load_external_data=False)
+    kept = [p for p in model.metadata_props if p.key != "deepdream.torch"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    return model
+
+
+def assert_as_exported_today(layer: str, target: str, folder: Path) -> None:
+    weights_read = load_weights(str(WEIGHTS_FILE))
+    model = export_gradient(weights_read, [layer], TARGETS[target], channels=True)
+    weights = folder / WEIGHTS_FILE.name
+    if not weights.exists():
+        weights.write_bytes(WEIGHTS_FILE.read_bytes())
+    share_weights(model, weights)
+    save(model, folder / "today.onnx")
+    shipped, today = read(shipped_file(layer, target)), read(folder / "today.onnx")
+    assert shipped == today, "run `python -m scripts.ship_models` to make the shipped files again"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_default_layer_is_as_exported_today(target: str, tmp_path: Path) -> None:
+    assert_as_exported_today(DEFAULT, target, tmp_path)
+
+
+@pytest.mark.slow
+def test_every_layer_is_as_exported_today(tmp_path: Path) -> None:
+    for layer in LAYERS:
+        for target in TARGETS:
+            assert_as_exported_today(layer, target, tmp_path)
+
+
+def test_every_inception_output_is_shipped() -> None:
+    assert set(LAYERS) >= EVERY_INCEPTION_OUTPUT
+    for layer in LAYERS:
+        for target in TARGETS:
+            assert shipped_model(layer, target) is not None, (layer, target)
+
+
+def test_shipped_files_name_the_shipped_weights() -> None:
+    sha256 = hashlib.sha256(WEIGHTS_FILE.read_bytes()).hexdigest()
+    for layer in LAYERS:
+        info = ort_deepdream.load_model(shipped_file(layer, "cpu"), "cpu").info
+        assert info.layers == (layer,)
+        assert info.weights_sha256 == sha256
+
+
+def test_what_ships_is_small() -> None:
+    folder = WEIGHTS_FILE.parent
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 20_000_000
+
+
+def test_a_shipped_gradient_is_right() -> None:
+    """Against float64, through the float16 weights that both sides read from the one file."""
+    path = shipped_file("inception_3b/output", "cpu")
+    model = ort_deepdream.load_model(path, "cpu")
+    rows = list(verify(path, model.gradient, sizes=((63, 41),)))
+    assert rows
+    assert all(row.passed for row in rows)
+    assert min(row.gradient_error for row in rows) < 1e-5
+
+
+def test_a_session_starts_within_half_a_second() -> None:
+    path = shipped_file(DEFAULT, "cpu")
+    seconds = []
+    for _ in range(5):  # the best of five, in processor time: not how busy the machine is
+        start = time.process_time()
+        model = ort_deepdream.load_model(path, "cpu", threads=1)
+        seconds.append(time.process_time() - start)
+    assert np.isfinite(model.gradient(np.ones((1, 3, 32, 32), np.float32))[0])
+    assert min(seconds) < 0.5

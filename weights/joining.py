@@ -1,0 +1,230 @@
+"""Join a shipped graph with weights and channels: a gradient file without exporting one.
+
+The gradient files that are shipped belong to an architecture: they name their weights, and where
+these are is a few bytes of each. Here those bytes are written anew for other weights of the same
+architecture, and the factors of channels, which are numbers of the file, for a choice of them. What
+comes of it is a gradient file like any other, beside its weights in the cache.
+
+The messages are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto):
+ModelProto, its graph, the graph's initializers, and the entries of the model's description.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.prepared import Prepared
+from ort_deepdream.weights.readers.protobuf import LENGTH, VARINT, fields
+from ort_deepdream.weights.readers.safetensors_file import read_header
+from ort_deepdream.weights.terms import Term
+
+GRAPH, METADATA = 7, 14  # in ModelProto
+INITIALIZER = 5  # in GraphProto
+DIMS, DATA_TYPE, NAME, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 1, 2, 8, 9, 13, 14  # in TensorProto
+KEY, VALUE = 1, 2  # in an entry
+FLOAT, FLOAT16, EXTERNAL = 1, 10, 1
+TYPES = {"F32": FLOAT, "F16": FLOAT16}  # of safetensors
+CHANNELS = "channels"  # the initializer with a factor for each channel, [1, C, 1, 1]
+PREFIX = "deepdream."
+
+
+MOST_JOINED = 40  # files; 0.1 to 0.4 MB each
+
+
+def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
+    """Write, or find, the shipped gradient file of one layer with these weights and terms.
+
+    It lies beside the weights, under a name made of all that it depends on. `terms` are all of the
+    file's layer. Raises DreamError for a channel that is not there, or a cache that cannot be
+    written to.
+    """
+    content = shipped.read_bytes()
+    asked = json.dumps([str(term) for term in terms])
+    key = hashlib.sha256(content + asked.encode()).hexdigest()[:12]
+    path = weights.path.with_name(f"{weights.path.stem}-{key}.onnx")
+    if path.is_file():
+        path.touch()
+        return path
+    layer = terms[0].layer
+    factors: dict[int | None, float] = {}
+    for term in terms:
+        factors[term.channel] = factors.get(term.channel, 0) + term.weight
+    if factors != {None: 1.0}:
+        content = choose_channels(content, layer, factors)
+    try:
+        _write(path, point_at(content, weights))
+        _prune(path.parent)
+    except OSError as error:
+        raise DreamError(
+            f"the cache folder {path.parent} cannot be written to ({error.strerror}); "
+            f"set ORT_DEEPDREAM_CACHE to another one"
+        ) from None
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _prune(folder: Path) -> None:
+    """Drop joined files whose weights are gone, and those used longest ago beyond MOST_JOINED."""
+    weights = {path.stem for path in folder.glob("*.safetensors")}
+    newest = sorted(folder.glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for number, path in enumerate(newest):
+        if number >= MOST_JOINED or path.stem.rpartition("-")[0] not in weights:
+            path.unlink(missing_ok=True)
+
+
+def point_at(content: bytes, weights: Prepared) -> bytes:
+    """The gradient file `content` with its weights taken from another file in the same folder.
+
+    Raises DreamError when that file lacks one of them.
+    """
+    with weights.path.open("rb") as stream:
+        header = read_header(stream, weights.path.stat().st_size)
+
+    def external(name: str, tensor: bytes) -> bytes:
+        if not any(number == EXTERNAL_DATA for number, _, _ in fields(memoryview(tensor))):
+            return tensor
+        if name not in header.entries:
+            raise DreamError(f"{weights.path}: {name} is missing")
+        entry = header.entries[name]
+        place = {
+            "location": weights.path.name,
+            "offset": header.begin + entry.first,
+            "length": entry.last - entry.first,
+        }
+        return b"".join(
+            (
+                *(_integer(DIMS, size) for size in entry.shape),
+                _integer(DATA_TYPE, TYPES[entry.dtype]),
+                _bytes(NAME, name.encode()),
+                *(_bytes(EXTERNAL_DATA, _entry(key, str(value))) for key, value in place.items()),
+                _integer(DATA_LOCATION, EXTERNAL),
+            )
+        )
+
+    described = {"identity": weights.identity, "kind": weights.kind, "sha256": weights.sha256}
+    return _rewritten(content, external, {"weights": json.dumps(described)})
+
+
+def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, float]) -> bytes:
+    """The gradient file of one whole layer for a choice of its channels, each with a factor.
+
+    The channel None stands for all of them. Raises DreamError for a channel that is not there.
+    """
+    sizes = [len(raw) // 4 for name, raw in _initializers(content) if name == CHANNELS]
+    if not sizes:
+        raise DreamError(f"this gradient file of {layer} has no choice of channels")
+    values = np.zeros(sizes[0], "<f4")
+    for channel, factor in factors.items():
+        if channel is not None and channel >= len(values):
+            raise DreamError(
+                f"layer {layer} has no channel '{channel}': its channels are 0 to {len(values) - 1}"
+            )
+        values[slice(None) if channel is None else channel] += factor
+
+    def chosen(name: str, tensor: bytes) -> bytes:
+        if name != CHANNELS:
+            return tensor
+        parts = [
+            _bytes(RAW_DATA, values.tobytes())
+            if number == RAW_DATA
+            else _field(number, wire, value)
+            for number, wire, value in fields(memoryview(tensor))
+        ]
+        return b"".join(parts)
+
+    terms = [{"layer": layer, "channel": c, "weight": factor} for c, factor in factors.items()]
+    return _rewritten(content, chosen, {"layers": json.dumps(terms)})
+
+
+def _rewritten(
+    content: bytes, change: Callable[[str, bytes], bytes], described: Mapping[str, str]
+) -> bytes:
+    """The model with `change(name, tensor)` of each initializer, and new entries by their keys."""
+    parts = []
+    for number, wire, value in fields(memoryview(content)):
+        if number == GRAPH and not isinstance(value, int):
+            parts.append(_bytes(GRAPH, _rewritten_graph(value, change)))
+        elif number == METADATA and not isinstance(value, int):
+            key = _text(value, KEY).removeprefix(PREFIX)
+            entry = _entry(PREFIX + key, described[key]) if key in described else bytes(value)
+            parts.append(_bytes(METADATA, entry))
+        else:
+            parts.append(_field(number, wire, value))
+    return b"".join(parts)
+
+
+def _rewritten_graph(graph: memoryview, change: Callable[[str, bytes], bytes]) -> bytes:
+    parts = []
+    for number, wire, value in fields(graph):
+        if number == INITIALIZER and not isinstance(value, int):
+            parts.append(_bytes(INITIALIZER, change(_text(value, NAME), bytes(value))))
+        else:
+            parts.append(_field(number, wire, value))
+    return b"".join(parts)
+
+
+def _initializers(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Name and raw data of each initializer that is in the file itself."""
+    for number, _, graph in fields(memoryview(content)):
+        if number != GRAPH or isinstance(graph, int):
+            continue
+        for part, _, tensor in fields(graph):
+            if part == INITIALIZER and not isinstance(tensor, int):
+                found = {key: value for key, _, value in fields(tensor)}
+                raw = found.get(RAW_DATA, b"")
+                yield _text(tensor, NAME), b"" if isinstance(raw, int) else bytes(raw)
+
+
+def _text(message: memoryview, wanted: int) -> str:
+    """The string field `wanted` of a message."""
+    found = (value for number, _, value in fields(message) if number == wanted)
+    value = next(found, b"")
+    return "" if isinstance(value, int) else bytes(value).decode()
+
+
+# --- writing the wire format ----------------------------------------------------------------------
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _integer(number: int, value: int) -> bytes:
+    return _varint(number << 3 | VARINT) + _varint(value)
+
+
+def _bytes(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | LENGTH) + _varint(len(value)) + value
+
+
+def _entry(key: str, value: str) -> bytes:
+    return _bytes(KEY, key.encode()) + _bytes(VALUE, value.encode())
+
+
+def _field(number: int, wire: int, value: int | memoryview) -> bytes:
+    """A field as it was read."""
+    if isinstance(value, int):
+        return _integer(number, value)
+    if wire == LENGTH:
+        return _bytes(number, bytes(value))
+    return _varint(number << 3 | wire) + bytes(value)

@@ -1,0 +1,175 @@
+"""Weights of GoogLeNet from a file of any known kind, or made from a seed, read with numpy alone.
+
+    weights = read_weights("googlenet-12.onnx")
+    weights.tensors["conv1/7x7_s2.weight"]
+
+The kind of a file is recognised from its content, never from its name; a folder holds one file for
+each tensor. A module reads each kind into arrays under Caffe's layer names; the check that they fit
+the network is made once for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.architectures import BVLC, Architecture
+from ort_deepdream.weights.readers import (
+    caffe,
+    layer_files,
+    onnx_zoo,
+    safetensors_file,
+    seeded,
+    torchvision,
+)
+from ort_deepdream.weights.readers.fit import Tensors, fit
+from ort_deepdream.weights.readers.protobuf import top_level_fields
+
+__all__ = ["WeightsFile", "is_seeded", "read_weights", "sha256_of"]
+
+LARGEST_FILE = (
+    1 << 30
+)  # GoogLeNet's files are 13 to 54 MB; do not read somebody's video into memory
+
+# Each reads a file's content into arrays by our names, and says which architecture they are of.
+Reader = Callable[[bytes], tuple[Tensors, Architecture]]
+READERS: Mapping[str, Reader] = {
+    "onnx": onnx_zoo.read,
+    "caffemodel": caffe.read,
+    "torchvision": torchvision.read,
+    "safetensors": safetensors_file.read,
+}
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Every convolution's `NAME.weight` [out, in, k, k] and `NAME.bias` [out], float32.
+
+    `tensors` is in the network's order, as `convolution_shapes(architecture)`.
+    """
+
+    architecture: Architecture
+    tensors: Tensors
+    identity: str  # the file's name, or `seeded:7`
+    kind: str  # "onnx", "caffemodel", "torchvision", "safetensors", "caffejs" or "seeded"
+    sha256: str  # of the file's bytes; of a folder's, or of seeded tensors', one after the other
+
+
+def read_weights(source: str | Path, architecture: Architecture | None = None) -> WeightsFile:
+    """Read `source`: a file, a folder of CaffeJS, `seeded:N` or `seeded:N:torchvision`.
+
+    With `architecture` given, weights of another one are refused. Raises DreamError, in one line
+    with the file and the first layer that does not fit.
+    """
+    with _naming(source):
+        if is_seeded(source):
+            return _make_seeded(str(source), architecture)
+        path = Path(source)
+        return (_read_folder if _is_folder(path) else _read_file)(path, architecture)
+
+
+def sha256_of(source: str | Path) -> str:
+    """The same as `read_weights(source).sha256`; a file is only hashed for it, not understood."""
+    if is_seeded(source):
+        return read_weights(source).sha256
+    path = Path(source)
+    with _naming(source):
+        if _is_folder(path):
+            return layer_files.digest(layer_files.read_files(path))
+        return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def is_seeded(source: str | Path) -> bool:
+    return isinstance(source, str) and source.startswith("seeded:")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a folder above it that may not be looked into: reading it tells
+        return False
+
+
+@contextmanager
+def _naming(source: str | Path) -> Iterator[None]:
+    """Make every refusal one line that begins with the source."""
+    try:
+        yield
+    except DreamError as error:
+        line = " ".join(str(error).split())  # a damaged file's names may have line breaks
+        raise DreamError(f"{source}: {line}") from None
+
+
+def _make_seeded(source: str, architecture: Architecture | None) -> WeightsFile:
+    seed, named = seeded.parse(source)
+    chosen = _agree(named, architecture) or seeded.DEFAULT_ARCHITECTURE
+    tensors = fit(seeded.make(seed, chosen), chosen)
+    digest = hashlib.sha256()
+    for tensor in tensors.values():
+        digest.update(tensor.astype("<f4", copy=False).tobytes())
+    return WeightsFile(chosen, tensors, seeded.identity(seed, chosen), "seeded", digest.hexdigest())
+
+
+def _read_folder(path: Path, architecture: Architecture | None) -> WeightsFile:
+    _agree(BVLC, architecture)
+    contents = layer_files.read_files(path)
+    tensors = fit(layer_files.read(contents), BVLC)
+    return WeightsFile(BVLC, tensors, path.name, "caffejs", layer_files.digest(contents))
+
+
+def _read_file(path: Path, architecture: Architecture | None) -> WeightsFile:
+    content = _read_bytes(path)
+    kind = _recognise(content)
+    tensors, found = READERS[kind](content)
+    _agree(found, architecture)
+    digest = hashlib.sha256(content).hexdigest()
+    return WeightsFile(found, fit(tensors, found), path.name, kind, digest)
+
+
+def _agree(found: Architecture | None, asked: Architecture | None) -> Architecture | None:
+    if found and asked and found.name != asked.name:
+        raise DreamError(f"these are {found.name} weights, {asked.name} was asked for")
+    return found or asked
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # to read a device or a pipe might never end
+            raise DreamError("neither a file nor a folder: name the weights file itself")
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1) if status.st_size <= LARGEST_FILE else None
+    except OSError as error:
+        raise DreamError(f"cannot be read: {error.strerror or error}") from None
+    if content is None or len(content) > LARGEST_FILE:
+        raise DreamError(f"{status.st_size:,} bytes are too many for GoogLeNet's weights")
+    if not content:
+        raise DreamError("the file is empty")
+    return content
+
+
+def _recognise(content: bytes) -> str:
+    """The kind of a file, by its first bytes or, for the two protobufs, its outermost fields."""
+    start = content[:1024].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise DreamError("an HTML page, so a download that failed: fetch the file again")
+    if start.startswith(b"version https://git-lfs"):
+        raise DreamError("a Git LFS pointer, not the file it stands for: fetch that one")
+    if safetensors_file.looks_like(content):
+        return "safetensors"
+    if torchvision.looks_like(content):
+        return "torchvision"
+    wire_types = top_level_fields(content)
+    if onnx_zoo.looks_like(wire_types):
+        return "onnx"
+    if caffe.looks_like(wire_types):
+        return "caffemodel"
+    raise DreamError(
+        f"{len(content):,} bytes not recognised as weights (an ONNX model, a caffemodel, "
+        "a PyTorch state dict or safetensors): truncated, or something else"
+    )

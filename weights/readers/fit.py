@@ -1,0 +1,56 @@
+"""Whether tensors fit the network: every convolution's, of its shape, finite, as float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.architectures import Architecture, convolution_shapes
+
+Tensors = dict[str, np.ndarray]
+
+
+def fit(tensors: Mapping[str, np.ndarray], architecture: Architecture) -> Tensors:
+    """The convolutions' tensors as float32, in the network's order; others are left out.
+
+    They are copies, so that nothing of the file's content stays in memory for their sake. Raises
+    DreamError naming the first that is missing, has another shape or is not finite.
+    """
+    fitted = {}
+    for name, shape in convolution_shapes(architecture).items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise DreamError(f"not {architecture.name} GoogLeNet: {name} is missing")
+        require_shape(name, tensor.shape, shape, architecture)
+        if not np.issubdtype(tensor.dtype, np.floating):
+            raise DreamError(f"{name} holds {tensor.dtype}, not floating-point numbers")
+        with np.errstate(over="ignore"):  # a float64 that float32 cannot hold is refused below
+            single = np.array(tensor, dtype=np.float32, order="C")
+        if not np.isfinite(single).all():
+            raise DreamError(f"{name} has values that are not finite")
+        fitted[name] = single
+    return fitted
+
+
+def require_shape(
+    name: str, found: Sequence[int], expected: Sequence[int], architecture: Architecture
+) -> None:
+    """Raise DreamError when a tensor has another shape than the network's."""
+    if tuple(found) != tuple(expected):
+        raise DreamError(
+            f"not {architecture.name} GoogLeNet: {name} has the shape {times(found)}, "
+            f"expected {times(expected)}"
+        )
+
+
+def times(shape: Sequence[int]) -> str:
+    """A shape in words: `64x3x7x7`."""
+    return "x".join(map(str, shape)) or "of a scalar"
+
+
+def bfloat16(raw: np.ndarray) -> np.ndarray:
+    """float32 from bfloat16's bits, which are float32's upper half."""
+    wide: np.ndarray = (raw.astype(np.uint32) << 16).view(np.float32)
+    return wide

@@ -1,0 +1,71 @@
+"""What a dream amplifies, as it is written: `LAYER[:CHANNEL][=WEIGHT]`."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, replace
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.architectures import Architecture, layer_shapes
+
+SHOWN = 12  # characters of a channel that is none
+
+
+@dataclass(frozen=True)
+class Term:
+    """One layer of an objective, or one of its channels, with its weight."""
+
+    layer: str
+    channel: int | None = None
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        channel = "" if self.channel is None else f":{self.channel}"
+        weight = "" if self.weight == 1 else f"={self.weight!r}".removesuffix(".0")  # every digit
+        return f"{self.layer}{channel}{weight}"
+
+
+def parse_term(text: str, architecture: Architecture) -> Term:
+    """Read `LAYER[:CHANNEL][=WEIGHT]`, such as `inception_3b/output=0.5`.
+
+    A layer may have the name that the architecture's own library gives it. Raises DreamError, with
+    the nearest names, for a layer or channel that is not there, and for a weight that is zero or
+    not finite.
+    """
+    name, equals, weight_text = text.partition("=")
+    name, colon, channel_text = name.partition(":")
+    shapes = layer_shapes(architecture)
+    layer = architecture.layer_aliases.get(name, name)
+    if layer not in shapes:
+        known = [*shapes, *architecture.layer_aliases]
+        near = [known for known in (f"{name}/output",) if known in shapes]
+        near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
+        raise DreamError(f"the architecture {architecture.name} has no layer '{name}': {hint}")
+    term = Term(layer)
+    if colon:
+        term = replace(term, channel=_channel(channel_text, layer, shapes[layer].channels))
+    if equals:
+        term = replace(term, weight=_weight(weight_text, text))
+    return term
+
+
+def _channel(text: str, layer: str, channels: int) -> int:
+    few = len(text) <= len(str(channels))  # int() refuses thousands of digits
+    if not (text.isdecimal() and few and int(text) < channels):
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise DreamError(
+            f"layer {layer} has no channel '{shown}': its channels are 0 to {channels - 1}"
+        )
+    return int(text)
+
+
+def _weight(text: str, term: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not math.isfinite(weight) or weight == 0:
+        raise DreamError(f"'{term}': the weight after '=' must be a finite number, not zero")
+    return weight
