@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from ort_deepdream.version import VERSION
 
@@ -48,7 +53,8 @@ def test_type_checkers_see_the_package_that_is_installed():
 
 def test_a_bare_install_has_neither_torch_nor_onnx():
     names = required(PROJECT["project"]["dependencies"])
-    assert not names & {"torch", "onnx", "onnx-ir", "safetensors", "scipy"}
+    extras = {"jinja2", "psutil", "pydantic", "scipy"} | required(EXTRAS["export"])
+    assert not names & extras
     assert required(EXTRAS["export"]) == {"torch", "onnx", "onnx-ir", "safetensors"}
 
 
@@ -78,3 +84,94 @@ def test_the_scripts_can_be_executed(script):
     path = ROOT / ".ci" / script
     assert path.stat().st_mode & 0o111
     assert "set -euo pipefail" in path.read_text("utf-8")
+
+
+# --- ONNX Runtime's wheel on each machine -----------------------------------------------------
+
+MACHINES = {  # by pip's name: sys_platform and platform_machine, and whether its wheel has CUDA
+    "manylinux_2_28_x86_64": ("linux", "x86_64", True),
+    "manylinux_2_28_aarch64": ("linux", "aarch64", False),
+    "win_amd64": ("win32", "AMD64", True),
+    "win_arm64": ("win32", "ARM64", False),
+    "macosx_14_0_arm64": ("darwin", "arm64", False),
+}
+
+
+def needed_on(platform: str, machine: str) -> list[Requirement]:
+    environment = {"sys_platform": platform, "platform_machine": machine, "extra": ""}
+    needs = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+    return [need for need in needs if need.marker is None or need.marker.evaluate(environment)]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_each_machine_gets_one_onnx_runtime_with_cuda_where_there_is_one(machine):
+    platform, processor, cuda = MACHINES[machine]
+    found = {need.name for need in needed_on(platform, processor) if "onnxruntime" in need.name}
+    assert found == {"onnxruntime-gpu" if cuda else "onnxruntime"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", MACHINES)
+def test_pip_finds_a_wheel_of_each_dependency_for_each_machine(machine, tmp_path):
+    needs = [f"{need.name}{need.specifier}" for need in needed_on(*MACHINES[machine][:2])]
+    command = [sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--no-deps"]
+    where = ["--target", tmp_path, "--only-binary", ":all:", "--python-version", "3.12"]
+    pins = ["-c", ROOT / "constraints.txt"]
+    done = subprocess.run(
+        [*command, *where, "--platform", machine, *pins, *needs],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# --- Beside packages with everyday names ------------------------------------------------------
+
+DECOYS = ("cli", "engine", "export", "measure", "models", "report", "weights")
+
+
+@pytest.mark.slow
+def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
+    pip = [sys.executable, "-m", "pip"]
+    source = tmp_path / "source"
+    kept = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in kept.stdout.decode().split("\0")[:-1]:
+        if (ROOT / name).is_file() and not name.startswith(("docs/", "tests/", ".types/")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    wheels = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
+    subprocess.run([*pip, *wheels], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    subprocess.run([*pip, "install", "-q", "--no-deps", "--target", site, wheel], check=True)
+    for name in DECOYS:
+        (site / name).mkdir()
+        (site / name / "__init__.py").write_text("raise ImportError('not the one you want')\n")
+    assert {path.name for path in site.iterdir() if path.is_dir()} - {*DECOYS} == {
+        "bin",
+        "ort_deepdream",
+        *(path.name for path in site.glob("*.dist-info")),
+    }
+    words = ["run", ROOT / "examples/sky-182x158.png", "--iterations", "1", "--octaves", "1"]
+    done = subprocess.run(
+        # Not the checkout: `-P` keeps its folder out, `-S` its editable install.
+        [sys.executable, "-P", "-c", FROM_THE_WHEEL, site, *words, "-o", tmp_path / "dream.png"],
+        capture_output=True,
+        text=True,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "dream.png").stat().st_size > 10_000
+
+
+FROM_THE_WHEEL = """
+import sys
+import ort_deepdream
+assert ort_deepdream.__file__.startswith(sys.argv[1]), ort_deepdream.__file__
+from ort_deepdream.cli.main import run
+sys.argv[0:2] = ["dream"]
+run()
+"""
