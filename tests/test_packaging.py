@@ -140,11 +140,15 @@ def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
         if (ROOT / name).is_file() and not name.startswith(("docs/", "tests/", ".types/")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
+    stale = source / "build" / "lib" / "ort_deepdream" / "engine" / "removed.py"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("gone = True\n")
     wheels = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
     subprocess.run([*pip, *wheels], check=True)
     [wheel] = tmp_path.glob("*.whl")
     site = tmp_path / "site"
     subprocess.run([*pip, "install", "-q", "--no-deps", "--target", site, wheel], check=True)
+    assert not list(site.rglob("removed.py"))  # what an earlier build left in build/
     for name in DECOYS:
         (site / name).mkdir()
         (site / name / "__init__.py").write_text("raise ImportError('not the one you want')\n")
