@@ -7,13 +7,11 @@ Every error that a user can mend is a `DreamError` of one line.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import json
 import logging
 import os
 import re
-import secrets
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -35,6 +33,7 @@ from PIL import (
 )
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import WriteProtectedError, require_writable, write_bytes
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
@@ -350,9 +349,8 @@ def check_writable(path: str | os.PathLike[str], *, alpha: ByteArray | None = No
     """
     path = Path(path)
     _check_format(path, alpha)
-    with _temporary_beside(path) as temporary:
-        _check_target(path)
-        temporary.touch(exist_ok=False)
+    with _writing(path):
+        require_writable(path)
 
 
 def write_picture(
@@ -377,13 +375,16 @@ def write_picture(
     path = Path(path)
     _check_format(path, alpha)
     data = _encode(path, _to_image(rgb, alpha), icc_profile, dict(metadata or {}))
-    _replace(path, data)
+    with _writing(path):
+        write_bytes(path, data)
 
 
 def _check_format(path: Path, alpha: ByteArray | None) -> None:
     """Raise DreamError when the suffix names no format, or one that cannot hold `alpha`."""
     kind = WRITABLE.get(path.suffix.lower())
     if kind is None:
+        import difflib  # only a mistake needs it
+
         nearest = difflib.get_close_matches(path.suffix.lower(), WRITABLE, n=1) or [".png"]
         written = f"as {path.suffix}" if path.suffix else "without a suffix"
         raise DreamError(
@@ -395,15 +396,6 @@ def _check_format(path: Path, alpha: ByteArray | None) -> None:
         raise DreamError(
             f"{path}: JPEG has no transparency, and the picture has; choose .png or .webp"
         )
-
-
-def _check_target(path: Path) -> None:
-    """Raise DreamError when `path` is there and is not to be replaced."""
-    if path.is_dir():
-        raise DreamError(f"{path}: is a folder; name a file in it")
-    # Replacing needs the folder's permission only; who protected a file meant it.
-    if path.exists() and not os.access(path, os.W_OK):
-        raise DreamError(f"{path}: is write-protected; choose another name")
 
 
 def _to_image(rgb: FloatArray, alpha: ByteArray | None) -> Image.Image:
@@ -469,38 +461,22 @@ def _metadata_option(kind: str, metadata: dict[str, str]) -> dict[str, Any]:
     return {"pnginfo": chunks}
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Put `data` into the file at `path` in one step, or leave it as it was."""
-    with _temporary_beside(path) as temporary:
-        _check_target(path)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # A link stays a link: the file that it points to is replaced.
-        temporary.replace(os.path.realpath(path))
-
-
 @contextmanager
-def _temporary_beside(path: Path) -> Iterator[Path]:
-    """A new name in the folder of `path`; its file is gone at the end, unless renamed.
-
-    Unlike tempfile's, a file made there has the permissions of any new file.
-    Failures of the system in the body become DreamErrors.
-    """
-    temporary = Path(os.path.realpath(path)).with_name(f".{secrets.token_hex(8)}.tmp")
+def _writing(path: Path) -> Iterator[None]:
+    """Make a DreamError of what the system refuses in the body."""
     try:
-        yield temporary
+        yield
     except OSError as error:
         raise _writing_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _writing_error(path: Path, error: OSError) -> DreamError:
     """The DreamError that tells a user why `path` cannot be written."""
     folder = path.parent
+    if isinstance(error, IsADirectoryError):
+        return DreamError(f"{path}: is a folder; name a file in it")
+    if isinstance(error, WriteProtectedError):
+        return DreamError(f"{path}: is write-protected; choose another name")
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return DreamError(f"{path}: the disk is full; make room or choose another folder")
     # Below /proc an existing folder answers so too.

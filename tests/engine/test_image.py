@@ -733,8 +733,7 @@ def test_a_folder_that_is_not_writable(tmp_path, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.open", forbidden)
-    monkeypatch.setattr("pathlib.Path.touch", forbidden)
+    monkeypatch.setattr(os, "open", forbidden)
     assert_not_writable(tmp_path / "a.png", f"folder {tmp_path} cannot be written to", "denied")
 
 
