@@ -111,7 +111,7 @@ def profiled_step(path: str, backend: str, height: int, width: int) -> list[dict
     """The kernels of one run, as ONNX Runtime's profiler has them."""
     import onnxruntime
 
-    from ort_deepdream.engine.backends import find_backend
+    from ort_deepdream import find_backend
 
     chosen = find_backend(backend)
     options = onnxruntime.SessionOptions()

@@ -47,7 +47,7 @@ def export(
 def verify(path: Path, machine: Machine) -> None:
     """Compare the file at `path` with PyTorch, row by row; leaves with 1 when one fails."""
     require_export_extra()
-    from ort_deepdream.engine.model import load_model
+    from ort_deepdream.engine.loading import load_model
 
     with stages() as tell:
         tell("loading the model and PyTorch")

@@ -36,7 +36,8 @@ def backends() -> None:
     import onnxruntime
     from rich.markup import escape
 
-    from ort_deepdream.engine.backends import BACKENDS, find_backend
+    from ort_deepdream.engine.backends import BACKENDS
+    from ort_deepdream.engine.loading import find_backend
     from ort_deepdream.engine.probe import why_unusable
 
     made = table("name", "target", "device", "usable")

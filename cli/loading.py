@@ -15,7 +15,8 @@ from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import note, stages
 from ort_deepdream.cli.sources import Request, find_model, model_at_hand
 from ort_deepdream.engine.backends import BACKENDS, Backend
-from ort_deepdream.engine.model import Model, load_model
+from ort_deepdream.engine.loading import load_model
+from ort_deepdream.engine.model import Model
 from ort_deepdream.weights.catalogue import cache_folder
 
 

@@ -23,7 +23,7 @@ class Machine:
 
     def find(self) -> Backend:
         """The backend with these options. Raises DreamError or DreamError if it cannot be had."""
-        from ort_deepdream.engine.backends import find_backend
+        from ort_deepdream.engine.loading import find_backend
 
         return find_backend(self.backend, dict(map(_key_and_value, self.provider_options)))
 

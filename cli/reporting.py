@@ -8,6 +8,7 @@ from pathlib import Path
 from ort_deepdream.cli.exporting import check_output
 from ort_deepdream.cli.messages import bar, say
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import write_text
 from ort_deepdream.report.history import read_history
 from ort_deepdream.report.page import page
 from ort_deepdream.report.runs import read_runs
@@ -31,9 +32,7 @@ def _check_distinct(results: Sequence[Path], output: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    from ort_deepdream.measure.files import write_whole
-
     try:
-        write_whole(path, text)
+        write_text(path, text)
     except OSError as error:
         raise DreamError(f"{path}: cannot be written ({error.strerror})") from None

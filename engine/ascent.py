@@ -20,9 +20,7 @@ from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import running
-
-Array = NDArray[np.float32]
-Indices = NDArray[np.int64]
+from ort_deepdream.step import Array, Feed, limits_feed, move_feed
 
 # By model and size; they go with their model.
 CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], StaticAscent]] = WeakKeyDictionary()
@@ -44,17 +42,15 @@ class Ascent:
         self.height, self.width = height, width
         self.lent: dict[str, OrtValue] = {}  # what the bindings read must live as long
         self.bindings = self.session.io_binding(), self.session.io_binding()
-        low, high = model.limits()
         with self._running():
-            self._bind(low[np.newaxis], high[np.newaxis])
+            self._bind(limits_feed(*model.limits()))
 
     def _running(self) -> AbstractContextManager[None]:
         return running(self.backend, self.height, self.width)
 
-    def _bind(self, low: Array, high: Array) -> None:
+    def _bind(self, limits: Feed) -> None:
         """Bind what no step changes."""
-        self._lend("low", low, *self.bindings)
-        self._lend("high", high, *self.bindings)
+        self._lend(limits, *self.bindings)
         for binding in self.bindings:
             binding.bind_output("next", self.memory)
             binding.bind_output("objective")
@@ -79,20 +75,15 @@ class Ascent:
         that is zero or not finite changes nothing.
         """
         with self._running():
-            objective, mean = self._step(
-                length,
-                rolled_indices(self.height, down - self.shift[0]),
-                rolled_indices(self.width, across - self.shift[1]),
-            )
+            turned = down - self.shift[0], across - self.shift[1]
+            objective, mean = self._step(move_feed(self.height, self.width, length, *turned))
         self.shift, self.turn = (down, across), 1 - self.turn
         return objective, mean
 
-    def _step(self, length: float, rows: Indices, columns: Indices) -> tuple[float, float]:
-        """One run; `picture` is then the new one."""
+    def _step(self, move: Feed) -> tuple[float, float]:
+        """Run the graph once; `picture` is then the new one."""
         binding = self.bindings[self.turn]
-        self._lend("length", np.array(length, np.float32), binding)
-        self._lend("rows", rows, binding)
-        self._lend("columns", columns, binding)
+        self._lend(move, binding)
         binding.bind_ortvalue_input("image", self.picture)
         self.session.run_with_iobinding(binding)
         self.picture, objective, mean = binding.get_outputs()
@@ -106,11 +97,12 @@ class Ascent:
         roll_into(image, rolled, -self.shift[0], -self.shift[1])
         return image
 
-    def _lend(self, name: str, value: NDArray[np.float32 | np.int64], *bindings: IOBinding) -> None:
-        """Bind a small input: a device gets a copy now, the host reads it where it lies."""
-        self.lent[name] = OrtValue.ortvalue_from_numpy(value)
-        for binding in bindings:
-            binding.bind_ortvalue_input(name, self.lent[name])
+    def _lend(self, feed: Feed, *bindings: IOBinding) -> None:
+        """Bind small inputs: a device gets a copy now, the host reads them where they lie."""
+        for name, value in feed.items():
+            self.lent[name] = OrtValue.ortvalue_from_numpy(value)
+            for binding in bindings:
+                binding.bind_ortvalue_input(name, self.lent[name])
 
 
 class StaticAscent(Ascent):
@@ -120,16 +112,11 @@ class StaticAscent(Ascent):
     bindings and two graphs, told apart by `gpu_graph_id`.
     """
 
-    def _bind(self, low: Array, high: Array) -> None:
+    def _bind(self, limits: Feed) -> None:
         picture = np.zeros((1, 3, self.height, self.width), np.float32)
         scalar = np.zeros((), np.float32)
-        self.inputs = {
-            "low": self._allocate(low),
-            "high": self._allocate(high),
-            "length": self._allocate(scalar),
-            "rows": self._allocate(rolled_indices(self.height, 0)),
-            "columns": self._allocate(rolled_indices(self.width, 0)),
-        }
+        feed = {**limits, **move_feed(self.height, self.width)}
+        self.inputs = {name: self._allocate(value) for name, value in feed.items()}
         self.scalars = {name: self._allocate(scalar) for name in ("objective", "mean")}
         self.pictures = self._allocate(picture), self._allocate(picture)
         self.options = self._bind_turn(0), self._bind_turn(1)
@@ -152,10 +139,9 @@ class StaticAscent(Ascent):
         self.picture = self.pictures[0]
         self.picture.update_inplace(rolled)
 
-    def _step(self, length: float, rows: Indices, columns: Indices) -> tuple[float, float]:
-        self.inputs["length"].update_inplace(np.array(length, np.float32))
-        self.inputs["rows"].update_inplace(rows)
-        self.inputs["columns"].update_inplace(columns)
+    def _step(self, move: Feed) -> tuple[float, float]:
+        for name, value in move.items():
+            self.inputs[name].update_inplace(value)
         self.session.run_with_iobinding(self.bindings[self.turn], self.options[self.turn])
         self.picture = self.pictures[1 - self.turn]
         return float(self.scalars["objective"].numpy()), float(self.scalars["mean"].numpy())
@@ -172,11 +158,6 @@ def make_ascent(model: Model, height: int, width: int) -> Ascent:
         return kept[height, width]
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     return (StaticAscent if on_cpu else Ascent)(model, height, width)
-
-
-def rolled_indices(count: int, shift: int) -> Indices:
-    """`x[rolled_indices(len(x), shift)]` is `np.roll(x, shift)`."""
-    return (np.arange(count, dtype=np.int64) - shift) % count
 
 
 def roll_into(target: Array, source: Array, down: int, across: int) -> None:

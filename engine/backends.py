@@ -7,15 +7,14 @@ A backend is one entry in `BACKENDS`; docs/backends.md tells what was verified o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import onnxruntime
 
 from ort_deepdream.engine.devices import cuda_device_name, processor_name
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, nearest
 
 # ONNX Runtime prints its own lines when a provider fails to load; ours say what to do about it.
 FATAL_ONLY = 4
@@ -132,29 +131,12 @@ BACKENDS = {
 }
 
 
-def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend:
-    """The usable backend called `name`, with `options` added to its provider options.
+def backend_named(name: str) -> Backend:
+    """Return the backend called `name`, usable or not.
 
-    `auto` is the best usable one; a name that ends in ExecutionProvider is that provider of ONNX
-    Runtime's. Raises DreamError when there is none of that name, or it cannot be used here.
+    A name that ends in ExecutionProvider is that provider of ONNX Runtime's. Raise DreamError when
+    there is none of that name.
     """
-    onnxruntime.set_default_logger_severity(FATAL_ONLY)
-    backend = _best() if name == "auto" else _named(name)
-    reason = backend.why_not()
-    if reason is not None:
-        raise DreamError(f"backend {backend.name} cannot be used here: {reason}")
-    return replace(backend, provider_options={**backend.provider_options, **(options or {})})
-
-
-def _best() -> Backend:
-    """The first that takes a step; a library that loads may still find its driver too old."""
-    from ort_deepdream.engine.probe import why_unusable  # which makes sessions, for backends
-
-    candidates = [backend for backend in BACKENDS.values() if backend.in_auto]
-    return next((b for b in candidates[:-1] if why_unusable(b) is None), candidates[-1])
-
-
-def _named(name: str) -> Backend:
     if name in BACKENDS:
         return BACKENDS[name]
     if name.endswith("ExecutionProvider"):
@@ -166,6 +148,5 @@ def _named(name: str) -> Backend:
             memory="cpu",
             fixed_sizes=True,
         )
-    near = difflib.get_close_matches(name, ["auto", *BACKENDS], n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose one of auto, {', '.join(BACKENDS)}"
-    raise DreamError(f"there is no backend '{name}': {hint}")
+    known = nearest(name, ["auto", *BACKENDS])
+    raise DreamError(f"there is no backend '{name}': {known}")

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.random import default_rng
 
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.engine.model import Array, Model
+from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.errors import DreamError
+from ort_deepdream.step import Array
 
 NO_GRADIENT = 1e-30  # a smaller mean is rounding; the graph of a step lets it change nothing
 MOST_OCTAVES = 1000  # each is a little smaller than the last, so there cannot be more

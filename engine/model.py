@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ort_deepdream.engine.backends import Backend, find_backend
-from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo, read_gradient_file
+from ort_deepdream.engine.backends import Backend
+from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
 from ort_deepdream.engine.session import Session, Size, make_session, running
 from ort_deepdream.errors import DreamError
-
-Array = NDArray[np.float32]
-
-MOST_THREADS = 1024  # ONNX Runtime would start a million, and hang
+from ort_deepdream.step import GRADIENT_OUTPUTS, Array, limits_feed, move_feed
 
 
 class Model:
@@ -27,13 +23,13 @@ class Model:
         backend: Backend,
         threads: int | None = None,
         allow_cpu_nodes: bool = False,
-        keep_in: Path | None = None,
+        graph_cache: Path | None = None,
     ) -> None:
         self.file = file
         self.backend = backend
         self.threads = threads
         self.allow_cpu_nodes = allow_cpu_nodes
-        self.keep_in = keep_in
+        self.graph_cache = graph_cache
         self.sessions: dict[Size | None, Session] = {}
         if not backend.fixed_sizes:
             # So that a file that cannot be run is refused now.
@@ -85,7 +81,7 @@ class Model:
                 self.threads,
                 size,
                 self.allow_cpu_nodes,
-                keep_in=self.keep_in,
+                graph_cache=self.graph_cache,
             )
         return self.sessions[size]
 
@@ -125,37 +121,9 @@ class Model:
         Raises DreamError when the backend fails, such as for want of memory.
         """
         height, width = image.shape[2:]
-        low, high = self.limits()
-        step = {  # one that leads nowhere
-            "length": np.array(0, np.float32),
-            "low": low[np.newaxis],
-            "high": high[np.newaxis],
-            "rows": np.arange(height),
-            "columns": np.arange(width),
-        }
+        # The graph is a whole step's: this one leads nowhere.
+        feed = {"image": image, **limits_feed(*self.limits()), **move_feed(height, width)}
         session = self.session(height, width).run
         with running(self.backend, height, width):
-            objective, gradient = session.run(["objective", "gradient"], {"image": image, **step})
+            objective, gradient = session.run([*GRADIENT_OUTPUTS], feed)
         return float(objective), gradient
-
-
-def load_model(
-    path: str | Path,
-    backend: str | Backend = "auto",
-    threads: int | None = None,
-    allow_cpu_nodes: bool = False,
-    keep_in: Path | None = None,
-) -> Model:
-    """Load the gradient file at `path` on a backend; `threads` (CPU) defaults to every core.
-
-    `keep_in` is a folder for graphs as ONNX Runtime's CPU provider optimises them (four of them, 17
-    MB each for inception_4c/output): from there a session is made sooner. On Linux alone; what
-    cannot be kept is not.
-
-    Raises DreamError when the file is not one, or the backend cannot be used. On a backend whose
-    sessions are for one size, what is wrong with the graph shows at the first picture.
-    """
-    if threads is not None and not 1 <= threads <= MOST_THREADS:
-        raise DreamError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
-    chosen = backend if isinstance(backend, Backend) else find_backend(backend)
-    return Model(read_gradient_file(Path(path)), chosen, threads, allow_cpu_nodes, keep_in)

@@ -6,7 +6,8 @@ import numpy as np
 
 from ort_deepdream.engine.ascent import Ascent
 from ort_deepdream.engine.backends import Backend
-from ort_deepdream.engine.model import load_model
+from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import GRAPHS
 from ort_deepdream.errors import DreamError
 
@@ -15,9 +16,9 @@ CLOSE = 1e-2  # in levels: one step, also in TF32
 
 
 def probe(backend: Backend) -> None:
-    """One step on `backend`, checked. Raises DreamError when it fails, or comes out wrong."""
+    """Take one step on `backend`. Raise DreamError when it fails, or comes out wrong."""
     rgb = np.random.default_rng(0).uniform(50, 200, (SIDE, SIDE, 3)).astype(np.float32)
-    model = load_model(GRAPHS / "probe.onnx", backend)
+    model = Model(read_gradient_file(GRAPHS / "probe.onnx"), backend)
     image = model.preprocess(rgb)
     ascent = Ascent(model, SIDE, SIDE)
     ascent.put(image)
@@ -30,7 +31,7 @@ def probe(backend: Backend) -> None:
 
 
 def why_unusable(backend: Backend) -> str | None:
-    """None when a step works on `backend`, else the reason in one line."""
+    """Return None when a step works on `backend`, else the reason in one line."""
     reason = backend.why_not()
     if reason is not None:
         return reason

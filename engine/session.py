@@ -18,12 +18,11 @@ from ort_deepdream.engine import optimised
 from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
+from ort_deepdream.step import ADDED_INPUTS, ADDED_OUTPUTS, GRADIENT_INPUTS, GRADIENT_OUTPUTS
 
 Size = tuple[int, int]  # (height, width)
 MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of the weights
 
-STEP_INPUTS = {"image", "length", "low", "high", "rows", "columns"}
-STEP_OUTPUTS = {"objective", "gradient", "mean", "next"}
 GRAPHS = Path(__file__).parent / "graphs"
 OPTIMISED, WEIGHTS = "graph.onnx", "weights.bin"
 MOST_WORDS = 200  # characters of ONNX Runtime's own message
@@ -44,11 +43,11 @@ def make_session(
     size: Size | None = None,
     allow_cpu_nodes: bool = False,
     profile: Path | None = None,
-    keep_in: Path | None = None,
+    graph_cache: Path | None = None,
 ) -> Session:
     """A session for pictures of `size`, or of any size; with `profile`, the beginning of a file
     name, `run.end_profiling()` writes the time of each kernel there. On the CPU the graph is kept
-    in `keep_in` as ONNX Runtime has optimised it, or taken from there.
+    in `graph_cache` as ONNX Runtime has optimised it, or taken from there.
 
     Raises DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
     (on the CPU: unless `allow_cpu_nodes`).
@@ -58,8 +57,8 @@ def make_session(
         return _options(weights, threads, size, profile)
 
     content = file.content + (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
-    if keep_in is not None and backend.provider == "CPUExecutionProvider":
-        folder = optimised.folder_for(content, size, keep_in)
+    if graph_cache is not None and backend.provider == "CPUExecutionProvider":
+        folder = optimised.folder_for(content, size, graph_cache)
         kept = folder and _kept(folder, content, file, backend, options)
         if kept:
             return kept
@@ -199,13 +198,13 @@ def _check_provider(session: onnxruntime.InferenceSession, backend: Backend) -> 
 
 
 def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> None:
-    inputs = {value.name for value in session.get_inputs()}
-    outputs = {value.name for value in session.get_outputs()}
-    if inputs != STEP_INPUTS or outputs != STEP_OUTPUTS:
+    inputs = {value.name for value in session.get_inputs()} - ADDED_INPUTS.keys()
+    outputs = {value.name for value in session.get_outputs()} - ADDED_OUTPUTS.keys()
+    if inputs != GRADIENT_INPUTS.keys() or outputs != GRADIENT_OUTPUTS.keys():
         raise DreamError(
-            f"{file.path}: takes {', '.join(sorted(inputs - STEP_INPUTS | {'image'}))} and gives "
-            f"{', '.join(sorted(outputs - {'mean', 'next'}))}, not image and objective, gradient; "
-            f"export it again"
+            f"{file.path}: takes {', '.join(sorted(inputs))} and gives "
+            f"{', '.join(sorted(outputs))}, not {', '.join(GRADIENT_INPUTS)} and "
+            f"{', '.join(GRADIENT_OUTPUTS)}; export it again"
         )
 
 

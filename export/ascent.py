@@ -17,15 +17,23 @@ anew at each run.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import onnx
 import onnx.checker
 import onnx.parser
 
 from ort_deepdream.export.model_file import FORMAT, PREFIX
+from ort_deepdream.step import (
+    ADDED_INPUTS,
+    ADDED_OUTPUTS,
+    GRADIENT_INPUTS,
+    GRADIENT_OUTPUTS,
+)
 
 OPSET = 18
-GIVEN = ("image", "gradient")  # by the gradient file
+# What the fragment takes of the gradient file's own.
+GIVEN = {**GRADIENT_INPUTS, "gradient": GRADIENT_OUTPUTS["gradient"]}
 
 # A mean below TINY is rounding, and dividing by it overflows; one that is NaN or above HUGE
 # belongs to a gradient that is not finite. Neither may change the picture, and `Equal` with the
@@ -79,30 +87,22 @@ CPU = """
 
 ENDS = {"cpu": CPU, "portable": PORTABLE}  # by graph target
 
-PICTURE = "float[1, 3, height, width]"
-ASCENT = """
-ascent ({picture} image, {picture} gradient, float length, float[1, 3, 1, 1] low,
-        float[1, 3, 1, 1] high, int64[height] rows, int64[width] columns)
-    => (float mean, {picture} next)
-{{ {nodes} }}
-"""
 
 # The smallest gradient file: objective 1/2 sum(image^2), whose gradient is the picture itself.
 PROBE = """
-probe ({picture} image) => (float objective, {picture} gradient) {{
     square = Mul (image, image)
-    half = Constant <value = float {{0.5}}> ()
+    half = Constant <value = float {0.5}> ()
     kept = ReduceSum (square)
     sum = Squeeze (kept)
     objective = Mul (sum, half)
     gradient = Identity (image)
-}}
 """
 
 
 def ascent_model(target: str) -> onnx.ModelProto:
-    """The fragment for a graph target as a model of its own, with `image` and `gradient` given."""
-    graph = onnx.parser.parse_graph(ASCENT.format(picture=PICTURE, nodes=ASCEND + ENDS[target]))
+    """Return the fragment for a graph target as a model of its own, which is also given GIVEN."""
+    nodes = ASCEND + ENDS[target]
+    graph = _parsed("ascent", {**GIVEN, **ADDED_INPUTS}, ADDED_OUTPUTS, nodes)
     kept = {value.name for value in (*graph.input, *graph.output)}
     for node in graph.node:  # so that no name is the gradient graph's too
         for names in (node.input, node.output):
@@ -112,7 +112,7 @@ def ascent_model(target: str) -> onnx.ModelProto:
 
 
 def ascent_fragment(target: str) -> bytes:
-    """What is appended to a gradient file."""
+    """Return the bytes that are appended to a gradient file for a graph target."""
     whole = ascent_model(target).graph
     fragment = onnx.ModelProto()
     fragment.graph.node.extend(whole.node)
@@ -122,8 +122,8 @@ def ascent_fragment(target: str) -> bytes:
 
 
 def probe_model() -> onnx.ModelProto:
-    """A network of no layers, to see whether an execution provider works at all."""
-    model = _checked(onnx.parser.parse_graph(PROBE.format(picture=PICTURE)))
+    """Return a network of no layers, to see whether an execution provider works at all."""
+    model = _checked(_parsed("probe", GRADIENT_INPUTS, GRADIENT_OUTPUTS, PROBE))
     description = {
         "format": FORMAT,
         "architecture": "none",
@@ -136,6 +136,17 @@ def probe_model() -> onnx.ModelProto:
     }
     onnx.helper.set_model_props(model, {PREFIX + key: value for key, value in description.items()})
     return model
+
+
+def _parsed(
+    name: str, inputs: Mapping[str, str], outputs: Mapping[str, str], nodes: str
+) -> onnx.GraphProto:
+    """Return the graph of `nodes`, in ONNX's text form, with values of these names and types."""
+    takes, gives = (
+        ", ".join(f"{kind} {value}" for value, kind in values.items())
+        for values in (inputs, outputs)
+    )
+    return onnx.parser.parse_graph(f"{name} ({takes}) => ({gives}) {{ {nodes} }}")
 
 
 def _checked(graph: onnx.GraphProto) -> onnx.ModelProto:

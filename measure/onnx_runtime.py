@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.engine.backends import find_backend
 from ort_deepdream.engine.deepdream import Progress, Settings, dream
-from ort_deepdream.engine.model import Model, load_model
+from ort_deepdream.engine.loading import find_backend, load_model
+from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes
 from ort_deepdream.measure.subject import Job, Subject
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ort_deepdream.engine.backends import BACKENDS, find_backend
+from ort_deepdream.engine.backends import BACKENDS
 from ort_deepdream.engine.deepdream import Settings
 from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
+from ort_deepdream.engine.loading import find_backend
 from ort_deepdream.engine.octaves import octave_sizes
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.pictures import parse_size

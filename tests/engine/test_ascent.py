@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ort_deepdream import DreamError, Model, load_model
-from ort_deepdream.engine.ascent import Ascent, StaticAscent, make_ascent, roll_into, rolled_indices
+from ort_deepdream.engine.ascent import Ascent, StaticAscent, make_ascent, roll_into
 from ort_deepdream.export.ascent import ENDS, ascent_model
+from ort_deepdream.step import ADDED_INPUTS, limits_feed, move_feed, rolled_indices
 from scripts.write_ascent import GRAPHS, contents
 
 Array = NDArray[np.float32]
@@ -146,6 +147,29 @@ def test_a_useless_gradient_changes_nothing(tmp_path, factor):
     assert (ascent.take() == picture).all()
 
 
+def test_what_is_fed_is_what_is_declared():
+    height, width = 3, 5
+    feed = {**limits_feed(*np.zeros((2, 3, 1, 1), np.float32)), **move_feed(height, width)}
+    types = {"float32": "float", "int64": "int64"}
+    found = {}
+    for name, value in feed.items():
+        sides = str(list(value.shape)).replace("[]", "")
+        found[name] = f"{types[value.dtype.name]}{sides}"
+    declared = {
+        name: kind.replace("height", str(height)).replace("width", str(width))
+        for name, kind in ADDED_INPUTS.items()
+    }
+    assert found == declared
+
+
+def test_a_step_without_a_length_leads_nowhere(model):
+    picture = image(9, 11, 1.0)
+    ascent = Ascent(model, 9, 11)
+    ascent.put(picture)
+    ascent.step(0.0)
+    assert (ascent.take() == picture).all()
+
+
 @functools.cache
 def ascent_session(target: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(ascent_model(target).SerializeToString())
@@ -191,7 +215,9 @@ def test_the_shipped_files_have_no_name_of_the_fragments():
     fragment = ascent_model("portable").graph
     names = {name for node in fragment.node for name in node.output} - {"mean", "next"}
     assert all(name.startswith("ascent/") for name in names)
-    for path in (Path(__file__).parents[2] / "models" / "builtin").glob("*.onnx"):
+    shipped = list((Path(__file__).parents[2] / "weights" / "builtin").glob("*.onnx"))
+    assert shipped
+    for path in shipped:
         graph = onnx.load(path, load_external_data=False).graph
         taken = {name for node in graph.node for name in node.output}
         taken |= {value.name for value in graph.initializer}

@@ -16,13 +16,14 @@ import pytest
 from gradient_files import write_gradient_file
 
 import ort_deepdream.engine.libraries
+import ort_deepdream.engine.loading
 import ort_deepdream.engine.probe
 import ort_deepdream.engine.session
 from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_unusable
 from ort_deepdream.engine.ascent import Ascent
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 
-CHOICE = "choose one of auto, cuda, tensorrt, webgpu, openvino, cpu"
+CHOICE = "choose auto or cuda or tensorrt or webgpu or openvino or cpu"
 
 
 @pytest.fixture
@@ -46,12 +47,12 @@ def test_auto_takes_the_best_that_works(monkeypatch):
     """A second CPU stands in for the device: it is the real provider under another name."""
     other = dataclasses.replace(BACKENDS["cpu"], name="other", fixed_sizes=True, target="portable")
     monkeypatch.setattr(
-        ort_deepdream.engine.backends, "BACKENDS", {"other": other, "cpu": BACKENDS["cpu"]}
+        ort_deepdream.engine.loading, "BACKENDS", {"other": other, "cpu": BACKENDS["cpu"]}
     )
     assert find_backend("auto").name == "other"
     broken = dataclasses.replace(other, why_not=lambda: "no driver")
     monkeypatch.setattr(
-        ort_deepdream.engine.backends, "BACKENDS", {"other": broken, "cpu": BACKENDS["cpu"]}
+        ort_deepdream.engine.loading, "BACKENDS", {"other": broken, "cpu": BACKENDS["cpu"]}
     )
     assert find_backend("auto").name == "cpu"
 

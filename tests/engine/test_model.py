@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from ort_deepdream import DreamError, load_model
-from ort_deepdream.engine.model import MOST_THREADS
+from ort_deepdream.engine.loading import MOST_THREADS
 
 TORCHVISION = json.dumps({"order": [0, 1, 2], "mean": [127.5] * 3, "scale": [1 / 127.5] * 3})
 UNEVEN = json.dumps({"order": [1, 2, 0], "mean": [1.0, 20.0, 300.0], "scale": [0.5, 2.0, 0.01]})

@@ -19,6 +19,7 @@ from ort_deepdream.engine.backends import BACKENDS
 from ort_deepdream.engine.devices import processor_features
 from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
 from ort_deepdream.engine.session import OPTIMISED, WEIGHTS, make_session
+from ort_deepdream.step import limits_feed, move_feed
 from ort_deepdream.weights.builtin import shipped_model
 
 pytestmark = pytest.mark.skipif(
@@ -32,16 +33,16 @@ def path(tmp_path) -> Path:
 
 
 @pytest.fixture
-def keep_in(tmp_path) -> Path:
+def graph_cache(tmp_path) -> Path:
     return tmp_path / "cache" / "optimised"
 
 
-def load(path: Path, keep_in: Path) -> Model:
-    return load_model(path, "cpu", keep_in=keep_in)
+def load(path: Path, graph_cache: Path) -> Model:
+    return load_model(path, "cpu", graph_cache=graph_cache)
 
 
-def kept(keep_in: Path) -> list[Path]:
-    return list(keep_in.iterdir())
+def kept(graph_cache: Path) -> list[Path]:
+    return list(graph_cache.iterdir())
 
 
 WIDE = np.random.default_rng(2).standard_normal((512, 3)).astype(np.float32)
@@ -75,54 +76,53 @@ def no_optimising(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(63, 85), (96, 64)])
-def test_the_same_bits_from_a_network(size, keep_in, no_optimising):
+def test_the_same_bits_from_a_network(size, graph_cache, no_optimising):
     path = shipped_model("inception_3a/output", "cpu")
     assert path is not None
     image = np.random.default_rng(1).uniform(-120, 130, (1, 3, *size)).astype(np.float32)
     plain = load_model(path, "cpu")
     expected, expected_gradient = plain.gradient(image)
-    first = load(path, keep_in)
+    first = load(path, graph_cache)
     no_optimising()
-    for model in (first, load(path, keep_in)):
+    for model in (first, load(path, graph_cache)):
         found, found_gradient = model.gradient(image)
         assert found == expected
         assert np.array_equal(found_gradient, expected_gradient)
         assert list(model.placement) == ["CPUExecutionProvider"]
 
 
-def kernels(file: GradientFile, prefix: Path, keep_in: Path | None = None) -> list[str]:
+def kernels(file: GradientFile, prefix: Path, graph_cache: Path | None = None) -> list[str]:
     """Those of one step, in the order in which they ran; `Shape` may come first, it is small."""
-    session = make_session(file, BACKENDS["cpu"], profile=prefix, keep_in=keep_in).run
+    session = make_session(file, BACKENDS["cpu"], profile=prefix, graph_cache=graph_cache).run
     side = 16
     image = np.ones((1, 3, side, side), np.float32)
-    limit = np.full((1, 3, 1, 1), 200, np.float32)
-    roll = {"rows": np.arange(side), "columns": np.arange(side)}
-    length = np.array(1, np.float32)
-    session.run(["next"], {"image": image, "length": length, "low": -limit, "high": limit, **roll})
+    limit = np.full((3, 1, 1), 200, np.float32)
+    feed = {**limits_feed(-limit, limit), **move_feed(side, side, length=1)}
+    session.run(["next"], {"image": image, **feed})
     events = json.loads(Path(session.end_profiling()).read_text())
     ran = [event for event in events if event["name"].endswith("_kernel_time")]
     names = [event["args"]["op_name"] for event in sorted(ran, key=lambda event: event["ts"])]
     return [name for name in names if name != "Shape"]
 
 
-def test_the_kernels_keep_their_order(tmp_path, keep_in):
+def test_the_kernels_keep_their_order(tmp_path, graph_cache):
     """Another one would need other memory."""
     path = shipped_model("inception_3a/output", "cpu")
     assert path is not None
     file = read_gradient_file(path)
-    load(path, keep_in)
+    load(path, graph_cache)
     plain = kernels(file, tmp_path / "plain")
     assert len(plain) > 100
-    assert kernels(file, tmp_path / "kept", keep_in) == plain
+    assert kernels(file, tmp_path / "kept", graph_cache) == plain
 
 
-def test_it_is_optimised_once(path, keep_in, no_optimising):
-    load(path, keep_in)
-    (folder,) = kept(keep_in)
+def test_it_is_optimised_once(path, graph_cache, no_optimising):
+    load(path, graph_cache)
+    (folder,) = kept(graph_cache)
     assert (folder / OPTIMISED).is_file()
     no_optimising()
-    assert is_right(load(path, keep_in))
-    assert kept(keep_in) == [folder]
+    assert is_right(load(path, graph_cache))
+    assert kept(graph_cache) == [folder]
 
 
 def test_nothing_is_kept_unasked(path, tmp_path):
@@ -130,9 +130,9 @@ def test_nothing_is_kept_unasked(path, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_whatever_changes_the_graph_has_a_place_of_its_own(keep_in, monkeypatch):
+def test_whatever_changes_the_graph_has_a_place_of_its_own(graph_cache, monkeypatch):
     def place(content: bytes = b"a", size: tuple[int, int] | None = None) -> Path | None:
-        return optimised.folder_for(content, size, keep_in)
+        return optimised.folder_for(content, size, graph_cache)
 
     places = [place(), place(b"b"), place(size=(8, 9)), place(size=(9, 8))]
     assert places[0] == place()
@@ -146,10 +146,10 @@ def test_whatever_changes_the_graph_has_a_place_of_its_own(keep_in, monkeypatch)
     assert len(set(places)) == 7
 
 
-def test_a_machine_that_does_not_tell_its_processor_keeps_nothing(path, keep_in, monkeypatch):
+def test_a_machine_that_does_not_tell_its_processor_keeps_nothing(path, graph_cache, monkeypatch):
     monkeypatch.setattr(optimised, "processor_features", lambda: None)
-    assert is_right(load(path, keep_in))
-    assert not keep_in.exists()
+    assert is_right(load(path, graph_cache))
+    assert not graph_cache.exists()
 
 
 def test_what_linux_tells_of_a_processor():
@@ -164,72 +164,72 @@ def test_what_linux_tells_of_a_processor():
 
 @pytest.mark.parametrize("name", [OPTIMISED, WEIGHTS])
 @pytest.mark.parametrize("left", [0, 0.5, None])
-def test_what_is_damaged_is_made_again(tmp_path, keep_in, no_optimising, name, left):
+def test_what_is_damaged_is_made_again(tmp_path, graph_cache, no_optimising, name, left):
     path = write_gradient_file(tmp_path / "model.onnx", WIDE)
-    load(path, keep_in)
-    (folder,) = kept(keep_in)
+    load(path, graph_cache)
+    (folder,) = kept(graph_cache)
     assert {file.name for file in folder.iterdir()} == {OPTIMISED, WEIGHTS}
     whole = (folder / name).read_bytes()
     if left is None:
         (folder / name).unlink()
     else:
         (folder / name).write_bytes(whole[: int(len(whole) * left)])
-    assert is_right(load(path, keep_in), WIDE)
-    assert kept(keep_in) == []
-    load(path, keep_in)
+    assert is_right(load(path, graph_cache), WIDE)
+    assert kept(graph_cache) == []
+    load(path, graph_cache)
     no_optimising()
-    assert is_right(load(path, keep_in), WIDE)
+    assert is_right(load(path, graph_cache), WIDE)
 
 
-def test_a_folder_that_cannot_be_made(path, keep_in):
-    keep_in.parent.write_text("a file in its place")
-    assert is_right(load(path, keep_in))
+def test_a_folder_that_cannot_be_made(path, graph_cache):
+    graph_cache.parent.write_text("a file in its place")
+    assert is_right(load(path, graph_cache))
 
 
-def test_a_graph_that_cannot_be_loaded_is_told_as_ever(path, keep_in):
+def test_a_graph_that_cannot_be_loaded_is_told_as_ever(path, graph_cache):
     write_gradient_file(path, names=("picture", "objective", "gradient"))
     with pytest.raises(DreamError, match="cannot load this file") as plain:
         load_model(path, "cpu")
     with pytest.raises(DreamError) as found:
-        load(path, keep_in)
+        load(path, graph_cache)
     assert str(found.value) == str(plain.value)
-    assert kept(keep_in) == []
+    assert kept(graph_cache) == []
 
 
-def test_those_used_longest_ago_go_first(tmp_path, keep_in):
+def test_those_used_longest_ago_go_first(tmp_path, graph_cache):
     paths = [
         write_gradient_file(tmp_path / f"{n}.onnx", factor=float(n))
         for n in range(optimised.MOST_KEPT + 1)
     ]
     for age, path in enumerate(paths[:-1]):
-        before = set(keep_in.iterdir()) if keep_in.exists() else set()
-        load(path, keep_in)
-        (new,) = set(keep_in.iterdir()) - before
+        before = set(graph_cache.iterdir()) if graph_cache.exists() else set()
+        load(path, graph_cache)
+        (new,) = set(graph_cache.iterdir()) - before
         os.utime(new, (1e9 - age, 1e9 - age))  # the first was used last
-    first, *_, oldest = sorted(kept(keep_in), key=lambda folder: -folder.stat().st_mtime)
-    load(paths[-2], keep_in)  # and now this one
-    load(paths[-1], keep_in)
-    assert len(kept(keep_in)) == optimised.MOST_KEPT
-    assert {first, oldest} <= set(kept(keep_in))
+    first, *_, oldest = sorted(kept(graph_cache), key=lambda folder: -folder.stat().st_mtime)
+    load(paths[-2], graph_cache)  # and now this one
+    load(paths[-1], graph_cache)
+    assert len(kept(graph_cache)) == optimised.MOST_KEPT
+    assert {first, oldest} <= set(kept(graph_cache))
 
 
-def test_two_commands_at_once(keep_in):
+def test_two_commands_at_once(graph_cache):
     """The one that comes second keeps what the first has put there."""
-    folder = keep_in / "graph"
+    folder = graph_cache / "graph"
     with optimised.filling(folder) as beside:
         (beside / OPTIMISED).write_text("second")
         folder.mkdir()
         (folder / OPTIMISED).write_text("first")
-    assert kept(keep_in) == [folder]
+    assert kept(graph_cache) == [folder]
     assert (folder / OPTIMISED).read_text() == "first"
 
 
-def test_what_is_interrupted_leaves_nothing(keep_in):
+def test_what_is_interrupted_leaves_nothing(graph_cache):
     def interrupted() -> None:
-        with optimised.filling(keep_in / "graph") as beside:
+        with optimised.filling(graph_cache / "graph") as beside:
             (beside / OPTIMISED).write_text("half of it")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert kept(keep_in) == []
+    assert kept(graph_cache) == []

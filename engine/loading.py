@@ -1,0 +1,59 @@
+"""From names to what runs: a usable backend by its name, and a gradient file on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import onnxruntime
+
+from ort_deepdream.engine.backends import BACKENDS, FATAL_ONLY, Backend, backend_named
+from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.probe import why_unusable
+from ort_deepdream.errors import DreamError
+
+MOST_THREADS = 1024  # ONNX Runtime would start a million, and hang
+
+
+def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend:
+    """Return the usable backend called `name`, with `options` added to its provider options.
+
+    `auto` is the best usable one; a name that ends in ExecutionProvider is that provider of ONNX
+    Runtime's. Raise DreamError when there is none of that name, or it cannot be used here.
+    """
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)
+    backend = _best() if name == "auto" else backend_named(name)
+    reason = backend.why_not()
+    if reason is not None:
+        raise DreamError(f"backend {backend.name} cannot be used here: {reason}")
+    return replace(backend, provider_options={**backend.provider_options, **(options or {})})
+
+
+def _best() -> Backend:
+    """Return the first that takes a step: libraries may load and find the driver too old."""
+    candidates = [backend for backend in BACKENDS.values() if backend.in_auto]
+    return next((b for b in candidates[:-1] if why_unusable(b) is None), candidates[-1])
+
+
+def load_model(
+    path: str | Path,
+    backend: str | Backend = "auto",
+    threads: int | None = None,
+    allow_cpu_nodes: bool = False,
+    graph_cache: Path | None = None,
+) -> Model:
+    """Load the gradient file at `path` on a backend; `threads` (CPU) defaults to every core.
+
+    `graph_cache` is a folder for graphs as ONNX Runtime's CPU provider optimises them (four of
+    them, 17 MB each for inception_4c/output): from there a session is made sooner. It is used on
+    Linux alone, and a graph that cannot be kept is optimised anew.
+
+    Raise DreamError when the file is not one, or the backend cannot be used. On a backend whose
+    sessions are for one size, what is wrong with the graph shows at the first picture.
+    """
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise DreamError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
+    chosen = backend if isinstance(backend, Backend) else find_backend(backend)
+    return Model(read_gradient_file(Path(path)), chosen, threads, allow_cpu_nodes, graph_cache)
