@@ -83,6 +83,7 @@ class GoogLeNet(nn.Module):
         super().__init__()
         self.architecture = architecture
         self._unit = unit
+        self.relu: Callable[[Tensor], Tensor] = F.relu
         self.convolutions = nn.ModuleDict()
         self.norms = nn.ModuleDict()
         if architecture.local_response_norm:
@@ -106,6 +107,19 @@ class GoogLeNet(nn.Module):
     def _add(self, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         unit = self._unit(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
         self.convolutions[name] = unit
+
+    def tune(self, torch_lrn: bool) -> None:
+        """Make gradients of the picture as quick as PyTorch can; the values stay the same.
+
+        The ReLUs work in place, no weight asks for a gradient, and `torch_lrn` chooses PyTorch's
+        own LRN over the banded convolution: which is quicker depends on the processor.
+        """
+        self.relu = F.relu_
+        for name, norm in self.norms.items():
+            if torch_lrn and isinstance(norm, LocalResponseNorm):
+                own = nn.LocalResponseNorm(norm.size, norm.alpha, norm.beta, norm.k)
+                self.norms[name] = own
+        self.eval().requires_grad_(False)
 
     def layers(self, image: Tensor) -> Layers:
         """Yield (name, activation [N, C, h, w]) in the network's order; stop asking to stop early.
@@ -136,7 +150,7 @@ class GoogLeNet(nn.Module):
     def _convolve(self, name: str, x: Tensor) -> Step:
         x = self.convolutions[name](x)
         yield name, x
-        x = F.relu(x)
+        x = self.relu(x)
         yield relu_name(name), x
         return x
 
