@@ -210,6 +210,8 @@ def test_asv_runs_them_in_this_environment(tmp_path):
     clone, home = tmp_path / "clone", tmp_path / "home"
     home.mkdir()
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    # asv.conf.json names the branch; CI's checkout is a commit without one.
+    subprocess.run(["git", "checkout", "-q", "-B", "main"], cwd=clone, check=True)
     shutil.rmtree(clone / "benchmarks", ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "benchmarks", clone / "benchmarks", ignore=ignored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -83,13 +82,9 @@ def test_a_broken_asv_is_told(tmp_path):
     assert (code, lines, parts) == (3, ["[50.00%] half", "why it broke"], [0.5])
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    "ORT_DEEPDREAM_BUILD_ASV" not in os.environ,
-    reason="asv builds an environment for it, minutes: set ORT_DEEPDREAM_BUILD_ASV=1",
-)
+@pytest.mark.nightly
 def test_asv_flags_the_counts(tmp_path):
-    """The reduced form: asv builds its environment, and compares what is counted."""
+    """The reduced form: asv builds its environment, which takes minutes, and compares counts."""
     command = [sys.executable, "-m", "scripts.planted_regression"]
     command += ["--tries", "1", "--rounds", "1", "--bench", r"^graphs\.Nodes\."]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
