@@ -6,7 +6,6 @@ The file's contract is in docs/model-file.md; the engine reads it without this p
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +25,7 @@ from ort_deepdream.export.passes.half import compute_in_half
 from ort_deepdream.export.targets import TARGETS, Size, Target
 from ort_deepdream.export.trace import trace_gradient
 from ort_deepdream.export.weights import Weights, build_network
+from ort_deepdream.files import replacing
 from ort_deepdream.weights.terms import Term, parse_term
 
 FORMAT = "1"
@@ -135,20 +135,12 @@ def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) ->
     """
     on_stage("writing and checking the file")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".onnx", delete=False) as file:
-            beside = Path(file.name)
+        with replacing(path) as temporary:
+            ir.save(model, temporary)
+            _check(temporary)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DreamError(f"cannot write {path}: {reason}; choose another with -o") from error
-    try:
-        ir.save(model, beside)
-        _check(beside)
-        beside.chmod(0o644)
-        beside.replace(path)
-    except OSError as error:
-        raise DreamError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _check(path: Path) -> None:

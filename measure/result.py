@@ -1,24 +1,44 @@
 """The result file: everything `dream bench` measured, with what is needed to judge and repeat it.
 
-One JSON file, described in docs/result-file.md. Times are in seconds, sizes in pixels, memory in
-bytes. What was not measured is `missing` with its reason, never a guess.
+One JSON file, described in docs/result-file.md and, for programs, docs/result.schema.json. Times
+are in seconds, sizes in pixels, memory in bytes. What was not measured is `missing` with its
+reason, never a guess.
+
+A file of a newer minor version is read, and the fields that are unknown here are written back with
+the others; without one, an unknown field is damage.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import from_json
 
+from ort_deepdream.engine.settings import Settings as Loop
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.files import write_whole
+from ort_deepdream.files import write_text
 
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
-VERSION: Literal[1] = 1
+MAJOR, MINOR = 1, 0
+VERSION = f"{MAJOR}.{MINOR}"
 MOST_BYTES = 500_000_000  # of a file; a full run has a few million
 
 # Far beyond what can be measured, so that sums, ratios and drawings of what is valid stay finite.
@@ -40,8 +60,25 @@ Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$", max_length=100_0
 Kind = Literal["cold", "warm", "step"]
 
 
+def _as_text(version: object) -> object:
+    """Return 1 as "1.0": so it was written before there were minor versions."""
+    return "1.0" if type(version) is int and version == 1 else version
+
+
+VersionText = Annotated[str, Field(pattern=rf"^{MAJOR}\.(0|[1-9][0-9]{{0,5}})$")]
+Version = Annotated[
+    VersionText, BeforeValidator(_as_text, json_schema_input_type=Literal[1] | VersionText)
+]
+
+
 class Record(BaseModel):
+    """A part of a result file."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _with_unknown(self, known: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**known(self), **(self.model_extra or {})}
 
 
 class Size(Record):
@@ -50,6 +87,10 @@ class Size(Record):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
 
 
 class Machine(Record):
@@ -91,15 +132,20 @@ class Photo(Record):
     height: Pixels
 
 
-class Settings(Record):
-    """Of the dream."""
+def _settings_fields() -> dict[str, Any]:
+    """Return the loop's settings, as the engine declares them, for pydantic."""
+    return {declared.name: _settings_field(declared) for declared in dataclasses.fields(Loop)}
 
-    iterations: Annotated[int, Field(ge=1, le=2**53)]
-    octaves: Annotated[int, Field(ge=1, le=1000)]
-    octave_scale: Annotated[float, Field(gt=1)]
-    step: float
-    jitter: Count
-    seed: Count
+
+def _settings_field(declared: dataclasses.Field[Any]) -> Any:
+    limits = declared.metadata["limits"]
+    bounds = {"ge": limits.least, "le": limits.most, "gt": limits.above}
+    finite = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
+    return Annotated[declared.type, Field(description=declared.metadata["help"], **finite)], ...
+
+
+class Settings(create_model("Settings", __base__=Record, **_settings_fields())):  # type: ignore[misc]
+    """The settings of the loop. A field of engine.settings.Settings is a field here."""
 
 
 class Contender(Record):
@@ -199,8 +245,10 @@ class Image(Record):
 
 
 class Result(Record):
+    """A result file."""
+
     schema_name: Literal["ort-deepdream/bench"] = Field(default=SCHEMA, alias="schema")
-    version: Literal[1] = VERSION
+    version: Version = VERSION
     created: Name  # ISO 8601, UTC
     command: Annotated[tuple[Text, ...], Field(max_length=1000)]  # that repeats it
     complete: bool  # False after an interruption: --resume goes on
@@ -260,7 +308,11 @@ def _require_unique(kind: str, keys: Iterable[object]) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """Raises DreamError when the file cannot be read or is no result file of this version."""
+    """Return what is in a result file.
+
+    Raise DreamError when the file cannot be read, is damaged, or has a version that is not
+    understood here.
+    """
     try:
         if path.stat().st_size > MOST_BYTES:
             raise DreamError(f"{path}: is too large for a result file of `dream bench`")
@@ -273,35 +325,40 @@ def read_result(path: Path) -> Result:
         raise DreamError(
             f"{path}: is not JSON, or not all of it ({error}); name a file that `dream bench` wrote"
         ) from error
-    _check_version(path, found)
+    newer = _minor_version(path, found) > MINOR
     try:
-        return Result.model_validate_json(content)
+        return Result.model_validate_json(content, extra="allow" if newer else "forbid")
     except ValidationError as error:
         raise DreamError(
             f"{path}: is damaged: {_first(error)}; measure again with `dream bench`"
         ) from error
 
 
-def _check_version(path: Path, found: Any) -> None:
+def _minor_version(path: Path, found: Any) -> int:
+    """Return the minor version of a file. Raise DreamError for another major one."""
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise DreamError(f"{path}: is JSON, but not a result file that `dream bench` wrote")
     version = found.get("version")
-    if type(version) is not int:
+    text = f"{version}.0" if type(version) is int else version
+    parts = re.fullmatch(r"(\d{1,6})\.(\d{1,6})", text) if isinstance(text, str) else None
+    if parts is None:
         raise DreamError(f"{path}: does not say which version it has; measure again")
-    if version > VERSION:
+    major, minor = map(int, parts.groups())
+    if major > MAJOR:
         raise DreamError(
             f"{path}: has version {version}, and this program reads {VERSION}; "
-            f"update it: pip install -U ort-deepdream"
+            f"update ort-deepdream to read this: pip install -U ort-deepdream"
         )
-    if version < VERSION:
+    if major < MAJOR:
         raise DreamError(
             f"{path}: has version {version}, and this program reads {VERSION}; "
             f"measure again, or read it with an older ort-deepdream"
         )
+    return minor
 
 
 def _first(error: ValidationError) -> str:
-    """The first of the things that are wrong."""
+    """Return the first of the things that are wrong, in one line."""
     details = error.errors(include_url=False, include_input=False)
     where = ".".join(str(part)[:60] for part in details[0]["loc"])
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
@@ -309,11 +366,51 @@ def _first(error: ValidationError) -> str:
     return f"{where}: {what}{more}" if where else f"{what}{more}"
 
 
+def keep_unknown(result: Result, before: Result) -> Result:
+    """Return `result`, which goes on with `before`, with what only `before` has.
+
+    That is the version and the unknown fields of a newer program: of the file, of its contenders
+    and series. All smaller records are carried over whole by whoever goes on.
+    """
+    contenders = {contender.name: contender for contender in before.contenders}
+    series = {(one.contender, one.size, one.kind): one for one in before.series}
+    kept = result.model_copy(
+        update={
+            "version": max(result.version, before.version, key=_minor),
+            "contenders": tuple(
+                _keep_fields(one, contenders.get(one.name)) for one in result.contenders
+            ),
+            "series": tuple(
+                _keep_fields(one, series.get((one.contender, one.size, one.kind)))
+                for one in result.series
+            ),
+        }
+    )
+    return _keep_fields(kept, before)
+
+
+def _minor(version: str) -> int:
+    return int(version.partition(".")[2])
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def _keep_fields(record: AnyRecord, before: AnyRecord | None) -> AnyRecord:
+    unknown = before.model_extra if before else None
+    if not unknown:
+        return record
+    kept = record.model_copy()
+    # As pydantic itself stores them; records are frozen, and `update` is for known fields.
+    object.__setattr__(kept, "__pydantic_extra__", {**(kept.model_extra or {}), **unknown})
+    return kept
+
+
 def write_result(path: Path, result: Result) -> None:
-    """Write all of it or nothing. Raises DreamError when the folder cannot be written to."""
+    """Write all of it or nothing. Raise DreamError when the folder cannot be written to."""
     content = result.model_dump_json(by_alias=True, indent=1) + "\n"
     try:
-        write_whole(path, content)
+        write_text(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DreamError(f"{path}: cannot be written ({reason}); choose another with -o") from error

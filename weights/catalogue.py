@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -159,6 +161,18 @@ def cache_folder() -> Path:
     import platformdirs  # here, for a dream with a shipped model needs it not
 
     return platformdirs.user_cache_path("ort-deepdream", appauthor=False)
+
+
+@contextmanager
+def cache_errors() -> Iterator[None]:
+    """Make a DreamError, which says what to do, of what the system refuses in the cache folder."""
+    try:
+        yield
+    except OSError as error:
+        raise DreamError(
+            f"the cache folder {cache_folder()} cannot be used ({error.strerror or error}); "
+            f"set {CACHE_VARIABLE} to another one"
+        ) from error
 
 
 def location(entry: Entry) -> Path:

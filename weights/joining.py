@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import write_bytes
+from ort_deepdream.weights.catalogue import cache_errors
 from ort_deepdream.weights.prepared import Prepared
 from ort_deepdream.weights.readers.protobuf import LENGTH, VARINT, fields
 from ort_deepdream.weights.readers.safetensors_file import read_header
@@ -58,24 +59,10 @@ def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
         factors[term.channel] = factors.get(term.channel, 0) + term.weight
     if factors != {None: 1.0}:
         content = choose_channels(content, layer, factors)
-    try:
-        _write(path, point_at(content, weights))
+    with cache_errors():
+        write_bytes(path, point_at(content, weights))
         _prune(path.parent)
-    except OSError as error:
-        raise DreamError(
-            f"the cache folder {path.parent} cannot be written to ({error.strerror}); "
-            f"set ORT_DEEPDREAM_CACHE to another one"
-        ) from None
     return path
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _prune(folder: Path) -> None:

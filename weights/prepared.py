@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.catalogue import CACHE_VARIABLE, cache_folder
+from ort_deepdream.files import SUFFIX, replacing
+from ort_deepdream.weights.catalogue import cache_errors, cache_folder
 from ort_deepdream.weights.readers import WeightsFile, is_seeded, read_weights, sha256_of
 from ort_deepdream.weights.readers.safetensors_file import read_header
 
@@ -43,7 +43,7 @@ def prepare(source: str | Path) -> Prepared:
     sha256 = sha256_of(source) if weights is None else weights.sha256
     found = _kept(_path(sha256), sha256)
     if found is None:
-        with _cache_errors():
+        with cache_errors():
             return _write(weights or read_weights(source))
     if weights is None:
         return replace(found, identity=Path(source).name)  # the same content may have two names
@@ -78,15 +78,10 @@ def _write(weights: WeightsFile) -> Prepared:
         weights.sha256,
     )
     made.path.parent.mkdir(parents=True, exist_ok=True)
-    beside = made.path.with_name(f"{made.path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(_header(made, weights))
-            for tensor in weights.tensors.values():
-                stream.write(tensor.astype("<f4", copy=False).tobytes())
-        beside.replace(made.path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(made.path) as temporary, temporary.open("wb") as stream:
+        stream.write(_header(made, weights))
+        for tensor in weights.tensors.values():
+            stream.write(tensor.astype("<f4", copy=False).tobytes())
     _drop_the_oldest(made.path.parent)
     return made
 
@@ -117,7 +112,7 @@ def _header(made: Prepared, weights: WeightsFile) -> bytes:
 
 def _drop_the_oldest(folder: Path) -> None:
     """Graphs that lie beside the weights are left alone; what a killed command left is not."""
-    kept = folder.glob("*.safetensors*")
+    kept = [path for path in folder.iterdir() if path.suffix in (".safetensors", SUFFIX)]
     for path in sorted(kept, key=_last_used, reverse=True)[MOST_KEPT:]:
         path.unlink(missing_ok=True)
 
@@ -128,14 +123,3 @@ def _last_used(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0
-
-
-@contextmanager
-def _cache_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DreamError(
-            f"the cache folder {cache_folder()} cannot be used ({error.strerror or error}); "
-            f"set {CACHE_VARIABLE} to another one"
-        ) from error

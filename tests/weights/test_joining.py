@@ -121,7 +121,7 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     shipped = shipped_model("conv2/3x3", "cpu")
     assert shipped is not None
     monkeypatch.setattr(Path, "write_bytes", _full)
-    with pytest.raises(DreamError, match=r"cannot be written to .*ORT_DEEPDREAM_CACHE"):
+    with pytest.raises(DreamError, match=r"cannot be used .*ORT_DEEPDREAM_CACHE"):
         join(shipped, weights, [Term("conv2/3x3")])
 
 

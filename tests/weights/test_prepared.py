@@ -150,7 +150,7 @@ def test_the_oldest_are_dropped(cache: Path, source: Path) -> None:
     graph = folder / "graph.onnx"
     graph.touch()
     os.utime(graph, (1, 1))
-    killed = folder / f"{'0' * 32}.safetensors.123"
+    killed = folder / ".0123456789abcdef.tmp"
     killed.touch()
     os.utime(killed, (1, 1))
     for number in range(MOST_KEPT):
