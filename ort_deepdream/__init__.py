@@ -21,11 +21,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ort_deepdream.engine.backends import BACKENDS, Backend
-    from ort_deepdream.engine.deepdream import Dream, Progress, Settings, dream
+    from ort_deepdream.engine.deepdream import Dream, Progress, dream
     from ort_deepdream.engine.gradient_file import ModelInfo
     from ort_deepdream.engine.image import Picture, read_metadata, read_picture, write_picture
     from ort_deepdream.engine.loading import find_backend, load_model
     from ort_deepdream.engine.model import Model
+    from ort_deepdream.engine.settings import Settings
     from ort_deepdream.engine.probe import why_unusable
     from ort_deepdream.errors import DreamError
 
@@ -44,6 +45,7 @@ __all__ = [
     "load_model",
     "read_metadata",
     "read_picture",
+    "Settings": "engine.settings",
     "why_unusable",
     "write_picture",
 ]
@@ -51,12 +53,13 @@ __all__ = [
 # Each is imported when it is first asked for: `import ort_deepdream` itself loads nothing.
 _HOMES = {
     **dict.fromkeys(("BACKENDS", "Backend"), "engine.backends"),
-    **dict.fromkeys(("Dream", "Progress", "Settings", "dream"), "engine.deepdream"),
+    **dict.fromkeys(("Dream", "Progress", "dream"), "engine.deepdream"),
     "DreamError": "errors",
     "ModelInfo": "engine.gradient_file",
     **dict.fromkeys(("find_backend", "load_model"), "engine.loading"),
     "Model": "engine.model",
     **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
+    "Settings": "engine.settings",
     "why_unusable": "engine.probe",
 }
 

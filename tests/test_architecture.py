@@ -13,10 +13,10 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 
 
 def test_each_room_keeps_to_its_place_and_there_are_no_circles(tmp_path):
-    """Looked at through `.types`, where the rooms lie in one folder as they do once installed."""
+    """Looked at through src/, where the rooms lie in one folder as they do once installed."""
     done = subprocess.run(
         [sys.executable, "-c", LINT, "--no-logo", "--no-cache", str(ROOT / "pyproject.toml")],
-        cwd=ROOT / ".types",
+        cwd=ROOT / "src",
         capture_output=True,
         text=True,
         check=False,
@@ -30,5 +30,5 @@ def test_the_table_has_every_room():
     rooms, *_ = PROJECT["tool"]["importlinter"]["contracts"]
     listed = {name.strip("() ") for layer in rooms["layers"] for name in layer.split("|")}
     folders = PROJECT["tool"]["setuptools"]["package-dir"].values()
-    files = {path.stem for path in (ROOT / "ort_deepdream").glob("*.py")} - {"__init__"}
-    assert {*folders, *files} <= listed
+    files = {path.stem for path in (ROOT / "src" / "ort_deepdream").glob("*.py")} - {"__init__"}
+    assert {*folders, *files} - {"src/ort_deepdream"} <= listed

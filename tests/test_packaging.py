@@ -38,17 +38,22 @@ def required(requirements: list[str]) -> set[str]:
 
 def test_no_folder_of_a_package_is_left_out():
     listed = PROJECT["tool"]["setuptools"]["packages"]
-    rooms = {*PROJECT["tool"]["setuptools"]["package-dir"].values(), "ort_deepdream"}
-    folders = {path.parent for room in rooms for path in (ROOT / room).rglob("*.py")}
-    names = {str(folder.relative_to(ROOT)).replace("/", ".") for folder in folders}
-    assert {f"ort_deepdream.{name}" for name in names - {"ort_deepdream"}} == set(listed[1:])
+    rooms = PROJECT["tool"]["setuptools"]["package-dir"]
+    found = {
+        ".".join([package, *path.parent.relative_to(ROOT / folder).parts])
+        for package, folder in rooms.items()
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert found == set(listed)
 
 
-def test_type_checkers_see_the_package_that_is_installed():
-    links = {path.name: path.resolve() for path in (ROOT / ".types" / "ort_deepdream").iterdir()}
-    rooms = PROJECT["tool"]["setuptools"]["package-dir"].values()
-    files = [path for path in (ROOT / "ort_deepdream").iterdir() if path.is_file()]
-    assert links == {path.name: path for path in [*(ROOT / room for room in rooms), *files]}
+def test_the_package_in_src_links_to_its_rooms():
+    rooms = PROJECT["tool"]["setuptools"]["package-dir"]
+    links = [path for path in (ROOT / "src" / "ort_deepdream").iterdir() if path.is_symlink()]
+    found = {f"ort_deepdream.{link.name}": link.resolve() for link in links}
+    assert found | {"ort_deepdream": ROOT / "src" / "ort_deepdream"} == {
+        name: ROOT / folder for name, folder in rooms.items()
+    }
 
 
 def test_a_bare_install_has_neither_torch_nor_onnx():
@@ -137,7 +142,7 @@ def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
     source = tmp_path / "source"
     kept = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in kept.stdout.decode().split("\0")[:-1]:
-        if (ROOT / name).is_file() and not name.startswith(("docs/", "tests/", ".types/")):
+        if (ROOT / name).is_file() and not name.startswith(("docs/", "tests/")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
     stale = source / "build" / "lib" / "ort_deepdream" / "engine" / "removed.py"

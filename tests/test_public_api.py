@@ -14,7 +14,7 @@ import ort_deepdream
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PACKAGES = ("cli", "engine", "export", "measure", "ort_deepdream", "report", "weights")
+PACKAGES = ("cli", "engine", "export", "measure", "src/ort_deepdream", "report", "weights")
 MODULES = sorted(
     path
     for package in PACKAGES

@@ -1,1 +1,74 @@
-../../ort_deepdream/__init__.py
+"""Dream through ONNX Runtime, and measure how fast: DeepDream on every execution provider.
+
+    from ort_deepdream import Settings, dream, load_model, read_picture, write_picture
+
+    model = load_model("dream.onnx", backend="cpu")
+    picture = read_picture("photo.jpg")
+    result = dream(model, picture.rgb, Settings(seed=7))
+    write_picture("photo-dream.png", result.rgb)
+
+Needs numpy, pillow and onnxruntime; neither PyTorch nor onnx. `ort_deepdream.export` makes gradient
+files, and needs both.
+"""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime reads this when it is imported. Without it, it reports what it runs to Microsoft:
+# a thread, a database in the user's cache folder, and an upload in the middle of a measurement.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+if TYPE_CHECKING:
+    from ort_deepdream.engine.backends import BACKENDS, Backend
+    from ort_deepdream.engine.deepdream import Dream, Progress, dream
+    from ort_deepdream.engine.gradient_file import ModelInfo
+    from ort_deepdream.engine.image import Picture, read_metadata, read_picture, write_picture
+    from ort_deepdream.engine.loading import find_backend, load_model
+    from ort_deepdream.engine.model import Model
+    from ort_deepdream.engine.settings import Settings
+    from ort_deepdream.engine.probe import why_unusable
+    from ort_deepdream.errors import DreamError
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Dream",
+    "DreamError",
+    "Model",
+    "ModelInfo",
+    "Picture",
+    "Progress",
+    "Settings",
+    "dream",
+    "find_backend",
+    "load_model",
+    "read_metadata",
+    "read_picture",
+    "Settings": "engine.settings",
+    "why_unusable",
+    "write_picture",
+]
+
+# Each is imported when it is first asked for: `import ort_deepdream` itself loads nothing.
+_HOMES = {
+    **dict.fromkeys(("BACKENDS", "Backend"), "engine.backends"),
+    **dict.fromkeys(("Dream", "Progress", "dream"), "engine.deepdream"),
+    "DreamError": "errors",
+    "ModelInfo": "engine.gradient_file",
+    **dict.fromkeys(("find_backend", "load_model"), "engine.loading"),
+    "Model": "engine.model",
+    **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
+    "Settings": "engine.settings",
+    "why_unusable": "engine.probe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

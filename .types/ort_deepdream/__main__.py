@@ -1,1 +1,5 @@
-../../ort_deepdream/__main__.py
+"""`python -m ort_deepdream` is the command `dream`."""
+
+from ort_deepdream.cli.main import run
+
+run()

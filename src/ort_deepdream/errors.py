@@ -1,0 +1,22 @@
+"""The one error that a user can mend, and how its message names what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class DreamError(Exception):
+    """Something asked for that cannot be done: a picture, setting, model, backend or file.
+
+    The message is one line: what is wrong, with which file, and what to do. Any other exception is
+    a bug and keeps its traceback.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return how a message about an unknown `name` ends: with the nearest known one, or all."""
+    import difflib  # only a mistake needs it
+
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose {' or '.join(known)}"

@@ -1,0 +1,55 @@
+"""The inputs and outputs of a step's graph: what `export` writes and `engine` feeds.
+
+A gradient file has GRADIENT_INPUTS and GRADIENT_OUTPUTS. The fragment that makes a step of it
+(export/ascent.py) adds ADDED_INPUTS and ADDED_OUTPUTS. Types are in ONNX's own notation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Feed = Mapping[str, NDArray[np.float32 | np.int64]]  # values by the input's name
+
+PICTURE = "float[1, 3, height, width]"  # in the network's units
+
+GRADIENT_INPUTS = {"image": PICTURE}
+GRADIENT_OUTPUTS = {"objective": "float", "gradient": PICTURE}
+
+ADDED_INPUTS = {
+    "length": "float",  # by how much the step changes a value on average
+    "low": "float[1, 3, 1, 1]",  # black
+    "high": "float[1, 3, 1, 1]",  # white
+    "rows": "int64[height]",  # for each row of the next picture, its number in this one
+    "columns": "int64[width]",
+}
+ADDED_OUTPUTS = {
+    "mean": "float",  # of the absolute gradient
+    "next": PICTURE,
+}
+
+
+def limits_feed(low: Array, high: Array) -> Feed:
+    """Return what is the same for every step: black and white, each [3, 1, 1]."""
+    return {"low": low[np.newaxis], "high": high[np.newaxis]}
+
+
+def move_feed(height: int, width: int, length: float = 0.0, down: int = 0, across: int = 0) -> Feed:
+    """Return what each step has its own of: ascend by `length`, then roll by so many pixels.
+
+    By default for a step that leads nowhere: the next picture is this one, within the limits.
+    """
+    return {
+        "length": np.array(length, np.float32),
+        "rows": rolled_indices(height, down),
+        "columns": rolled_indices(width, across),
+    }
+
+
+def rolled_indices(count: int, shift: int) -> Indices:
+    """Return the indices that make `np.roll(x, shift)` of an `x` with `count` values."""
+    return (np.arange(count, dtype=np.int64) - shift) % count
