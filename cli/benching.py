@@ -11,7 +11,7 @@ from ort_deepdream.cli.bench_tables import show
 from ort_deepdream.cli.exporting import check_output
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.sources import Request, find_model
-from ort_deepdream.engine.deepdream import Settings
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.pictures import describe_photo, parse_size

@@ -11,9 +11,10 @@ from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.record import record
 from ort_deepdream.cli.sources import Request
-from ort_deepdream.engine.deepdream import Dream, Progress, Settings, dream
+from ort_deepdream.engine.deepdream import Dream, Progress, dream
 from ort_deepdream.engine.image import Picture, check_writable, read_picture, write_picture
 from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 
 

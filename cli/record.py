@@ -12,8 +12,8 @@ import onnxruntime
 
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.sources import Request
-from ort_deepdream.engine.deepdream import Settings
 from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.version import VERSION
 
 PREFIX = "deepdream."

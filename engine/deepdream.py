@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import default_rng
@@ -13,39 +12,11 @@ from numpy.random import default_rng
 from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import Array
 
 NO_GRADIENT = 1e-30  # a smaller mean is rounding; the graph of a step lets it change nothing
-MOST_OCTAVES = 1000  # each is a little smaller than the last, so there cannot be more
-MOST_JITTER = 100_000  # pixels: more than any picture is wide, and not too much for numpy
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The notebook's parameters, with its defaults. Raises DreamError for one out of range."""
-
-    iterations: int = 10  # of gradient ascent, in each octave
-    octaves: int = 4
-    octave_scale: float = 1.4  # one octave's side over the next smaller one's
-    step: float = 1.5  # mean change of a value by one iteration, in levels of 0..255
-    jitter: int = 32  # largest shift before each iteration, in pixels
-    seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(4)))
-
-    def __post_init__(self) -> None:
-        _require(self.iterations >= 1, "iterations", self.iterations, "1 or more")
-        _require(1 <= self.octaves <= MOST_OCTAVES, "octaves", self.octaves, f"1 to {MOST_OCTAVES}")
-        in_range = math.isfinite(self.octave_scale) and self.octave_scale > 1
-        _require(in_range, "octave-scale", self.octave_scale, "more than 1")
-        # A step beyond white turns the picture black and white at once, and far beyond overflows.
-        _require(abs(self.step) <= 255, "step", self.step, "from -255 to 255")
-        _require(0 <= self.jitter <= MOST_JITTER, "jitter", self.jitter, f"0 to {MOST_JITTER}")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
-
-
-def _require(condition: bool, name: str, value: float, wanted: str) -> None:
-    if not condition:
-        raise DreamError(f"{name} must be {wanted}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -171,12 +142,12 @@ class _Climb:
             objective, mean = ascent.step(self.length, *shift)
             self.idle_steps += not NO_GRADIENT < mean < math.inf  # so that NaN counts
             self.objectives[-1].append(objective)
-            if self.tell(iteration, height, width, objective) is False:
+            if self.report(iteration, height, width, objective) is False:
                 self.stopped = True
                 break
         return ascent.take()
 
-    def tell(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
+    def report(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
         self.work += height * width
         if self.on_step is None:
             return None

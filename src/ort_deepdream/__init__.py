@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.image import Picture, read_metadata, read_picture, write_picture
     from ort_deepdream.engine.loading import find_backend, load_model
     from ort_deepdream.engine.model import Model
-    from ort_deepdream.engine.settings import Settings
     from ort_deepdream.engine.probe import why_unusable
+    from ort_deepdream.engine.settings import Settings
     from ort_deepdream.errors import DreamError
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "load_model",
     "read_metadata",
     "read_picture",
-    "Settings": "engine.settings",
     "why_unusable",
     "write_picture",
 ]
