@@ -1,5 +1,0 @@
-"""`python -m ort_deepdream` is the command `dream`."""
-
-from ort_deepdream.cli.main import run
-
-run()
