@@ -17,6 +17,7 @@ from ort_deepdream.cli.sources import Request, find_model, model_at_hand
 from ort_deepdream.engine.backends import BACKENDS, Backend
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
+from ort_deepdream.marks import mark
 from ort_deepdream.weights.catalogue import cache_folder
 
 
@@ -34,6 +35,7 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
         kept = cache_folder() / "optimised"
         return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes, kept)
 
+    mark("import")
     with ThreadPoolExecutor(1) as beside:
         at_hand = model_at_hand(wanted, chosen.target)
         begun = at_hand and beside.submit(load, at_hand)

@@ -16,6 +16,7 @@ from ort_deepdream.engine.image import Picture, check_writable, read_picture, wr
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
+from ort_deepdream.marks import mark, write_marks
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,19 @@ def run(
     picture = read_picture(photo)
     outputs = _outputs(photo, output, picture, settings.octaves if save_octaves else 0)
     model = load()
+    mark("session")
     started = time.perf_counter()
     result = _watched(model, picture, settings, save_octaves)
     seconds = time.perf_counter() - started
     _tell_oddities(result, model)
     _write(outputs, picture, result, record(photo, wanted, model, settings, machine))
+    mark("write")
     height, width = picture.rgb.shape[:2]
     say(
         f"{outputs.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
         f"{where(model)}, seed {settings.seed}, {seconds:.1f} s"
     )
+    write_marks()
 
 
 def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -> Outputs:
@@ -70,6 +74,7 @@ def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: b
     with bar("dreaming") as update:
 
         def tell(at: Progress) -> None:
+            mark("first steps" if at.iteration == 1 else "steps")
             place = f"octave {at.octave}/{at.octaves}, {at.width}x{at.height}"
             update(at.fraction, f"{place}, step {at.iteration}/{at.iterations}")
 
