@@ -1,13 +1,15 @@
 """Make docs/gallery: `python -m scripts.make_gallery [--original WEIGHTS]`.
 
-One photograph dreamt at every shipped layer, a contact sheet of single channels, and the default
-dream of the 182x158 picture, all with the shipped weights. With a file of the original's weights,
-or the name `bvlc`, also the dreams of both networks side by side.
+One photograph dreamt at every shipped layer, with one setting changed in each dream, and octave by
+octave; a contact sheet of single channels; and the default dream of the 182x158 picture: all with
+the shipped weights. With a file of the original's weights, or the name `bvlc`, also the dreams of
+both networks side by side.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,17 @@ SETTINGS = ort_deepdream.Settings(seed=1)
 # channel looks for is all that there is to see.
 CHANNEL_LAYER = "inception_4c/output"
 CHANNELS = range(0, 512, 21)
+DEFAULT_LAYER = "inception_4c/output"
+CHANGED: list[tuple[str, dict[str, float]]] = [  # from the defaults, one at a time
+    ("the default dream", {}),
+    ("--octaves 1", {"octaves": 1}),
+    ("--octaves 7", {"octaves": 7}),
+    ("--iterations 3", {"iterations": 3}),
+    ("--iterations 40", {"iterations": 40}),
+    ("--step 5", {"step": 5}),
+    ("--octave-scale 1.15", {"octave_scale": 1.15}),
+    ("--jitter 0", {"jitter": 0}),
+]
 BOTH = [f"inception_{block}/output" for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a")]
 CHANNEL_SIDE = 128
 CHANNEL_SETTINGS = ort_deepdream.Settings(iterations=24, octaves=3, seed=1)
@@ -65,9 +78,35 @@ def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
     font = ImageFont.load_default(13)
     for number, (title, rgb) in enumerate(pictures):
         left, top = number % columns * width, number // columns * (height + caption)
-        canvas.paste(Image.fromarray(rgb.round().clip(0, 255).astype(np.uint8)), (left, top))
+        canvas.paste(as_image(rgb), (left, top))
         draw.text((left + 4, top + height + 1), title, "black", font)
     return canvas
+
+
+def with_settings(photograph: Rgb) -> Image.Image:
+    """Return the photograph and its dreams, each with one setting changed."""
+    dreams = [
+        (title, dreamt(DEFAULT_LAYER, photograph, replace(SETTINGS, **changed)))
+        for title, changed in track(CHANGED, "one setting changed")
+    ]
+    return sheet([("the photograph", photograph), *dreams], columns=3)
+
+
+def octave_by_octave(photograph: Rgb) -> Image.Image:
+    """Return the picture after each octave of the default dream, at its own size, side by side."""
+    path = find_model(request(None, None, [DEFAULT_LAYER]), "cpu")
+    model = ort_deepdream.load_model(path, "cpu")
+    octaves = ort_deepdream.dream(model, photograph, SETTINGS, keep_octaves=True).octaves
+    canvas = Image.new("RGB", (sum(o.shape[1] for o in octaves), photograph.shape[0]), "white")
+    left = 0
+    for octave in octaves:
+        canvas.paste(as_image(octave), (left, canvas.height - octave.shape[0]))
+        left += octave.shape[1]
+    return canvas
+
+
+def as_image(rgb: Rgb) -> Image.Image:
+    return Image.fromarray(rgb.round().clip(0, 255).astype(np.uint8))
 
 
 def write(name: str, picture: Image.Image) -> None:
@@ -96,13 +135,15 @@ def main() -> None:
         (layer, dream_at(layer, photograph)) for layer in track(LAYERS, "every shipped layer")
     ]
     write("layers.jpg", sheet([("the photograph", photograph), *layers], columns=3))
+    write("settings.jpg", with_settings(photograph))
+    write("octaves.jpg", octave_by_octave(photograph))
     channels = [
         (f"channel {channel}", dream_of_channel(channel))
         for channel in track(CHANNELS, "single channels")
     ]
     write("channels.jpg", sheet(channels, columns=5))
     sky = ort_deepdream.read_picture(SKY).rgb
-    both = [("182x158", sky), ("its default dream", dream_at("inception_4c/output", sky))]
+    both = [("182x158", sky), ("its default dream", dream_at(DEFAULT_LAYER, sky))]
     write("sky.jpg", sheet(both, columns=2))
     if original:
         side_by_side(original)

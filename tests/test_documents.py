@@ -10,8 +10,22 @@ import onnx
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FOLDERS = r"(?:\.ci|cli|docs|engine|examples|export|measure|models|report|scripts|tests|training)"
+DOCUMENTS = sorted(
+    path
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        ".github/**/*.md",
+        "*/README.md",
+        "report/**/*.md",
+        "scripts/**/*.md",
+    )
+    for path in ROOT.glob(pattern)
+)
+FOLDERS = (
+    r"(?:\.ci|\.github|benchmarks|cli|docs|engine|examples|export|measure|report|scripts|src|tests"
+    r"|training|weights)"
+)
 ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
 

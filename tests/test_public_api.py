@@ -1,4 +1,4 @@
-"""What others may use is written down: in `__all__`, in docstrings, in README.md."""
+"""What others may use is written down: in `__all__`, in docstrings, in docs/."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 import ort_deepdream
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 PACKAGES = ("cli", "engine", "export", "measure", "src/ort_deepdream", "report", "weights")
 MODULES = sorted(
     path
@@ -23,9 +24,9 @@ MODULES = sorted(
 )
 
 
-def exports_in_readme() -> list[tuple[str, str]]:
-    """Every (module, name) that README's Python imports from our packages."""
-    imports = re.findall(r"^from (ort_deepdream[\w.]*) import (.+)$", README, re.MULTILINE)
+def imports_of_the_page() -> list[tuple[str, str]]:
+    """Return every (module, name) that the page's Python imports from the package."""
+    imports = re.findall(r"^from (ort_deepdream[\w.]*) import (.+)$", PAGE, re.MULTILINE)
     return [(module, name) for module, names in imports for name in names.split(", ")]
 
 
@@ -47,16 +48,18 @@ def test_a_name_of_the_engine_is_documented(name):
         # A dataclass without words of its own gets its signature for a docstring.
         assert value.__doc__
         assert not value.__doc__.startswith(f"{name}(")
-    assert re.search(rf"`{name}\b", README)
+    assert re.search(rf"`{name}\b", PAGE)
+    assert f"\n::: ort_deepdream.{name}\n" in REFERENCE
 
 
-@pytest.mark.parametrize(("module", "name"), exports_in_readme())
-def test_what_readme_imports_is_documented(module, name):
+@pytest.mark.parametrize(("module", "name"), imports_of_the_page())
+def test_what_the_page_imports_is_documented(module, name):
     assert getattr(importlib.import_module(module), name).__doc__
+    assert f"\n::: {module}.{name}\n" in REFERENCE
 
 
-def test_readme_shows_both_sides():
-    assert {m.split(".")[1:2] == ["export"] for m, _ in exports_in_readme()} == {True, False}
+def test_the_page_shows_both_sides():
+    assert {m.split(".")[1:2] == ["export"] for m, _ in imports_of_the_page()} == {True, False}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[str(p.relative_to(ROOT)) for p in MODULES])
