@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.protobuf import fields, text_of
 
 Array = NDArray[np.float32]
 
 FORMAT = "1"
 PREFIX = "deepdream."
 
-# Numbers of ONNX's messages (onnx.proto) and types of protobuf's wire format.
-METADATA, KEY, VALUE = 14, 1, 2
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+METADATA, KEY, VALUE = 14, 1, 2  # fields of ONNX's messages (onnx.proto)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def read_gradient_file(path: Path) -> GradientFile:
 def _describe(content: bytes, path: Path) -> ModelInfo:
     try:
         properties = dict(_metadata(memoryview(content)))
-    except (IndexError, ValueError) as error:
+    except DreamError as error:
         raise DreamError(f"{path}: is not an ONNX file, or is truncated ({error})") from error
     if PREFIX + "format" not in properties:
         raise DreamError(f"{path}: is an ONNX file, but not one that `dream export` made")
@@ -137,48 +136,8 @@ def _per_channel(values: list[float]) -> Array:
     return np.array(values, np.float32).reshape(3, 1, 1)
 
 
-# --- the wire format: https://protobuf.dev/programming-guides/encoding/ ---------------------------
-
-
 def _metadata(model: memoryview) -> Iterator[tuple[str, str]]:
-    """The entries of a serialised ModelProto's `metadata_props`."""
-    for number, value in _fields(model):
-        if number == METADATA:
-            entry = dict(_fields(value))
-            yield bytes(entry.get(KEY, b"")).decode(), bytes(entry.get(VALUE, b"")).decode()
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield number and bytes of each field. Raises IndexError or ValueError for anything else."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        start, at = _extent(message, at, tag & 7)
-        if at > len(message):
-            raise ValueError("a field runs beyond its end")
-        yield tag >> 3, message[start:at]
-
-
-def _extent(message: memoryview, at: int, wire_type: int) -> tuple[int, int]:
-    """Where the value of a field begins and ends."""
-    if wire_type == VARINT:
-        return at, _varint(message, at)[1]
-    if wire_type == LENGTH:
-        size, at = _varint(message, at)
-        return at, at + size
-    if wire_type in (FIXED32, FIXED64):
-        return at, at + (4 if wire_type == FIXED32 else 8)
-    raise ValueError(f"a field of wire type {wire_type}")
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A base-128 number, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if not byte & 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number of more than 64 bits")
+    """Yield the entries of a serialised ModelProto's `metadata_props`. Raise DreamError."""
+    for number, _, value in fields(model):
+        if number == METADATA and not isinstance(value, int):
+            yield text_of(value, KEY), text_of(value, VALUE)

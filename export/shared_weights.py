@@ -7,15 +7,13 @@ in the graph, once, when a session is made.
 
 from __future__ import annotations
 
-import json
-import struct
 from pathlib import Path
-from typing import Any
 
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.readers.safetensors_file import Entry, read_header
 
 DTYPES = {"F16": ir.DataType.FLOAT16, "F32": ir.DataType.FLOAT}
 
@@ -23,19 +21,20 @@ DTYPES = {"F16": ir.DataType.FLOAT16, "F32": ir.DataType.FLOAT}
 def share_weights(model: ir.Model, weights_file: Path) -> None:
     """Replace each initializer that `weights_file` has by a reference to it.
 
-    The model must then be saved in the same folder. Raises DreamError when a tensor there has
+    The model must then be saved in the same folder. Raise DreamError when a tensor there has
     another shape, or a type that is neither float16 nor float32.
     """
     graph = model.graph
-    begin, header = _read_header(weights_file)
+    with weights_file.open("rb") as stream:
+        header = read_header(stream, weights_file.stat().st_size)
     casts: list[ir.Node] = []
-    for name, entry in header.items():
+    for name, entry in header.entries.items():
         old = graph.initializers.get(name)
         if old is None:
             continue
-        stored = _external(weights_file, name, entry, begin)
-        if old.shape is None or list(old.shape) != entry["shape"]:
-            raise DreamError(f"{weights_file}: {name} has the shape {entry['shape']}")
+        stored = _external(weights_file, name, entry, header.begin)
+        if old.shape is None or tuple(old.shape) != entry.shape:
+            raise DreamError(f"{weights_file}: {name} has the shape {list(entry.shape)}")
         graph.initializers.pop(name)
         value = ir.Value(
             name=name, shape=stored.shape, type=ir.TensorType(stored.dtype), const_value=stored
@@ -49,25 +48,15 @@ def share_weights(model: ir.Model, weights_file: Path) -> None:
     graph.insert_before(graph[0], casts)
 
 
-def _read_header(path: Path) -> tuple[int, dict[str, Any]]:
-    """Where the tensors' bytes begin, and the table of tensors (safetensors' format)."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return 8 + length, header
-
-
-def _external(path: Path, name: str, entry: dict[str, Any], begin: int) -> ir.ExternalTensor:
-    if entry["dtype"] not in DTYPES:
-        raise DreamError(f"{path}: {name} is {entry['dtype']}, neither float16 nor float32")
-    first, last = entry["data_offsets"]
+def _external(path: Path, name: str, entry: Entry, begin: int) -> ir.ExternalTensor:
+    if entry.dtype not in DTYPES:
+        raise DreamError(f"{path}: {name} is {entry.dtype}, neither float16 nor float32")
     return ir.ExternalTensor(
         location=path.name,
-        offset=begin + first,
-        length=last - first,
-        dtype=DTYPES[entry["dtype"]],
-        shape=ir.Shape(entry["shape"]),
+        offset=begin + entry.first,
+        length=entry.last - entry.first,
+        dtype=DTYPES[entry.dtype],
+        shape=ir.Shape(entry.shape),
         name=name,
         base_dir=path.parent,
     )

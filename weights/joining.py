@@ -20,9 +20,9 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import write_bytes
+from ort_deepdream.protobuf import bytes_field, field, fields, integer_field, text_of
 from ort_deepdream.weights.catalogue import cache_errors
 from ort_deepdream.weights.prepared import Prepared
-from ort_deepdream.weights.readers.protobuf import LENGTH, VARINT, fields
 from ort_deepdream.weights.readers.safetensors_file import read_header
 from ort_deepdream.weights.terms import Term
 
@@ -95,11 +95,14 @@ def point_at(content: bytes, weights: Prepared) -> bytes:
         }
         return b"".join(
             (
-                *(_integer(DIMS, size) for size in entry.shape),
-                _integer(DATA_TYPE, TYPES[entry.dtype]),
-                _bytes(NAME, name.encode()),
-                *(_bytes(EXTERNAL_DATA, _entry(key, str(value))) for key, value in place.items()),
-                _integer(DATA_LOCATION, EXTERNAL),
+                *(integer_field(DIMS, size) for size in entry.shape),
+                integer_field(DATA_TYPE, TYPES[entry.dtype]),
+                bytes_field(NAME, name.encode()),
+                *(
+                    bytes_field(EXTERNAL_DATA, _entry(key, str(value)))
+                    for key, value in place.items()
+                ),
+                integer_field(DATA_LOCATION, EXTERNAL),
             )
         )
 
@@ -127,9 +130,9 @@ def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, flo
         if name != CHANNELS:
             return tensor
         parts = [
-            _bytes(RAW_DATA, values.tobytes())
+            bytes_field(RAW_DATA, values.tobytes())
             if number == RAW_DATA
-            else _field(number, wire, value)
+            else field(number, wire, value)
             for number, wire, value in fields(memoryview(tensor))
         ]
         return b"".join(parts)
@@ -145,13 +148,13 @@ def _rewritten(
     parts = []
     for number, wire, value in fields(memoryview(content)):
         if number == GRAPH and not isinstance(value, int):
-            parts.append(_bytes(GRAPH, _rewritten_graph(value, change)))
+            parts.append(bytes_field(GRAPH, _rewritten_graph(value, change)))
         elif number == METADATA and not isinstance(value, int):
-            key = _text(value, KEY).removeprefix(PREFIX)
+            key = text_of(value, KEY).removeprefix(PREFIX)
             entry = _entry(PREFIX + key, described[key]) if key in described else bytes(value)
-            parts.append(_bytes(METADATA, entry))
+            parts.append(bytes_field(METADATA, entry))
         else:
-            parts.append(_field(number, wire, value))
+            parts.append(field(number, wire, value))
     return b"".join(parts)
 
 
@@ -159,9 +162,9 @@ def _rewritten_graph(graph: memoryview, change: Callable[[str, bytes], bytes]) -
     parts = []
     for number, wire, value in fields(graph):
         if number == INITIALIZER and not isinstance(value, int):
-            parts.append(_bytes(INITIALIZER, change(_text(value, NAME), bytes(value))))
+            parts.append(bytes_field(INITIALIZER, change(text_of(value, NAME), bytes(value))))
         else:
-            parts.append(_field(number, wire, value))
+            parts.append(field(number, wire, value))
     return b"".join(parts)
 
 
@@ -174,44 +177,8 @@ def _initializers(content: bytes) -> Iterator[tuple[str, bytes]]:
             if part == INITIALIZER and not isinstance(tensor, int):
                 found = {key: value for key, _, value in fields(tensor)}
                 raw = found.get(RAW_DATA, b"")
-                yield _text(tensor, NAME), b"" if isinstance(raw, int) else bytes(raw)
-
-
-def _text(message: memoryview, wanted: int) -> str:
-    """The string field `wanted` of a message."""
-    found = (value for number, _, value in fields(message) if number == wanted)
-    value = next(found, b"")
-    return "" if isinstance(value, int) else bytes(value).decode()
-
-
-# --- writing the wire format ----------------------------------------------------------------------
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _integer(number: int, value: int) -> bytes:
-    return _varint(number << 3 | VARINT) + _varint(value)
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | LENGTH) + _varint(len(value)) + value
+                yield text_of(tensor, NAME), b"" if isinstance(raw, int) else bytes(raw)
 
 
 def _entry(key: str, value: str) -> bytes:
-    return _bytes(KEY, key.encode()) + _bytes(VALUE, value.encode())
-
-
-def _field(number: int, wire: int, value: int | memoryview) -> bytes:
-    """A field as it was read."""
-    if isinstance(value, int):
-        return _integer(number, value)
-    if wire == LENGTH:
-        return _bytes(number, bytes(value))
-    return _varint(number << 3 | wire) + bytes(value)
+    return bytes_field(KEY, key.encode()) + bytes_field(VALUE, value.encode())

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.protobuf import top_level_fields
 from ort_deepdream.weights.architectures import BVLC, Architecture
 from ort_deepdream.weights.readers import (
     caffe,
@@ -28,7 +29,6 @@ from ort_deepdream.weights.readers import (
     torchvision,
 )
 from ort_deepdream.weights.readers.fit import Tensors, fit
-from ort_deepdream.weights.readers.protobuf import top_level_fields
 
 __all__ = ["WeightsFile", "is_seeded", "read_weights", "sha256_of"]
 

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.architectures import BVLC, Architecture
-from ort_deepdream.weights.readers.fit import Tensors, times
-from ort_deepdream.weights.readers.protobuf import (
+from ort_deepdream.protobuf import (
     FIXED32,
     FIXED64,
     LENGTH,
@@ -24,6 +22,8 @@ from ort_deepdream.weights.readers.protobuf import (
     fields,
     varints,
 )
+from ort_deepdream.weights.architectures import BVLC, Architecture
+from ort_deepdream.weights.readers.fit import Tensors, times
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.protobuf import FIXED32, FIXED64, LENGTH, VARINT, fields, varints
 from ort_deepdream.weights.architectures import BVLC, Architecture
 from ort_deepdream.weights.readers.fit import Tensors, times
-from ort_deepdream.weights.readers.protobuf import FIXED32, FIXED64, LENGTH, VARINT, fields, varints
 
 SUFFIXES = {"_w_0": ".weight", "_b_0": ".bias"}
 LARGEST_CONSTANT = 1 << 24  # elements; GoogLeNet's largest tensor, its classifier, has a million

@@ -1,7 +1,8 @@
-"""The wire format of Protocol Buffers, as far as reading a model needs it.
+"""The wire format of Protocol Buffers, as far as models need it: read and written.
 
 A message is a row of fields; a field is a varint `number << 3 | wire type` and a value.
-See https://protobuf.dev/programming-guides/encoding/.
+See https://protobuf.dev/programming-guides/encoding/. What is read may be anything: a message that
+is damaged raises DreamError, and none makes a reader take more memory than it has bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ class EndOfMessageError(DreamError):
 
 
 def fields(message: memoryview) -> Iterator[Field]:
-    """Yield a message's fields; a value is an int for VARINT, else its bytes, not copied."""
+    """Yield a message's fields; a value is an int for VARINT, else its bytes, not copied.
+
+    Raise DreamError where the message is damaged, EndOfMessageError where it is truncated.
+    """
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)
@@ -46,8 +50,23 @@ def fields(message: memoryview) -> Iterator[Field]:
         position += size
 
 
+def text_of(message: memoryview, number: int) -> str:
+    """Return the string field `number` of a message, or "" if it has none.
+
+    Raise DreamError when it is not UTF-8.
+    """
+    found = b""
+    for this, wire_type, value in fields(message):
+        if this == number and wire_type == LENGTH and not isinstance(value, int):
+            found = bytes(value)  # the last one counts
+    try:
+        return found.decode()
+    except UnicodeDecodeError:
+        raise DreamError(f"damaged: field {number} is not a text") from None
+
+
 def varints(packed: memoryview) -> Iterator[int]:
-    """Yield the integers of a packed repeated field."""
+    """Yield the integers of a packed repeated field. Raise EndOfMessageError as `fields` does."""
     position = 0
     while position < len(packed):
         value, position = _varint(packed, position)
@@ -55,7 +74,7 @@ def varints(packed: memoryview) -> Iterator[int]:
 
 
 def top_level_fields(content: bytes) -> dict[int, int]:
-    """The wire type of each field number of the outermost message, as far as it can be read.
+    """Return the wire type of each field number of the outermost message, as far as it is read.
 
     The field that a truncated file breaks off in is counted: it still tells what the file was.
     """
@@ -71,7 +90,7 @@ def top_level_fields(content: bytes) -> dict[int, int]:
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """The varint at `position` and the position after it: seven bits a byte, lowest first."""
+    """Return the varint at `position`, seven bits a byte, lowest first, and the position after."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(message):
@@ -82,3 +101,34 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
     raise DreamError("damaged: an integer longer than ten bytes")
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def integer_field(number: int, value: int) -> bytes:
+    """Return a VARINT field of a number that is not negative."""
+    return _to_varint(number << 3 | VARINT) + _to_varint(value)
+
+
+def bytes_field(number: int, value: bytes) -> bytes:
+    """Return a LENGTH field: a message, a text or bytes."""
+    return _to_varint(number << 3 | LENGTH) + _to_varint(len(value)) + value
+
+
+def field(number: int, wire_type: int, value: int | memoryview) -> bytes:
+    """Return a field as `fields` has read it."""
+    if isinstance(value, int):
+        return integer_field(number, value)
+    if wire_type == LENGTH:
+        return bytes_field(number, bytes(value))
+    return _to_varint(number << 3 | wire_type) + bytes(value)
+
+
+def _to_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
