@@ -34,15 +34,15 @@ SETTINGS = ort_deepdream.Settings(seed=1)
 CHANNEL_LAYER = "inception_4c/output"
 CHANNELS = range(0, 512, 21)
 DEFAULT_LAYER = "inception_4c/output"
-CHANGED: list[tuple[str, dict[str, float]]] = [  # from the defaults, one at a time
-    ("the default dream", {}),
-    ("--octaves 1", {"octaves": 1}),
-    ("--octaves 7", {"octaves": 7}),
-    ("--iterations 3", {"iterations": 3}),
-    ("--iterations 40", {"iterations": 40}),
-    ("--step 5", {"step": 5}),
-    ("--octave-scale 1.15", {"octave_scale": 1.15}),
-    ("--jitter 0", {"jitter": 0}),
+CHANGED = [  # from the defaults, one at a time
+    ("the default dream", SETTINGS),
+    ("--octaves 1", replace(SETTINGS, octaves=1)),
+    ("--octaves 7", replace(SETTINGS, octaves=7)),
+    ("--iterations 3", replace(SETTINGS, iterations=3)),
+    ("--iterations 40", replace(SETTINGS, iterations=40)),
+    ("--step 5", replace(SETTINGS, step=5)),
+    ("--octave-scale 1.15", replace(SETTINGS, octave_scale=1.15)),
+    ("--jitter 0", replace(SETTINGS, jitter=0)),
 ]
 BOTH = [f"inception_{block}/output" for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a")]
 CHANNEL_SIDE = 128
@@ -86,8 +86,8 @@ def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
 def with_settings(photograph: Rgb) -> Image.Image:
     """Return the photograph and its dreams, each with one setting changed."""
     dreams = [
-        (title, dreamt(DEFAULT_LAYER, photograph, replace(SETTINGS, **changed)))
-        for title, changed in track(CHANGED, "one setting changed")
+        (title, dreamt(DEFAULT_LAYER, photograph, settings))
+        for title, settings in track(CHANGED, "one setting changed")
     ]
     return sheet([("the photograph", photograph), *dreams], columns=3)
 

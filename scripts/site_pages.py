@@ -1,4 +1,4 @@
-"""What mkdocs.yml calls while it builds the site: pages from outside docs/, and links that hold there.
+"""Give the site, as mkdocs.yml builds it, pages from outside docs/ and links that hold there.
 
 Every document is written to be read on GitHub, so its links are paths in the repository. In the
 site a link to a document becomes a link to its page; one to any other file outside docs/ leads to

@@ -10,17 +10,9 @@ import onnx
 import pytest
 
 ROOT = Path(__file__).parents[1]
+HOMES = (".github", "benchmarks", "docs", "report", "scripts", "training")
 DOCUMENTS = sorted(
-    path
-    for pattern in (
-        "*.md",
-        "docs/**/*.md",
-        ".github/**/*.md",
-        "*/README.md",
-        "report/**/*.md",
-        "scripts/**/*.md",
-    )
-    for path in ROOT.glob(pattern)
+    [*ROOT.glob("*.md"), *(p for home in HOMES for p in (ROOT / home).rglob("*.md"))]
 )
 FOLDERS = (
     r"(?:\.ci|\.github|benchmarks|cli|docs|engine|examples|export|measure|report|scripts|src|tests"

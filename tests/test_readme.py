@@ -1,4 +1,4 @@
-"""The documents keep their word: their commands run, their Python runs, their tables are complete."""
+"""The documents keep their word: commands run, Python runs, tables are complete."""
 
 from __future__ import annotations
 
