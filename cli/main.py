@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from ort_deepdream.cli import options
 from ort_deepdream.cli.messages import NAME, complain, say
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.version import VERSION
 
@@ -82,17 +83,14 @@ def main(
         "dream run photo.jpg -l inception_4d/output:139 --weights bvlc --seed 7",
     ),
 )
+@options.with_loop_settings
 def run_command(
     photo: options.Photo,
     layer: options.Layers = None,
     weights: options.Weights = None,
     model: options.Model = None,
-    iterations: options.Iterations = 10,
-    octaves: options.Octaves = 4,
-    octave_scale: options.OctaveScale = 1.4,
-    step: options.Step = 1.5,
-    jitter: options.Jitter = 32,
-    seed: options.Seed = None,
+    *,
+    settings: Settings,
     backend: options.BackendName = "auto",
     threads: options.Threads = None,
     provider_option: options.ProviderOptions = None,
@@ -117,16 +115,7 @@ def run_command(
     machine = Machine(backend, threads, tuple(provider_option or ()), allow_cpu_nodes)
     with loading(wanted, machine) as load:
         from ort_deepdream.cli import photo as photos  # beside the loading
-        from ort_deepdream.engine.deepdream import Settings
 
-        settings = Settings(
-            iterations=iterations,
-            octaves=octaves,
-            octave_scale=octave_scale,
-            step=step,
-            jitter=jitter,
-            **({} if seed is None else {"seed": seed}),
-        )
         photos.run(photo, output, wanted, settings, machine, save_octaves, load)
 
 

@@ -1,15 +1,17 @@
-"""The options of all commands, each written once.
-
-Defaults that the engine has too are repeated here, for importing the engine takes longer than
-printing a help page; a test holds the two to be equal.
-"""
+"""The options of all commands, each written once; those of the loop follow from its settings."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ort_deepdream.engine.settings import Settings
 
 DEFAULT_LAYER = "inception_4c/output"
 DEFAULT_WEIGHTS = "builtin"
@@ -69,45 +71,6 @@ Model = Annotated[
         help="A gradient file made by `dream export`, instead of layers and weights.",
         show_default=False,
         rich_help_panel=MODEL,
-    ),
-]
-Iterations = Annotated[
-    int,
-    typer.Option(metavar="N", help="Steps in each octave.", rich_help_panel=LOOP),
-]
-Octaves = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        help="Sizes to dream at, the smallest first: more make larger figures.",
-        rich_help_panel=LOOP,
-    ),
-]
-OctaveScale = Annotated[
-    float,
-    typer.Option(metavar="X", help="From one size to the next, above 1.", rich_help_panel=LOOP),
-]
-Step = Annotated[
-    float,
-    typer.Option(
-        metavar="X",
-        help="How far one step changes a pixel on average, in levels of 255.",
-        rich_help_panel=LOOP,
-    ),
-]
-Jitter = Annotated[
-    int,
-    typer.Option(
-        metavar="PIXELS", help="Largest random shift before each step.", rich_help_panel=LOOP
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        help="Of the shifts. The same seed, model, backend and machine give the same picture.",
-        show_default="drawn, and stored in the picture",
-        rich_help_panel=LOOP,
     ),
 ]
 BackendName = Annotated[
@@ -367,3 +330,42 @@ AsvResults = Annotated[
         show_default=False,
     ),
 ]
+
+
+def with_loop_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` an option for each loop setting, where its parameter `settings` stands.
+
+    It is called with the Settings that were typed. They raise DreamError when out of range.
+    """
+    signature = inspect.signature(command)
+    loop = [_loop_option(setting) for setting in fields(Settings)]
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += loop if parameter.name == "settings" else [parameter]
+
+    @wraps(command)
+    def with_settings(**values: Any) -> None:
+        typed = {option.name: values.pop(option.name) for option in loop}
+        given = {name: value for name, value in typed.items() if value is not None}
+        command(**values, settings=Settings(**given))
+
+    vars(with_settings)["__signature__"] = signature.replace(parameters=parameters)
+    return with_settings
+
+
+def _loop_option(setting: Field[Any]) -> inspect.Parameter:
+    """Return the option of a loop setting; None stands for a default that a function gives."""
+    made = setting.default is MISSING
+    kind: Any = setting.type
+    option = typer.Option(
+        metavar=(setting.metadata["unit"] or ("N" if kind is int else "X")).upper(),
+        help=setting.metadata["help"],
+        show_default=setting.metadata["shown_default"] or True,
+        rich_help_panel=LOOP,
+    )
+    return inspect.Parameter(
+        setting.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None if made else setting.default,
+        annotation=Annotated[kind | None if made else kind, option],
+    )

@@ -13,7 +13,7 @@ import onnxruntime
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.settings import Settings, as_typed
 from ort_deepdream.version import VERSION
 
 PREFIX = "deepdream."
@@ -60,5 +60,5 @@ def _command(
         weights = Path(wanted.weights).name
         source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
     words = ["dream", "run", photo.name, *source, *machine.words(model.backend)]
-    words += [f"--{name.replace('_', '-')}={value}" for name, value in asdict(settings).items()]
+    words += [f"--{as_typed(name)}={value}" for name, value in asdict(settings).items()]
     return shlex.join(words)

@@ -7,7 +7,6 @@ of all that it depends on: the second dream with it needs no PyTorch.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import json
 from collections.abc import Sequence
@@ -66,8 +65,8 @@ def find_weights(source: str) -> str:
     if entry is not None:
         return str(_downloaded(entry))
     if not source.startswith("seeded:") and not Path(source).exists():
-        near = difflib.get_close_matches(source, [entry.name for entry in CATALOGUE], n=1)
-        hint = f"did you mean {near[0]}?" if near else "`dream weights` lists the named ones"
+        names = [entry.name for entry in CATALOGUE]
+        hint = nearest(source, names, otherwise="`dream weights` lists the named ones")
         raise DreamError(f"there is no weights file {source}: {hint}")
     return source
 

@@ -32,7 +32,7 @@ from PIL import (
     UnidentifiedImageError,
 )
 
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.files import WriteProtectedError, require_writable, write_bytes
 
 FloatArray = NDArray[np.float32]
@@ -383,13 +383,10 @@ def _check_format(path: Path, alpha: ByteArray | None) -> None:
     """Raise DreamError when the suffix names no format, or one that cannot hold `alpha`."""
     kind = WRITABLE.get(path.suffix.lower())
     if kind is None:
-        import difflib  # only a mistake needs it
-
-        nearest = difflib.get_close_matches(path.suffix.lower(), WRITABLE, n=1) or [".png"]
         written = f"as {path.suffix}" if path.suffix else "without a suffix"
+        meant = nearest(path.suffix.lower(), WRITABLE, otherwise="did you mean .png?")
         raise DreamError(
-            f"{path}: a picture cannot be written {written}; did you mean {nearest[0]}? "
-            f"({', '.join(WRITABLE)})"
+            f"{path}: a picture cannot be written {written}; {meant} ({', '.join(WRITABLE)})"
         )
     # An alpha channel that is opaque everywhere is not missed.
     if kind == "JPEG" and alpha is not None and alpha.min() < 255:

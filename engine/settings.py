@@ -57,7 +57,9 @@ class Settings:
         "Sizes to dream at, the smallest first: more make larger figures.",
         Limits(1, 1000),  # each is a little smaller than the last, so there cannot be more
     )
-    octave_scale: float = setting(1.4, "From one size to the next, above 1.", Limits(above=1))
+    octave_scale: float = setting(
+        1.4, "How many times as large each size is as the one before.", Limits(above=1)
+    )
     step: float = setting(
         1.5,
         "How far one step changes a pixel on average, in levels of 255.",
@@ -73,7 +75,8 @@ class Settings:
     )
     seed: int = setting(
         lambda: int.from_bytes(os.urandom(4)),
-        "Of the shifts. The same seed, model, backend and machine give the same picture.",
+        "What the shifts are drawn with. The same seed, model, backend and machine give the same "
+        "picture.",
         Limits(least=0),
         shown_default="drawn, and stored in the picture",
     )
@@ -82,5 +85,9 @@ class Settings:
         for declared in fields(self):
             value, limits = getattr(self, declared.name), declared.metadata["limits"]
             if value not in limits:
-                name = declared.name.replace("_", "-")
-                raise DreamError(f"{name} must be {limits}, not {value}")
+                raise DreamError(f"{as_typed(declared.name)} must be {limits}, not {value}")
+
+
+def as_typed(name: str) -> str:
+    """Return a setting's name as it is typed on the command line, without the hyphens before it."""
+    return name.replace("_", "-")

@@ -13,10 +13,15 @@ class DreamError(Exception):
     """
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return how a message about an unknown `name` ends: with the nearest known one, or all."""
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return how a message about an unknown `name` ends: with the nearest known one.
+
+    When none is near: with `otherwise`, or all that are known.
+    """
     import difflib  # only a mistake needs it
 
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose {' or '.join(known)}"
+    if near:
+        return f"did you mean {near[0]}?"
+    return otherwise or f"choose {', '.join([*known[:-2], ' or '.join(known[-2:])])}"

@@ -10,8 +10,10 @@ import pytest
 import typer
 
 from ort_deepdream import Settings
-from ort_deepdream.cli.main import app, run_command
+from ort_deepdream.cli.main import app
+from ort_deepdream.cli.options import with_loop_settings
 from ort_deepdream.version import VERSION
+from scripts.write_option_tables import PAGE, page
 
 GROUP = typer.main.get_command(app)
 COMMANDS = GROUP.commands
@@ -76,11 +78,43 @@ def test_version(dream):
     assert outcome.stdout == f"ort-deepdream {VERSION}\n"
 
 
-def test_the_defaults_are_the_engines():
-    options = inspect.signature(run_command).parameters
-    for field in dataclasses.fields(Settings):
-        if field.name != "seed":  # drawn
-            assert options[field.name].default == field.default
+def test_each_loop_setting_is_an_option_with_its_own_default():
+    options = {option.name: option for option in COMMANDS["run"].params}
+    for setting in dataclasses.fields(Settings):
+        flag = f"--{setting.name.replace('_', '-')}"
+        assert options[setting.name].opts == [flag]
+        drawn = setting.name == "seed"
+        assert options[setting.name].default == (None if drawn else setting.default)
+        typed = COMMANDS["run"].make_context("run", ["a.jpg", flag, "3"]).params[setting.name]
+        assert typed == 3
+        assert type(typed) is setting.type
+
+
+def test_what_is_typed_are_the_settings():
+    seen = []
+
+    @with_loop_settings
+    def command(photo: str, *, settings: Settings, backend: str = "auto") -> None:
+        seen.append((photo, settings, backend))
+
+    assert [*inspect.signature(command).parameters] == [
+        "photo",
+        *(setting.name for setting in dataclasses.fields(Settings)),
+        "backend",
+    ]
+    typed = dataclasses.asdict(Settings(step=2.5, seed=3))
+    command(photo="a.jpg", **typed)
+    command(photo="b.jpg", **{**typed, "seed": None}, backend="cpu")
+    assert seen[0] == ("a.jpg", Settings(step=2.5, seed=3), "auto")
+    assert dataclasses.replace(seen[1][1], seed=3) == Settings(step=2.5, seed=3)
+
+
+def test_the_tables_of_options_are_todays():
+    """`python -m scripts.write_option_tables` remakes them."""
+    text = PAGE.read_text("utf-8")
+    assert text == page(text)
+    for setting in dataclasses.fields(Settings):
+        assert f"| `--{setting.name.replace('_', '-')}` `" in text
 
 
 def test_unknown_commands_and_options_suggest_the_nearest(dream):

@@ -40,7 +40,11 @@ def test_the_public_names_load_neither_torch_nor_onnx_nor_typer():
 
 def test_the_command_starts_light():
     loaded = loaded_by("import ort_deepdream.cli.main")
-    assert not loaded & {*HEAVY, "onnxruntime", "numpy", "PIL", "engine", "export", "weights"}
+    assert not loaded & {*HEAVY, "onnxruntime", "numpy", "PIL", "export", "weights"}
+    code = "import ort_deepdream.cli.main, sys; print(*sys.modules)"
+    modules = python(code).stdout.split()
+    ours = {name for name in modules if name.startswith(f"{OURS}engine.")}
+    assert ours == {"ort_deepdream.engine.settings"}
 
 
 def test_no_module_of_the_command_loads_pytorch_before_it_is_needed():

@@ -78,7 +78,7 @@ REFUSALS = {
     "run photo.png --weights seeded:0 --layer conv2/3x3=x": ("weight after '='",),
     # the backend
     "run photo.png --model 3a.onnx --backend cdua": ("no backend 'cdua'", "did you mean cuda?"),
-    "run photo.png --model 3a.onnx --backend toaster": ("choose one of auto, cuda,",),
+    "run photo.png --model 3a.onnx --backend toaster": ("choose auto, cuda,",),
     "run photo.png --model 3a.onnx --provider-option=x": ("write KEY=VALUE",),
     "run photo.png --model 3a.onnx --backend DmlExecutionProvider": ("built without Dml",),
     "run photo.png --model hungry.onnx --backend cpu --octaves 1": (

@@ -23,7 +23,7 @@ from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_un
 from ort_deepdream.engine.ascent import Ascent
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 
-CHOICE = "choose auto or cuda or tensorrt or webgpu or openvino or cpu"
+CHOICE = "choose auto, cuda, tensorrt, webgpu, openvino or cpu"
 
 
 @pytest.fixture

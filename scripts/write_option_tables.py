@@ -1,0 +1,68 @@
+"""Remake the tables in docs/options.md: `python -m scripts.write_option_tables`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ort_deepdream import Settings
+from ort_deepdream.cli.main import app
+
+PAGE = Path(__file__).parents[1] / "docs" / "options.md"
+BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"
+LIMITS = {setting.name: setting.metadata["limits"] for setting in fields(Settings)}
+
+
+def tables() -> str:
+    """Return a heading and a table for each command that takes something."""
+    sections = []
+    for name, command in _commands(typer.main.get_command(app), ""):
+        rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
+        if rows:
+            words = [f"## dream {name}", "", command.help.splitlines()[0], ""]
+            head = ["| option | default | |", "| --- | --- | --- |"]
+            sections.append("\n".join([*words, *head, *rows]))
+    return "\n\n".join(sections)
+
+
+def _commands(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    """Yield each command of a group with its name, groups within it too."""
+    for name, command in group.commands.items():
+        yield before + name, command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+
+
+def _row(parameter: Any) -> str:
+    flags = sorted(parameter.opts, key=len, reverse=True)
+    name = ", ".join(f"`{flag}`" for flag in flags)
+    if parameter.param_type_name == "argument":
+        name = f"`{parameter.metavar}`"
+    elif not parameter.is_flag:
+        name += f" `{parameter.metavar}`"
+    limits = f" ({LIMITS[parameter.name]})" if parameter.name in LIMITS else ""
+    words = parameter.help.replace("*", "\\*")
+    return f"| {name} | {_default(parameter)}{limits} | {words} |"
+
+
+def _default(parameter: Any) -> str:
+    if isinstance(parameter.show_default, str):
+        return str(parameter.show_default)
+    if not parameter.show_default or getattr(parameter, "is_flag", False):
+        return ""
+    return "" if parameter.default is None else f"`{parameter.default}`"
+
+
+def page(text: str) -> str:
+    """Return the page's text with today's tables between the marks."""
+    pattern = re.compile(f"(?<={BEGIN}\n).*?(?={END})", re.DOTALL)
+    return pattern.sub(lambda _: f"\n{tables()}\n\n", text)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
