@@ -17,11 +17,11 @@ from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.pictures import describe_photo, parse_size
 from ort_deepdream.measure.plan import (
     PROFILES,
-    Wanted,
-    candidates,
+    Plan,
     check_sizes,
     describe_model,
-    torch_candidates,
+    plan_contenders,
+    plan_torch,
 )
 from ort_deepdream.measure.result import Result
 from ort_deepdream.measure.resume import resumable
@@ -50,12 +50,12 @@ class Asked:
 def bench(asked: Asked) -> None:
     """Measure, write the result file, show it; leaves with 1 when a contender is wrong."""
     output = _output(asked)
-    wanted = _wanted(asked)
-    before = resumable(output, wanted) if asked.resume else None
-    run = Bench(wanted, output, before)
+    plan = _plan(asked)
+    before = resumable(output, plan) if asked.resume else None
+    run = Bench(plan, output, before)
     try:
-        with bar("measuring") as tell:
-            found = run.run(tell)
+        with bar("measuring") as on_progress:
+            found = run.run(on_progress)
     except KeyboardInterrupt:
         if run.saved:
             note(f"{output} holds the rounds so far; the same command with --resume goes on")
@@ -88,7 +88,7 @@ def _output(asked: Asked) -> Path:
     return output
 
 
-def _wanted(asked: Asked) -> Wanted:
+def _plan(asked: Asked) -> Plan:
     photo = describe_photo(asked.photo)
     if asked.profile not in PROFILES:
         raise DreamError(
@@ -100,17 +100,17 @@ def _wanted(asked: Asked) -> Wanted:
     def find(target: str) -> Path:
         return find_model(asked.model, target)
 
-    found = candidates(asked.backends, asked.threads, find, settings, asked.allow_cpu_nodes)
+    found = plan_contenders(asked.backends, asked.threads, find, settings, asked.allow_cpu_nodes)
     if asked.torch:
         compiled = asked.profile == "full"
-        found += torch_candidates(asked.threads, find, settings, compiled)
+        found += plan_torch(asked.threads, find, settings, compiled)
     model, info = describe_model(found)
     sizes = tuple(map(parse_size, asked.sizes)) or profile.sizes
     trials = asked.trials or profile.trials
-    return Wanted(
+    return Plan(
         photo=asked.photo,
         photo_record=photo,
-        candidates=tuple(found),
+        contenders=tuple(found),
         sizes=check_sizes(sizes, info.stride),
         trials=trials,
         most_trials=max(trials, profile.most_trials),

@@ -1,4 +1,4 @@
-"""PyTorch's gradient in float64: `python -m measure.autograd MODEL PHOTO OUTPUT.npy`.
+"""PyTorch's gradient in float64: `python -m ort_deepdream.measure.autograd MODEL PHOTO OUTPUT.npy`.
 
 The network is rebuilt from the weights in the gradient file itself.
 """
@@ -14,6 +14,7 @@ from ort_deepdream.engine.image import read_picture
 
 
 def main(model: str, photo: str, output: str) -> None:
+    """Write the gradient on a photo. Exit with the reason when the network cannot be rebuilt."""
     import torch
 
     from ort_deepdream.errors import DreamError

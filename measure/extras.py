@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
+from ort_deepdream.measure.contender import OURS
+from ort_deepdream.measure.contenders import Contenders
 from ort_deepdream.measure.operators import Kind
+from ort_deepdream.measure.plan import Cell
 from ort_deepdream.measure.process import ContenderError
 from ort_deepdream.measure.result import Limit, Operator, Result, Size, Work
-from ort_deepdream.measure.subject import OURS
 
-if TYPE_CHECKING:
-    from ort_deepdream.measure.bench import Bench
+OnProgress = Callable[[float, str], None]  # fraction, and what is being done
 
 NO_CLOCK = "ONNX Runtime's profiler times launches there, not kernels"
 RUNS = 3  # of a step under the profiler
@@ -25,45 +26,54 @@ class Extras:
         self.limits = list(before.limits) if before else []
         self.work = list(before.work) if before else []
 
-    def measure(self, bench: Bench) -> None:
-        for name in list(bench.processes):
-            if not self.is_over(bench):
-                bench.tell(0.96, f"what {name} could do at best")
-                self.measure_limit(bench, name)
-        stepped = [cell for cell in bench.cells if cell.kind == "step"]
-        for cell in stepped:
-            if bench.jobs[cell.contender].library == OURS and not self.is_over(bench):
-                bench.tell(0.98, f"operators of {cell.contender} at {cell.size}")
-                self.profile(bench, cell.contender, cell.size)
+    def measure(
+        self, contenders: Contenders, cells: Iterable[Cell], ends: float, on_progress: OnProgress
+    ) -> None:
+        """Measure what there is time for until `ends`, on the clock of `time.perf_counter`."""
+        self.contenders, self.ends = contenders, ends
+        for name in list(contenders.processes) if contenders.plan.limits else ():
+            if not self.is_over():
+                on_progress(0.96, f"what {name} could do at best")
+                self.measure_limit(name)
+        for cell in cells:
+            ours = contenders.specs[cell.contender].library == OURS
+            if cell.kind == "step" and ours and not self.is_over():
+                on_progress(0.98, f"operators of {cell.contender} at {cell.size}")
+                self.profile(cell.contender, cell.size)
 
-    def is_over(self, bench: Bench) -> bool:
-        over = time.perf_counter() - bench.started > bench.wanted.budget
+    def is_over(self) -> bool:
+        """Return whether the budget has ended, which the result says then."""
+        over = time.perf_counter() > self.ends
         if over:
-            bench.warn(["the budget ended before every limit and operator was measured"])
+            self.contenders.warn("the budget ended before every limit and operator was measured")
         return over
 
-    def measure_limit(self, bench: Bench, name: str) -> None:
+    def measure_limit(self, name: str) -> None:
+        """Measure what the device of a contender reaches at best."""
         if name in [limit.contender for limit in self.limits]:
             return
         try:
-            found = bench.processes[name].ask("limits")
+            found = self.contenders.processes[name].ask("limits")
         except ContenderError as error:
-            bench.warn([f"{name}: its limits were not measured: {error}"])
+            self.contenders.warn(f"{name}: its limits were not measured: {error}")
         else:
             self.limits.append(Limit(contender=name, **found))
 
-    def profile(self, bench: Bench, name: str, size: Size) -> None:
+    def profile(self, name: str, size: Size) -> None:
+        """Time the operators of a contender's step, and count its work."""
         if any(o.contender == name and o.size == size for o in self.operators):
             return
         try:
-            order = {"photo": str(bench.photo(size)), "runs": RUNS}
-            kinds = [Kind(**kind) for kind in bench.processes[name].ask("profile", **order)]
+            order = {"photo": str(self.contenders.photo(size)), "runs": RUNS}
+            kinds = [
+                Kind(**kind) for kind in self.contenders.processes[name].ask("profile", **order)
+            ]
         except (ContenderError, KeyError) as error:
-            bench.warn([f"{name}: its operators were not timed at {size}: {error}"])
+            self.contenders.warn(f"{name}: its operators were not timed at {size}: {error}")
             return
         total = sum(kind.seconds for kind in kinds)
         if total == 0:
-            bench.warn([f"{name}: its operators were not timed: {NO_CLOCK}"])
+            self.contenders.warn(f"{name}: its operators were not timed: {NO_CLOCK}")
         for kind in kinds if total > 0 else ():
             share = kind.seconds / total
             self.operators.append(

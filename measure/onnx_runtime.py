@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.engine.deepdream import Progress, Settings, dream
+from ort_deepdream.engine.deepdream import Progress, dream
 from ort_deepdream.engine.loading import find_backend, load_model
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes
-from ort_deepdream.measure.subject import Job, Subject
+from ort_deepdream.engine.settings import Settings
+from ort_deepdream.measure import limits, operators
+from ort_deepdream.measure.contender import ContenderSpec, LoadedContender, Step
 
 Array = NDArray[np.float32]
 
 
-class OnnxRuntime(Subject):
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        backend = find_backend(job.backend, job.options)
-        self.model: Model = load_model(job.model, backend, job.threads, job.allow_cpu_nodes)
+class OnnxRuntimeContender(LoadedContender):
+    """A gradient file on an execution provider."""
+
+    def __init__(self, spec: ContenderSpec) -> None:
+        super().__init__(spec)
+        backend = find_backend(spec.backend, spec.options)
+        self.model: Model = load_model(spec.model, backend, spec.threads, spec.allow_cpu_nodes)
 
     def about(self) -> dict[str, Any]:
         backend = self.model.backend
@@ -36,23 +43,23 @@ class OnnxRuntime(Subject):
         }
 
     def prepare(self, rgb: Array) -> None:
-        settings = self.job.settings
+        settings = self.spec.settings
         least = self.model.least_side
         height, width = rgb.shape[:2]
         octaves = octave_sizes(height, width, settings.octaves, settings.octave_scale, least)
         for size in octaves:
             self.model.session(*size)
 
-    def dream(self, rgb: Array, settings: Settings, tell: Callable[[Progress], None]) -> Array:
-        return dream(self.model, rgb, settings, on_step=tell).rgb
+    def dream(self, rgb: Array, settings: Settings, on_step: Callable[[Progress], None]) -> Array:
+        return dream(self.model, rgb, settings, on_step=on_step).rgb
 
-    def stepper(self, rgb: Array) -> Callable[[], object]:
+    def step(self, rgb: Array) -> Step:
         height, width = rgb.shape[:2]
         ascent = make_ascent(self.model, height, width)
         ascent.put(self.model.preprocess(rgb))
-        length = self.job.settings.step * float(self.model.info.scale.mean())
-        jitter = self.job.settings.jitter
-        random = np.random.default_rng(self.job.settings.seed)
+        length = self.spec.settings.step * float(self.model.info.scale.mean())
+        jitter = self.spec.settings.jitter
+        random = np.random.default_rng(self.spec.settings.seed)
 
         def step() -> None:
             across, down = (int(shift) for shift in random.integers(-jitter, jitter + 1, 2))
@@ -60,20 +67,34 @@ class OnnxRuntime(Subject):
 
         return step
 
-    def gradient(self, rgb: Array) -> Array:
-        return self.model.gradient(self.model.preprocess(rgb))[1]
+    def gradient(self, rgb: Array) -> Callable[[], Array]:
+        image = self.model.preprocess(rgb)
+        if not self.spec.default_session:
+            return lambda: self.model.gradient(image)[1]
+        session = self._default_session
+
+        def run() -> Array:
+            (found,) = session.run(["gradient"], {"image": image})
+            return np.asarray(found)
+
+        return run
+
+    @cached_property
+    def _default_session(self) -> onnxruntime.InferenceSession:
+        """Return a session of the file and nothing else, with ONNX Runtime's default options."""
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = self.spec.threads or 0
+        backend = self.model.backend
+        provider = (backend.provider, dict(backend.provider_options))
+        return onnxruntime.InferenceSession(self.spec.model, options, [provider])
 
     def profile(self, rgb: Array, runs: int) -> list[dict[str, Any]]:
-        from dataclasses import asdict, replace
-
-        from ort_deepdream.measure.operators import profile
-
-        found = profile(self.model, self.model.preprocess(rgb), runs, self.job.threads)
+        found = operators.profile(self.model, self.model.preprocess(rgb), runs, self.spec.threads)
         # On another device the profiler times the launch of a kernel, not the kernel.
         timed = self.model.backend.memory == "cpu"
         return [asdict(kind if timed else replace(kind, seconds=0.0)) for kind in found]
 
     def limits(self) -> dict[str, float | None]:
-        from ort_deepdream.measure.limits import limits
-
-        return limits(self.model.backend, self.job.threads)
+        on = self.model.backend, self.spec.threads
+        return limits.limits(limits.onnx_product(*on), limits.onnx_copy(*on))

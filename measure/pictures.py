@@ -20,7 +20,7 @@ LARGEST = 100_000  # pixels on a side
 
 
 def parse_size(text: str) -> Size:
-    """`182x158`, width first. Raises DreamError."""
+    """Return the size of `182x158`, width first. Raise DreamError for what is none."""
     width, _, height = text.partition("x")
     sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) <= 6]
     if len(sides) != 2 or not all(1 <= side <= LARGEST for side in sides):
@@ -29,20 +29,20 @@ def parse_size(text: str) -> Size:
 
 
 def noise(model: Model, size: Size) -> Array:
-    """Noise [1, 3, H, W] in the network's units; the work does not depend on what is seen."""
+    """Return noise [1, 3, H, W] in the network's units; no work depends on what is seen."""
     shape = (size.height, size.width, 3)
     return model.preprocess(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
 
 
 def describe_photo(path: Path) -> Photo:
-    """Raises DreamError when there is no picture at `path`."""
+    """Return the record of a photo. Raise DreamError when there is no picture at `path`."""
     height, width = read_picture(path).rgb.shape[:2]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Photo(name=path.name, sha256=digest, width=width, height=height)
 
 
 def resize_photo(photo: Path, size: Size, folder: Path) -> Path:
-    """The picture at `photo` in another size, as a PNG in `folder`."""
+    """Write the picture at `photo` in another size as a PNG in `folder`, and return its path."""
     path = folder / f"{size}.png"
     rgb = np.clip(np.rint(read_picture(photo).rgb), 0, 255).astype(np.uint8)
     image = Image.fromarray(rgb)
@@ -50,9 +50,3 @@ def resize_photo(photo: Path, size: Size, folder: Path) -> Path:
         image = image.resize((size.width, size.height), Image.Resampling.LANCZOS)
     write_picture(path, np.asarray(image, np.float32))
     return path
-
-
-def psnr(one: Array, other: Array) -> float | None:
-    """Of two pictures in 0..255, in dB; None when they are equal."""
-    square = float(((one.astype(np.float64) - other) ** 2).mean())
-    return None if square == 0 else float(10 * np.log10(255**2 / square))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ort_deepdream.engine.backends import BACKENDS
-from ort_deepdream.engine.deepdream import Settings
 from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.loading import find_backend
 from ort_deepdream.engine.octaves import octave_sizes
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.contender import OURS, TORCH, ContenderSpec
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.result import Contender, Kind, Model, Photo, Size
-from ort_deepdream.measure.subject import OURS, TORCH, Job
 
 CPU = "cpu"
 CPU_NODES = "CPU nodes allowed"  # in a contender's name
@@ -53,25 +53,26 @@ PROFILES = {
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A contender before it was tried. It has a job unless it is missing already."""
+class PlannedContender:
+    """A contender before it was tried. It has a spec unless it is missing already."""
 
-    contender: Contender
-    job: Job | None
+    record: Contender
+    spec: ContenderSpec | None
     kinds: tuple[Kind, ...] = KINDS
 
     @property
     def name(self) -> str:
-        return self.contender.name
+        """What it is called in the result, and by everybody meanwhile."""
+        return self.record.name
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What was asked for."""
+class Plan:
+    """What a bench is asked to measure."""
 
     photo: Path
     photo_record: Photo
-    candidates: tuple[Candidate, ...]
+    contenders: tuple[PlannedContender, ...]
     sizes: tuple[Size, ...]  # the smallest first
     trials: int
     most_trials: int
@@ -80,6 +81,7 @@ class Wanted:
     model: Model
     stride: int
     command: tuple[str, ...]
+    limits: bool = True  # whether to measure what the hardware can do, too
 
 
 class Cell(NamedTuple):
@@ -93,35 +95,35 @@ class Cell(NamedTuple):
 FindModel = Callable[[str], Path]  # the gradient file for a graph target
 
 
-def candidates(
+def plan_contenders(
     backends: Sequence[str],
     threads: Sequence[int],
     find_model: FindModel,
     settings: Settings,
     allow_cpu_nodes: bool = False,
-) -> list[Candidate]:
-    """A contender for each backend, on the CPU one for each number of threads.
+) -> list[PlannedContender]:
+    """Plan a contender for each backend, on the CPU one for each number of threads.
 
     No backends are all of them. With `allow_cpu_nodes` they may leave a part of the network to the
-    CPU, and their names say so. Raises DreamError for a name that no backend has, and DreamError
-    when not one can be used.
+    CPU, and their names say so. Raise DreamError for a name that no backend has, and when not one
+    can be used.
     """
-    found: list[Candidate] = []
+    found: list[PlannedContender] = []
     for text in dict.fromkeys(backends or BACKENDS):
         name, options = parse_backend(text)
         counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
         for count in counts or [None]:
-            found.append(_candidate(name, options, count, find_model, settings, allow_cpu_nodes))
-    if all(candidate.job is None for candidate in found):
-        reasons = (f"{candidate.name}: {candidate.contender.missing}" for candidate in found)
+            found.append(_contender(name, options, count, find_model, settings, allow_cpu_nodes))
+    if all(contender.spec is None for contender in found):
+        reasons = (f"{contender.name}: {contender.record.missing}" for contender in found)
         raise DreamError(f"nothing can be measured: {'; '.join(reasons)}")
     return found
 
 
 def parse_backend(text: str) -> tuple[str, dict[str, str]]:
-    """`NAME` or `NAME:KEY=VALUE,...`, the options being the execution provider's.
+    """Return the name and the options of `NAME` or `NAME:KEY=VALUE,...`.
 
-    Raises DreamError for anything else.
+    The options are the execution provider's. Raise DreamError for anything else.
     """
     name, _, listed = text.partition(":")
     options = {}
@@ -133,18 +135,18 @@ def parse_backend(text: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
-def _candidate(
+def _contender(
     name: str,
     options: Mapping[str, str],
     threads: int | None,
     find_model: FindModel,
     settings: Settings,
     allow_cpu_nodes: bool,
-) -> Candidate:
+) -> PlannedContender:
     known = BACKENDS.get(name)
     provider = known.provider if known else name
     allowed = allow_cpu_nodes and provider != BACKENDS[CPU].provider
-    missing, job, target = None, None, known.target if known else None
+    missing, spec, target = None, None, known.target if known else None
     try:
         backend = find_backend(name, options)
     except DreamError as error:
@@ -154,9 +156,11 @@ def _candidate(
     else:
         target = backend.target
         model = str(find_model(target).resolve())
-        job = Job(OURS, model, name, threads, settings, options=options, allow_cpu_nodes=allowed)
+        spec = ContenderSpec(
+            OURS, model, name, threads, settings, options=options, allow_cpu_nodes=allowed
+        )
     words = [name, *(f"{k}={v}" for k, v in options.items()), *[CPU_NODES] * allowed]
-    contender = Contender(
+    record = Contender(
         name=_label(", ".join(words), threads),
         library=OURS,
         backend=name,
@@ -170,15 +174,16 @@ def _candidate(
         cpu_nodes_allowed=allowed,
         missing=missing,
     )
-    return Candidate(contender, job)
+    return PlannedContender(record, spec)
 
 
-def torch_candidates(
+def plan_torch(
     threads: Sequence[int], find_model: FindModel, settings: Settings, compiled: bool
-) -> list[Candidate]:
-    """PyTorch on the CPU and on a GPU; `compiled` ones too.
+) -> list[PlannedContender]:
+    """Plan PyTorch on the CPU and on a GPU; `compiled` ones too.
 
-    Nothing of it is timed in fresh processes: what its import costs is not the question.
+    Nothing of it is timed in fresh processes: what its import costs is not the question. Raise
+    DreamError where there is no PyTorch.
     """
     if importlib.util.find_spec("torch") is None:
         raise DreamError("there is no PyTorch here to measure; pip install 'ort-deepdream[export]'")
@@ -186,21 +191,21 @@ def torch_candidates(
     counts: list[int | None] = [*dict.fromkeys(threads)]
     devices = [*((CPU, count) for count in counts or [None]), ("cuda", None)]
     return [
-        _torch_candidate(Job(TORCH, model, device, count, settings, kind))
+        _torch_contender(ContenderSpec(TORCH, model, device, count, settings, kind))
         for kind in ((False, True) if compiled else (False,))
         for device, count in devices
     ]
 
 
-def _torch_candidate(job: Job) -> Candidate:
-    way = "compiled" if job.compiled else "eager"
-    contender = Contender(
-        name=f"PyTorch {way}, {_label(job.backend, job.threads)}",
+def _torch_contender(spec: ContenderSpec) -> PlannedContender:
+    kind = "compiled" if spec.compiled else "eager"
+    record = Contender(
+        name=f"PyTorch {kind}, {_label(spec.backend, spec.threads)}",
         library=TORCH,
-        backend=job.backend,
-        provider=f"PyTorch {job.backend}",
+        backend=spec.backend,
+        provider=f"PyTorch {spec.backend}",
         device=None,
-        threads=job.threads,
+        threads=spec.threads,
         options={},
         precision="float32",
         target=None,
@@ -208,11 +213,11 @@ def _torch_candidate(job: Job) -> Candidate:
         missing=None,
     )
     # Each octave of a dream would be compiled, for a minute.
-    return Candidate(contender, job, ("step",) if job.compiled else ("step", "warm"))
+    return PlannedContender(record, spec, ("step",) if spec.compiled else ("step", "warm"))
 
 
 def is_plain_cpu(contender: Contender) -> bool:
-    """Whether it is what the others are set against: ONNX Runtime on the CPU."""
+    """Return whether it is what the others are set against: ONNX Runtime on the CPU."""
     return contender.backend == CPU and contender.library == OURS
 
 
@@ -220,13 +225,13 @@ def _label(name: str, threads: int | None) -> str:
     return name if threads is None else f"{name}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def describe_model(found: Sequence[Candidate]) -> tuple[Model, ModelInfo]:
-    """The record of the gradient files that the candidates run, and what they say of themselves."""
+def describe_model(contenders: Sequence[PlannedContender]) -> tuple[Model, ModelInfo]:
+    """Return the record of the contenders' gradient files, and what they say of themselves."""
     files = {}
     infos = {}
-    for candidate in found:
-        if candidate.job is not None:
-            path = Path(candidate.job.model)
+    for contender in contenders:
+        if contender.spec is not None:
+            path = Path(contender.spec.model)
             info = read_gradient_file(path).info
             infos[info.target] = info
             files[info.target] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -242,7 +247,7 @@ def describe_model(found: Sequence[Candidate]) -> tuple[Model, ModelInfo]:
 
 
 def check_sizes(sizes: Sequence[Size], stride: int) -> tuple[Size, ...]:
-    """Each once, the smallest first. Raises DreamError for one below the layer's stride."""
+    """Return each size once, the smallest first. Raise DreamError for one below the stride."""
     for size in sizes:
         if min(size.width, size.height) < stride:
             raise DreamError(
@@ -253,10 +258,11 @@ def check_sizes(sizes: Sequence[Size], stride: int) -> tuple[Size, ...]:
 
 
 def pixels(size: Size) -> int:
+    """Return how many pixels a picture of this size has."""
     return size.width * size.height
 
 
 def steps_in_dream(size: Size, settings: Settings, stride: int) -> float:
-    """A dream's steps, in steps at full size."""
+    """Return how many steps at full size take as long as a dream's steps."""
     octaves = octave_sizes(size.height, size.width, settings.octaves, settings.octave_scale, stride)
     return settings.iterations * sum(h * w for h, w in octaves) / pixels(size)

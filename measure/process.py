@@ -1,4 +1,4 @@
-"""The other end of `measure.worker` and `measure.trial`: processes that measure one contender."""
+"""The other end of `measure.worker`: a process that measures one contender."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ from typing import Any
 import psutil
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.machine import Others
 from ort_deepdream.measure.result import Sample
-from ort_deepdream.measure.subject import Job, parts
-from ort_deepdream.measure.timing import run_process
 
 
 class ContenderError(DreamError):
     """A contender could not do what it was asked for; the others go on."""
 
 
-class Process:
+class ContenderProcess:
     """A contender's worker. Raises ContenderError when it cannot be started."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, spec: ContenderSpec) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ort_deepdream.measure.worker", job.dump()],
+            [sys.executable, "-P", "-m", "ort_deepdream.measure.worker", spec.dump()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -45,7 +43,10 @@ class Process:
             raise
 
     def ask(self, order: str, **arguments: object) -> Any:
-        """Raises ContenderError when it cannot be done, or the process is gone."""
+        """Return the answer to an order, which is a method of `Worker`.
+
+        Raise ContenderError when it cannot be done, or the process is gone.
+        """
         assert self.child.stdin is not None
         with contextlib.suppress(OSError):  # it is gone: the answer tells
             print(json.dumps([order, arguments]), file=self.child.stdin, flush=True)
@@ -70,7 +71,7 @@ class Process:
         return f"its process ended with code {code}{killed}{reason}"
 
     def busy(self) -> float:
-        """Seconds of processor time that it has used."""
+        """Return the seconds of processor time that it has used."""
         try:
             times = self.watched.cpu_times()
         except psutil.Error:
@@ -78,48 +79,25 @@ class Process:
         return float(times.user + times.system)
 
     def close(self) -> None:
+        """End the process, whatever it is doing."""
         self.child.kill()
         self.child.communicate()
         self.errors.close()
 
 
-def measure_step(process: Process, photo: Path, count: int) -> Sample:
+def measure_step(process: ContenderProcess, photo: Path, count: int) -> Sample:
+    """Return a sample of a step, in a turn of `count`. Raise ContenderError when it fails."""
     others, before = Others(), process.busy()
     seconds = process.ask("step", photo=str(photo), count=count)
     load = others.busy(process.busy() - before)
     return Sample(seconds=seconds, parts={}, peak_memory=None, device_memory=None, load=load)
 
 
-def measure_warm(process: Process, photo: Path, output: Path) -> Sample:
+def measure_warm(process: ContenderProcess, photo: Path, output: Path) -> Sample:
+    """Return a sample of a dream in this process. Raise ContenderError when it fails."""
     others, before = Others(), process.busy()
     found = process.ask("dream", photo=str(photo), output=str(output))
     load = others.busy(process.busy() - before)
     return Sample(
         seconds=sum(found.values()), parts=found, peak_memory=None, device_memory=None, load=load
-    )
-
-
-def measure_cold(job: Job, photo: Path, output: Path) -> Sample:
-    """Raises ContenderError."""
-    others = Others()
-    words = [
-        sys.executable,
-        "-P",
-        "-m",
-        "ort_deepdream.measure.trial",
-        job.dump(),
-        str(photo),
-        str(output),
-    ]
-    try:
-        run = run_process(words)
-    except DreamError as error:
-        raise ContenderError(str(error)) from error
-    found = parts(run.started, json.loads(run.output.splitlines()[-1]))
-    return Sample(
-        seconds=sum(found.values()),
-        parts=found,
-        peak_memory=run.peak_bytes,
-        device_memory=None,
-        load=others.busy(run.busy),
     )

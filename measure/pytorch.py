@@ -2,103 +2,98 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.deepdream import Progress, Settings
+from ort_deepdream.engine.deepdream import Progress
 from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.verify import rebuild
-from ort_deepdream.measure.subject import Job, Subject
+from ort_deepdream.measure import limits
+from ort_deepdream.measure.contender import ContenderSpec, LoadedContender, Step
 from ort_deepdream.measure.timing import timed
 from ort_deepdream.measure.torch_step import (
     Gradient,
     Objective,
     TorchAscent,
-    careful_network,
+    Way,
     compiled,
     dream,
     gradient_of,
+    memory_format,
+    parse_way,
     preprocess,
+    tuned,
+    ways,
 )
 
 Array = NDArray[np.float32]
 
-PRODUCT_SIDE = 4096
-COPIED = 2**26  # values
-RUNS = 10
 
+class PyTorchContender(LoadedContender):
+    """A network that PyTorch runs, eagerly or compiled, on the CPU or on a GPU."""
 
-class Way(NamedTuple):
-    """To write the step; which is the quickest depends on the processor and the size."""
-
-    channels_last: bool
-    torch_lrn: bool
-
-    def __str__(self) -> str:
-        norm = "own" if self.torch_lrn else "banded"
-        return f"{'NHWC' if self.channels_last else 'NCHW'}, {norm} LRN"
-
-
-class PyTorch(Subject):
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        if job.threads is not None:
-            torch.set_num_threads(job.threads)
-        self.device = job.backend
+    def __init__(self, spec: ContenderSpec) -> None:
+        super().__init__(spec)
+        if spec.threads is not None:
+            torch.set_num_threads(spec.threads)
+        self.device = spec.backend
         if self.device != "cpu" and not torch.cuda.is_available():
             raise DreamError(f"this PyTorch ({torch.__version__}) sees no GPU")
-        self.info = read_gradient_file(Path(job.model)).info
+        self.info = read_gradient_file(Path(spec.model)).info
         try:
-            network, terms, _, _ = rebuild(Path(job.model))
+            self.network, terms, _, _ = rebuild(Path(spec.model))
         except (DreamError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DreamError(f"its network cannot be rebuilt in PyTorch ({error})") from error
         if len(terms) > 1 or terms[0].channel is not None or terms[0].weight != 1:
             raise DreamError("in PyTorch one whole layer is measured, and this is none")
         self.layer = terms[0].layer
-        self.architecture = network.architecture
-        self.tensors = network.convolutions.state_dict()
+        architecture = self.network.architecture
+        self.preprocessing = architecture.preprocessing
+        self.ways = self._ways(architecture.local_response_norm)
         self.chosen: dict[tuple[int, ...], Way] = {}  # by the shape of the picture
         self.gradients: dict[Way, Gradient] = {}
 
-    @cached_property
-    def ways(self) -> list[Way]:
-        norms = (False, True) if self.architecture.local_response_norm else (False,)
-        if self.job.compiled:
-            norms = norms[:1]  # its kernels are its own
-        return [Way(last, norm) for last in (True, False) for norm in norms]
+    def _ways(self, has_lrn: bool) -> list[Way]:
+        """Return the ways to be tried: the one that was asked for, or all."""
+        if "way" in self.spec.options:
+            return [parse_way(self.spec.options["way"], has_lrn)]
+        found = ways(has_lrn)
+        # What torch.compile makes of LRN are kernels of its own, and each way takes it a minute.
+        return [way for way in found if not way.torch_lrn] if self.spec.compiled else found
 
-    def gradient_function(self, way: Way) -> Gradient:
+    def _gradient_in(self, way: Way) -> Gradient:
         if way not in self.gradients:
-            network = careful_network(self.architecture, self.tensors, *way).to(self.device)
+            network = tuned(copy.deepcopy(self.network), way).to(self.device)
             objective = Objective(network, self.layer)
-            self.gradients[way] = gradient_of(
-                compiled(objective) if self.job.compiled else objective
-            )
+            step = compiled(objective) if self.spec.compiled else objective
+            self.gradients[way] = gradient_of(step)
         return self.gradients[way]
 
-    def ascent(self, rgb: Array) -> TorchAscent:
-        """In the way that is the quickest at this size, found by trying each."""
-        image = preprocess(rgb, self.architecture.preprocessing)
+    def _ascent_in(self, way: Way) -> TorchAscent:
+        gradient = self._gradient_in(way)
+        return TorchAscent(gradient, self.preprocessing, way.channels_last, self.device)
+
+    def _quickest(self, rgb: Array) -> Way:
+        """Return the way that is the quickest at this size, found by trying each once."""
         if rgb.shape not in self.chosen:
-            self.chosen[rgb.shape] = min(self.ways, key=lambda way: self.trial(way, image))
-        return self.make_ascent(self.chosen[rgb.shape])
+            image = preprocess(rgb, self.preprocessing)
 
-    def make_ascent(self, way: Way) -> TorchAscent:
-        gradient = self.gradient_function(way)
-        preprocessing = self.architecture.preprocessing
-        return TorchAscent(gradient, preprocessing, way.channels_last, self.device)
+            def seconds(way: Way) -> float:
+                ascent = self._ascent_in(way)
+                ascent.put(image)
+                return min([timed(lambda: ascent.step(0.0)) for _ in range(3)][1:])
 
-    def trial(self, way: Way, image: Array) -> float:
-        ascent = self.make_ascent(way)
-        ascent.put(image)
-        return min([timed(lambda: ascent.step(0.0)) for _ in range(3)][1:])
+            best = self.ways[0] if len(self.ways) == 1 else min(self.ways, key=seconds)
+            self.chosen[rgb.shape] = best
+        return self.chosen[rgb.shape]
 
     def about(self) -> dict[str, Any]:
         on_gpu = self.device != "cpu"
@@ -110,21 +105,21 @@ class PyTorch(Subject):
         }
 
     def prepare(self, rgb: Array) -> None:
-        self.ascent(rgb)
+        self._quickest(rgb)
 
-    def dream(self, rgb: Array, settings: Settings, tell: Callable[[Progress], None]) -> Array:
+    def dream(self, rgb: Array, settings: Settings, on_step: Callable[[Progress], None]) -> Array:
         height, width = rgb.shape[:2]
 
-        def hear(iteration: int) -> None:
-            tell(Progress(0, 0, iteration, settings.iterations, height, width, 0.0, 0.0))
+        def progress(iteration: int) -> None:
+            on_step(Progress(0, 0, iteration, settings.iterations, height, width, 0.0, 0.0))
 
-        preprocessing = self.architecture.preprocessing
-        return dream(rgb, self.ascent(rgb), preprocessing, settings, self.info.stride, hear)
+        ascent = self._ascent_in(self._quickest(rgb))
+        return dream(rgb, ascent, self.preprocessing, settings, self.info.stride, progress)
 
-    def stepper(self, rgb: Array) -> Callable[[], object]:
-        ascent = self.ascent(rgb)
-        ascent.put(preprocess(rgb, self.architecture.preprocessing))
-        settings = self.job.settings
+    def step(self, rgb: Array) -> Step:
+        ascent = self._ascent_in(self._quickest(rgb))
+        ascent.put(preprocess(rgb, self.preprocessing))
+        settings = self.spec.settings
         random = np.random.default_rng(settings.seed)
 
         def step() -> None:
@@ -134,28 +129,39 @@ class PyTorch(Subject):
 
         return step
 
-    def gradient(self, rgb: Array) -> Array:
-        ascent = self.ascent(rgb)
-        ascent.put(preprocess(rgb, self.architecture.preprocessing))
-        found: Array = ascent.gradient(ascent.picture)[1].contiguous().cpu().numpy()
-        return found
+    def gradient(self, rgb: Array) -> Callable[[], Array]:
+        way = self._quickest(rgb)
+        gradient, order = self._gradient_in(way), memory_format(way.channels_last)
+        picture = torch.from_numpy(preprocess(rgb, self.preprocessing)).to(self.device)
+        picture = picture.contiguous(memory_format=order)
+
+        def run() -> Array:
+            found: Array = gradient(picture)[1].cpu().numpy()
+            return found
+
+        return run
 
     def profile(self, rgb: Array, runs: int) -> list[dict[str, Any]]:
         return []
 
     def limits(self) -> dict[str, float | None]:
-        a, b = torch.rand(2, PRODUCT_SIDE, PRODUCT_SIDE, device=self.device)
-        values = torch.ones(COPIED, device=self.device)
-        copy = torch.empty_like(values)
-        return {
-            "flops": 2 * PRODUCT_SIDE**3 / self.fastest(lambda: torch.mm(a, b)),
-            "bytes_per_second": 2 * values.nbytes / self.fastest(lambda: copy.copy_(values)),
-        }
+        return limits.limits(self._product, self._copy)
 
-    def fastest(self, act: Callable[[], object]) -> float:
+    def _product(self, a: Array, b: Array) -> Step:
+        one, other = (torch.from_numpy(matrix).to(self.device) for matrix in (a, b))
+        return self._finished(lambda: torch.mm(one, other))
+
+    def _copy(self, values: Array) -> Step:
+        given = torch.from_numpy(values).to(self.device)
+        made = torch.empty_like(given)
+        return self._finished(lambda: made.copy_(given))
+
+    def _finished(self, act: Step) -> Step:
+        """Return `act`, waiting until the device has done it."""
+
         def run() -> None:
             act()
             if self.device != "cpu":
                 torch.cuda.synchronize()
 
-        return min(timed(run) for _ in range(RUNS))
+        return run

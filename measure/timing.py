@@ -17,7 +17,7 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 
-# Seconds before each turn, in which the other contestants' threads stop spinning: ONNX Runtime's
+# Seconds before each turn, in which the other contenders' threads stop spinning: ONNX Runtime's
 # did so for 45 to 57 ms after a run, on two cores of an AMD EPYC.
 PAUSE = 0.1
 TURN = 0.3  # seconds of work in a turn, if two steps take less
@@ -27,19 +27,19 @@ Samples = dict[str, list[float]]
 
 
 def timed(step: Callable[[], object]) -> float:
-    """Seconds that `step()` takes."""
+    """Return the seconds that `step()` takes."""
     started = time.perf_counter()
     step()
     return time.perf_counter() - started
 
 
 def steps_in_turn(seconds: float) -> int:
-    """How many steps of so many seconds make a turn; the first only wakes what slept."""
+    """Return how many steps of so many seconds make a turn; the first only wakes what slept."""
     return max(2, min(MOST_STEPS, round(TURN / max(seconds, 1e-9))))
 
 
 def take_turn(step: Callable[[], object], count: int) -> float:
-    """Seconds of the median step of a turn of `count`; of several the first is not counted."""
+    """Return the seconds of a turn's median step; of several steps the first is not counted."""
     turn = [timed(step) for _ in range(count)]
     return float(np.median(turn[1:] or turn))
 
@@ -47,7 +47,7 @@ def take_turn(step: Callable[[], object], count: int) -> float:
 def interleave(
     turns: Mapping[str, Callable[[int], float]], seconds: float, rounds: int, most: int = 1000
 ) -> Samples:
-    """Each of `turns` once a round, in an order shuffled anew for each round.
+    """Take each of `turns` once a round, in an order shuffled anew; return all samples by name.
 
     A turn is asked for a number of steps and returns the seconds of one, such as `take_turn` does;
     each has had one before. There are at least `rounds`, and more until `seconds` have passed.
@@ -89,14 +89,18 @@ print(json.dumps([seconds, usage.ru_maxrss, started, busy, os.waitstatus_to_exit
 """
 
 
-def run_process(command: Sequence[str | Path]) -> Run:
-    """Run `command`, its first word a path. Raises DreamError when it fails."""
+def run_process(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
+    """Run `command`, its first word a path; `environment` is added to this process's.
+
+    Raise DreamError when it fails, with the last line that it said.
+    """
     words = [sys.executable, "-I", "-S", "-c", LAUNCHER, *map(str, command)]
     launcher = subprocess.Popen(
         words,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(environment or {})},
         start_new_session=True,  # so that both can be ended together
     )
     try:
@@ -105,11 +109,11 @@ def run_process(command: Sequence[str | Path]) -> Run:
         os.killpg(launcher.pid, signal.SIGKILL)
         launcher.communicate()
         raise
-    output, _, last = said.rstrip("\n").rpartition("\n")
+    printed, _, last = said.rstrip("\n").rpartition("\n")
     failed = json.dumps([0, 0, 0, 0, launcher.returncode])
     seconds, peak, started, busy, code = json.loads(last or failed)
     if code:
         reason = (errors.strip().splitlines() or ["it said nothing"])[-1][:500]
         raise DreamError(f"{Path(words[5]).name} ended with code {code}: {reason}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, peak * unit, started, busy, output)
+    return Run(seconds, peak * unit, started, busy, printed)

@@ -8,28 +8,22 @@ that is not needed. Which memory format and which LRN are faster depends on the 
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import ModuleType
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ort_deepdream.export.googlenet import (
-    Architecture,
-    GoogLeNet,
-    LocalResponseNorm,
-    Preprocessing,
-    Step,
-    relu_name,
-)
+from ort_deepdream.engine.octaves import octave_sizes, resize
+from ort_deepdream.errors import DreamError, nearest
+
+if TYPE_CHECKING:  # which would load ONNX Runtime, and the file reader
+    from ort_deepdream.engine.settings import Settings
+    from ort_deepdream.export.googlenet import GoogLeNet
+    from ort_deepdream.weights.architectures import Preprocessing
 
 Array = NDArray[np.float32]
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> (objective, gradient)
@@ -37,54 +31,40 @@ Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> (objective, gra
 NO_GRADIENT = 1e-30  # a smaller mean is rounding
 
 
-class LoopSettings(Protocol):
-    """The engine's, without importing it: that would load ONNX Runtime."""
+class Way(NamedTuple):
+    """How a step is written. Which way is the quickest depends on the processor and the size."""
 
-    @property
-    def iterations(self) -> int: ...
-    @property
-    def octaves(self) -> int: ...
-    @property
-    def octave_scale(self) -> float: ...
-    @property
-    def step(self) -> float: ...
-    @property
-    def jitter(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
+    channels_last: bool
+    torch_lrn: bool | None  # PyTorch's own LRN, or the band as a convolution; None: no LRN
+
+    def __str__(self) -> str:
+        norm = {True: ", own LRN", False: ", banded LRN", None: ""}[self.torch_lrn]
+        return f"{'NHWC' if self.channels_last else 'NCHW'}{norm}"
 
 
-class CarefulGoogLeNet(GoogLeNet):
-    """With ReLUs in place, which spares PyTorch a tensor for each."""
-
-    def _convolve(self, name: str, x: Tensor) -> Step:
-        x = self.convolutions[name](x)
-        yield name, x
-        x = F.relu_(x)
-        yield relu_name(name), x
-        return x
+def ways(has_lrn: bool) -> list[Way]:
+    """Return both memory formats, each with both ways to write LRN if the network has one."""
+    norms = (True, False) if has_lrn else (None,)
+    return [Way(channels_last, norm) for channels_last in (False, True) for norm in norms]
 
 
-def careful_network(
-    architecture: Architecture,
-    tensors: Mapping[str, Tensor],
-    channels_last: bool = True,
-    torch_lrn: bool = False,
-) -> GoogLeNet:
-    """The network with `tensors` as its convolutions' state, ready for gradients of the picture."""
-    unit = functools.partial(nn.utils.skip_init, nn.Conv2d)
-    network = CarefulGoogLeNet(architecture, unit)
-    network.convolutions.load_state_dict(tensors, assign=True)
-    if torch_lrn:
-        for name, norm in network.norms.items():
-            assert isinstance(norm, LocalResponseNorm)
-            network.norms[name] = nn.LocalResponseNorm(norm.size, norm.alpha, norm.beta, norm.k)
-    network.eval().requires_grad_(False)
-    network.to(memory_format=memory_format(channels_last))  # type: ignore[call-overload]  # its stub lacks this
+def parse_way(text: str, has_lrn: bool) -> Way:
+    """Return the way called `text`, such as "NHWC, own LRN". Raise DreamError for another."""
+    known = {str(way): way for way in ways(has_lrn)}
+    if text not in known:
+        raise DreamError(f"a PyTorch step is not written '{text}': {nearest(text, known)}")
+    return known[text]
+
+
+def tuned(network: GoogLeNet, way: Way) -> GoogLeNet:
+    """Change a network to be written in a way, and return it."""
+    network.tune(torch_lrn=bool(way.torch_lrn))
+    network.to(memory_format=memory_format(way.channels_last))  # type: ignore[call-overload]  # its stub lacks this
     return network
 
 
 def memory_format(channels_last: bool) -> torch.memory_format:
+    """Return PyTorch's name for the order of a picture's values."""
     return torch.channels_last if channels_last else torch.contiguous_format
 
 
@@ -103,7 +83,7 @@ class Objective(nn.Module):
 
 
 def compiled(objective: Objective) -> Callable[[Tensor], Tensor]:
-    """By torch.compile, for one size at a time."""
+    """Return the objective as torch.compile makes it, for one size at a time."""
     # Traced first: the network yields its layers, which torch.compile does not read.
     traced = torch.fx.symbolic_trace(objective)
     made: Callable[[Tensor], Tensor] = torch.compile(traced, fullgraph=True, dynamic=False)
@@ -111,7 +91,7 @@ def compiled(objective: Objective) -> Callable[[Tensor], Tensor]:
 
 
 def gradient_of(objective: Callable[[Tensor], Tensor]) -> Gradient:
-    """The function image -> (objective, gradient)."""
+    """Return the function image -> (objective, gradient)."""
 
     def step(image: Tensor) -> tuple[Tensor, Tensor]:
         leaf = image.detach().requires_grad_(True)
@@ -120,17 +100,6 @@ def gradient_of(objective: Callable[[Tensor], Tensor]) -> Gradient:
         return value.detach(), gradient
 
     return step
-
-
-def engine_octaves() -> ModuleType:
-    """`engine.octaves` alone: its package would load ONNX Runtime."""
-    path = Path(__file__).parents[1] / "engine" / "octaves.py"
-    spec = importlib.util.spec_from_file_location("octaves", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class TorchAscent:
@@ -170,14 +139,14 @@ class TorchAscent:
         return float(objective), mean
 
     def take(self) -> Array:
-        """The picture as it is now, rolled back."""
+        """Return the picture as it is now, rolled back."""
         back = torch.roll(self.picture, (-self.shift[0], -self.shift[1]), (2, 3))
         image: Array = back.contiguous().cpu().numpy()
         return image
 
 
 def channel_values(preprocessing: Preprocessing) -> tuple[Array, Array]:
-    """Mean and scale, each [3, 1, 1]."""
+    """Return mean and scale, each [3, 1, 1]."""
     mean, scale = (
         np.array(values, np.float32).reshape(3, 1, 1)
         for values in (preprocessing.mean, preprocessing.scale)
@@ -186,14 +155,14 @@ def channel_values(preprocessing: Preprocessing) -> tuple[Array, Array]:
 
 
 def preprocess(rgb: Array, preprocessing: Preprocessing) -> Array:
-    """RGB [H, W, 3] in 0..255 -> the network's image [1, 3, H, W]."""
+    """Return the network's image [1, 3, H, W] of RGB [H, W, 3] in 0..255."""
     mean, scale = channel_values(preprocessing)
     planes = np.moveaxis(rgb, 2, 0)[list(preprocessing.order)]
     return np.ascontiguousarray((planes - mean) * scale)[np.newaxis]
 
 
 def deprocess(image: Array, preprocessing: Preprocessing) -> Array:
-    """The inverse of `preprocess`."""
+    """Return the RGB [H, W, 3] that `preprocess` makes `image` of."""
     mean, scale = channel_values(preprocessing)
     planes = image[0] / scale + mean
     return np.moveaxis(planes[np.argsort(list(preprocessing.order))], 0, 2)
@@ -203,26 +172,26 @@ def dream(
     rgb: Array,
     ascent: TorchAscent,
     preprocessing: Preprocessing,
-    settings: LoopSettings,
+    settings: Settings,
     smallest: int = 1,
-    tell: Callable[[int], object] = lambda iteration: None,
+    on_step: Callable[[int], object] = lambda iteration: None,
 ) -> Array:
-    """Dream on RGB [H, W, 3] in 0..255, as `engine.dream` does; `tell` hears of each iteration."""
-    octaves = engine_octaves()
+    """Dream on RGB [H, W, 3] in 0..255, as the engine does; `on_step` hears of each iteration."""
     random = np.random.default_rng(settings.seed)
     jitter = settings.jitter
-    sizes = octaves.octave_sizes(*rgb.shape[:2], settings.octaves, settings.octave_scale, smallest)
+    height, width = rgb.shape[:2]
+    sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, smallest)
     bases = [preprocess(rgb, preprocessing)]
-    for height, width in reversed(sizes[:-1]):
-        bases.append(octaves.resize(bases[-1], height, width))
+    for size in reversed(sizes[:-1]):
+        bases.append(resize(bases[-1], *size))
     detail = np.zeros_like(bases[-1])
     for base in reversed(bases):
         drawn = random.integers(-jitter, jitter + 1, (settings.iterations, 2))
         shifts = [(int(down), int(across)) for across, down in drawn]
-        ascent.put(base + octaves.resize(detail, *base.shape[2:]), *shifts[0])
+        ascent.put(base + resize(detail, *base.shape[2:]), *shifts[0])
         for iteration, shift in enumerate([*shifts[1:], shifts[-1]], 1):
             ascent.step(settings.step, *shift)
-            tell(iteration)
+            on_step(iteration)
         image = ascent.take()
         detail = image - base
     return deprocess(image, preprocessing)

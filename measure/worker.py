@@ -1,4 +1,4 @@
-"""A contender in a process of its own: `python -m measure.worker JOB`.
+"""A contender in a process of its own: `python -m ort_deepdream.measure.worker SPEC`.
 
 Orders come as lines of JSON, [name, {arguments}]; answers go out the same way, [True, answer] or
 [False, what went wrong]. Between two orders it waits for its input, and its threads sleep.
@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,46 +19,76 @@ import numpy as np
 
 from ort_deepdream.engine.image import read_picture
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.subject import Subject, load_subject, parts, read_job
+from ort_deepdream.measure.contender import (
+    OURS,
+    TORCH,
+    ContenderSpec,
+    LoadedContender,
+    parts,
+    read_spec,
+)
+from ort_deepdream.measure.timing import take_turn
 
 WARMING = 2  # steps before a time is worth something
 
+# By the contender's library, where its class is. Imported when it is asked for: PyTorch is nothing
+# that a process which measures ONNX Runtime should have in memory.
+LIBRARIES = {
+    OURS: "ort_deepdream.measure.onnx_runtime:OnnxRuntimeContender",
+    TORCH: "ort_deepdream.measure.pytorch:PyTorchContender",
+}
+
+
+def load_contender(spec: ContenderSpec) -> LoadedContender:
+    """Load a contender. Raises DreamError when this machine lacks what it needs."""
+    module, _, name = LIBRARIES[spec.library].partition(":")
+    loaded: LoadedContender = getattr(import_module(module), name)(spec)
+    return loaded
+
 
 class Worker:
-    """The orders that it takes, each a method."""
+    """The orders that a process takes, each a method."""
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(self, contender: LoadedContender) -> None:
+        self.contender = contender
 
     def about(self, photo: str) -> dict[str, Any]:
-        """What it is; placement is known once there is a session for a picture."""
-        self.subject.gradient(read_picture(photo).rgb)
-        return self.subject.about()
+        """Return what it is; placement is known once there is a session for a picture."""
+        self.contender.gradient(read_picture(photo).rgb)()
+        return self.contender.about()
 
     def warm(self, photo: str) -> float:
-        """Seconds of a step, after the first ones."""
-        self.subject.turn(Path(photo), WARMING - 1)
-        return self.subject.turn(Path(photo), 1)
+        """Return the seconds of a step, after the first ones."""
+        self.step(photo, WARMING - 1)
+        return self.step(photo, 1)
 
     def step(self, photo: str, count: int) -> float:
-        return self.subject.turn(Path(photo), count)
+        """Return the seconds of a step, in a turn of `count`."""
+        return take_turn(self.contender.step(read_picture(photo).rgb), count)
 
     def dream(self, photo: str, output: str, iterations: int | None = None) -> dict[str, float]:
-        """The parts of a whole dream."""
+        """Dream, and return the seconds of each part."""
         began = time.perf_counter()
-        return parts(began, self.subject.dream_to_file(Path(photo), Path(output), iterations))
+        return parts(began, self.contender.dream_to_file(Path(photo), Path(output), iterations))
 
     def gradient(self, photo: str, output: str) -> None:
-        np.save(output, self.subject.gradient(read_picture(photo).rgb))
+        """Write the gradient on a photo as an .npy file."""
+        np.save(output, self.contender.gradient(read_picture(photo).rgb)())
+
+    def gradients(self, photo: str, count: int) -> float:
+        """Return the seconds of a gradient from memory to memory, in a turn of `count`."""
+        return take_turn(self.contender.gradient(read_picture(photo).rgb), count)
 
     def profile(self, photo: str, runs: int) -> list[dict[str, Any]]:
-        return self.subject.profile(read_picture(photo).rgb, runs)
+        """Return the kinds of kernels in a step."""
+        return self.contender.profile(read_picture(photo).rgb, runs)
 
     def limits(self) -> dict[str, float | None]:
-        return self.subject.limits()
+        """Return what the device reaches at best."""
+        return self.contender.limits()
 
 
-def serve(orders: TextIO, answers: TextIO, job_text: str) -> None:
+def serve(orders: TextIO, answers: TextIO, spec: str) -> None:
     """Answer orders until there are none; the first answer says whether the contender is there."""
 
     def answer(act: Callable[[], Any]) -> Any:
@@ -72,13 +103,14 @@ def serve(orders: TextIO, answers: TextIO, job_text: str) -> None:
         print(json.dumps(line), file=answers, flush=True)
         return done
 
-    worker = answer(lambda: Worker(load_subject(read_job(job_text))))
+    worker = answer(lambda: Worker(load_contender(read_spec(spec))))
     for order in orders:
         name, arguments = json.loads(order)
         answer(lambda: getattr(worker, name)(**arguments))  # noqa: B023  called at once
 
 
 def main() -> None:
+    """Serve on the standard streams."""
     # Libraries print what they like to the standard output; answers keep theirs.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)

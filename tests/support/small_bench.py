@@ -1,4 +1,4 @@
-"""What a small bench is asked to do: two contenders on the CPU, one size, two trials."""
+"""What a small bench is asked to do: two contenders on the CPU, one size, two trials, no limits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import onnx
 
 from ort_deepdream import Settings
 from ort_deepdream.measure.pictures import describe_photo, parse_size
-from ort_deepdream.measure.plan import Wanted, candidates, check_sizes, describe_model
+from ort_deepdream.measure.plan import Plan, check_sizes, describe_model, plan_contenders
 from ort_deepdream.weights.builtin import shipped_file
 
 
-def wanted(
+def plan(
     photo: Path,
     model: Path,
     *,
@@ -21,15 +21,15 @@ def wanted(
     threads: tuple[int, ...] = (1, 2),
     sizes: tuple[str, ...] = ("24x16",),
     **changes: Any,
-) -> Wanted:
-    """`changes` are to the fields of `Wanted`."""
+) -> Plan:
+    """Return the plan of a small bench; `changes` are to its fields."""
     settings = Settings(iterations=2, octaves=2, seed=0)
-    found = candidates(backends, threads, lambda target: model, settings)
+    found = plan_contenders(backends, threads, lambda target: model, settings)
     record, info = describe_model(found)
     values = {
         "photo": photo,
         "photo_record": describe_photo(photo),
-        "candidates": tuple(found),
+        "contenders": tuple(found),
         "sizes": check_sizes([parse_size(text) for text in sizes], info.stride),
         "trials": 2,
         "most_trials": 3,
@@ -38,8 +38,9 @@ def wanted(
         "model": record,
         "stride": info.stride,
         "command": ("dream", "bench", photo.name),
+        "limits": False,
     }
-    return Wanted(**(values | changes))
+    return Plan(**(values | changes))
 
 
 def write_wrong_model(path: Path) -> Path:

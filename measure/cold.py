@@ -1,0 +1,60 @@
+"""A one-off dream: the command `dream run` itself, in a process of its own.
+
+The command keeps optimised graphs in its cache folder. The one that it is given here is the
+bench's, and a dream that is not counted has filled it: this is a user's second dream and every one
+after it, not the very first.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.marks import VARIABLE
+from ort_deepdream.measure.contender import ContenderSpec, parts
+from ort_deepdream.measure.machine import Others
+from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.result import Sample
+from ort_deepdream.measure.timing import run_process
+
+# All that the installed script `dream` does, wherever that was put.
+DREAM = (sys.executable, "-P", "-c", "from ort_deepdream.cli.main import run; run()")
+CACHE = "ORT_DEEPDREAM_CACHE"
+
+
+def dream_command(spec: ContenderSpec, photo: Path, output: Path) -> list[str]:
+    """Return the words of `dream run` that make this contender's dream."""
+    words = [*DREAM, "run", str(photo), "--output", str(output), "--model", spec.model]
+    words += [
+        f"--{name.replace('_', '-')}={value}" for name, value in asdict(spec.settings).items()
+    ]
+    words += ["--backend", spec.backend]
+    words += [] if spec.threads is None else ["--threads", str(spec.threads)]
+    words += [f"--provider-option={key}={value}" for key, value in spec.options.items()]
+    return words + ["--allow-cpu-nodes"] * spec.allow_cpu_nodes
+
+
+def measure_cold(spec: ContenderSpec, photo: Path, output: Path, cache: Path) -> Sample:
+    """Return a sample of a one-off dream, from the start of its process to its end.
+
+    Raise ContenderError when the command fails.
+    """
+    others = Others()
+    marks = output.with_suffix(".marks.json")
+    environment = {CACHE: str(cache), VARIABLE: str(marks)}
+    try:
+        run = run_process(dream_command(spec, photo, output), environment)
+    except DreamError as error:
+        raise ContenderError(str(error)) from error
+    ended = [*json.loads(marks.read_text()), ("end", run.started + run.seconds)]
+    found = parts(run.started, ended)
+    return Sample(
+        seconds=sum(found.values()),
+        parts=found,
+        peak_memory=run.peak_bytes,
+        device_memory=None,
+        load=others.busy(run.busy),
+    )
