@@ -20,7 +20,7 @@ NEEDED = ("torch", "onnx", "onnx_ir", "safetensors")
 
 
 def require_export_extra(instead: str = "") -> None:
-    """Raises DreamError, with the remedy, when PyTorch or onnx is not installed.
+    """Raise DreamError, with the remedy, when PyTorch or onnx is not installed.
 
     `instead` is the end of the message: what can be done without them.
     """
@@ -40,30 +40,30 @@ def export_to(
     precision: str = "float32",
     size: str | None = None,
 ) -> Weights:
-    """Export `layers` of `weights` (a file or `seeded:N`) to `path`; returns the weights.
+    """Export `layers` of `weights` (a file or `seeded:N`) to `path`; return the weights.
 
     `size` is WIDTHxHEIGHT of the only pictures that the file will be for.
 
-    Raises DreamError for what can be seen before the work, DreamError for the rest.
+    Raise DreamError when it cannot be done, before the work as far as that can be seen then.
     """
     require_export_extra()
     check_output(path)
     sides = _sides(size) if size is not None else None
-    with stages() as tell:
-        tell("loading PyTorch")
+    with stages() as show_stage:
+        show_stage("loading PyTorch")
         from ort_deepdream.export.model_file import export_gradient, save
         from ort_deepdream.export.weights import load_weights
 
         chosen = find_target(target, precision)
-        tell("reading the weights")
+        show_stage("reading the weights")
         loaded = load_weights(weights)
-        model = export_gradient(loaded, layers, chosen, precision, sides, on_stage=tell)
-        save(model, path, on_stage=tell)
+        model = export_gradient(loaded, layers, chosen, precision, sides, on_stage=show_stage)
+        save(model, path, on_stage=show_stage)
     return loaded
 
 
 def _sides(size: str) -> tuple[int, int]:
-    """Height and width. Raises DreamError."""
+    """Return the height and width. Raise DreamError for other text than WIDTHxHEIGHT."""
     from ort_deepdream.measure.pictures import parse_size  # and with it what a dream never needs
 
     parsed = parse_size(size)
@@ -71,9 +71,9 @@ def _sides(size: str) -> tuple[int, int]:
 
 
 def find_target(name: str | None, precision: str = "float32") -> Target:
-    """The graph target called `name`; the usual one of the precision, if None.
+    """Return the graph target called `name`; the usual one of the precision, if None.
 
-    Raises DreamError for an unknown target or precision, or for two that do not go together.
+    Raise DreamError for an unknown target or precision, or for two that do not go together.
     """
     from ort_deepdream.export.targets import TARGETS
 

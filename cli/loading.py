@@ -26,14 +26,16 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
     """Begin to load the model if its file is at hand; call what is yielded to have it.
 
     A file that is not is downloaded or exported by that call, not before: what is wrong with the
-    picture should be told before minutes of work. Raises DreamError or DreamError if the backend
-    cannot be had, and the call what `find_model` and `load_model` raise.
+    picture should be said before minutes of work.
+
+    Raise DreamError if the backend cannot be had; that
+    call raises it for the model.
     """
     chosen = machine.find()
 
     def load(path: Path) -> Model:
-        kept = cache_folder() / "optimised"
-        return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes, kept)
+        graph_cache = cache_folder() / "optimised"
+        return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes, graph_cache)
 
     mark("import")
     with ThreadPoolExecutor(1) as beside:
@@ -42,8 +44,8 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
 
         def finish() -> Model:
             loaded = begun or beside.submit(load, find_model(wanted, chosen.target))
-            with stages() as tell:
-                tell("loading the model")
+            with stages() as show_stage:
+                show_stage("loading the model")
                 model = loaded.result()
             if machine.backend == "auto":
                 note(_what_auto_took(chosen))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Machine:
-    """`--backend`, `--threads`, `--provider-option` and `--allow-cpu-nodes`."""
+    """The options `--backend`, `--threads`, `--provider-option` and `--allow-cpu-nodes`."""
 
     backend: str
     threads: int | None = None
@@ -22,13 +22,13 @@ class Machine:
     allow_cpu_nodes: bool = False
 
     def find(self) -> Backend:
-        """The backend with these options. Raises DreamError or DreamError if it cannot be had."""
+        """Return the backend with these options. Raise DreamError if it cannot be had."""
         from ort_deepdream.engine.loading import find_backend
 
         return find_backend(self.backend, dict(map(_key_and_value, self.provider_options)))
 
     def words(self, backend: Backend) -> list[str]:
-        """The options again, for a command line that repeats the run on `backend`."""
+        """Return the options again, for a command line that repeats the run on `backend`."""
         words = ["--backend", backend.name]
         if self.threads is not None:
             words += ["--threads", str(self.threads)]
@@ -37,7 +37,7 @@ class Machine:
 
 
 def where(model: Model) -> str:
-    """The backend, and how many nodes it left to the CPU where that was allowed."""
+    """Return the backend's name, and how many nodes it left to the CPU where that was allowed."""
     name, provider = model.backend.name, model.backend.provider
     if not model.allow_cpu_nodes:
         return name

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ort_deepdream.cli import options
+from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import NAME, complain, say
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
@@ -22,7 +23,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class OneLineErrors(TyperGroup):
-    """Shows an error that the user can mend as one line; bugs keep their traceback."""
+    """A group that shows an error that the user can mend as one line; bugs keep their traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -46,7 +47,7 @@ app = typer.Typer(
 
 
 def examples(*lines: str) -> str:
-    """The end of a help page."""
+    """Return the end of a help page: examples to type."""
     return "\n".join(["Examples:", *(f"$ {line}" for line in lines)])
 
 
@@ -269,6 +270,7 @@ def bench(
     and single steps; all backends take turns. What they compute is compared: the
     exit code is 1 when one is wrong. All samples are kept in one JSON file.
     """
+    require_extra("measure")
     from ort_deepdream.cli import benching
     from ort_deepdream.cli.sources import request
 
@@ -305,6 +307,7 @@ def compare(
     code is 1 when one is above the limit and chance does not explain it. What
     else differs, such as a driver, a setting or a processor, is listed.
     """
+    require_extra("measure")
     from ort_deepdream.cli.comparing import compare as compare_files
 
     compare_files(before, after, fail_above)
@@ -328,13 +331,14 @@ def report(
     faster the GPU is, in words and in charts, how sure that is, what was not
     measured and why, and the pictures. Every number can be saved from it.
     """
+    require_extra("measure")
     from ort_deepdream.cli.reporting import report as write_report
 
     write_report(results, output, asv)
 
 
 def run() -> None:
-    """The console script."""
+    """Run the command that was typed: the console script."""
     try:
         app()
     finally:

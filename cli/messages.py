@@ -19,22 +19,22 @@ NAME = "dream"
 
 
 def say(text: str) -> None:
-    """One line of the result. Not rich's `print`, which would wrap a long path."""
+    """Print one line of the result. Not rich's `print`, which would wrap a long path."""
     typer.echo(text)
 
 
 def note(text: str) -> None:
-    """Something that the user did not ask for and may want to know."""
+    """Print something that the user did not ask for and may want to know."""
     typer.echo(f"{NAME}: note: {text}", err=True)
 
 
 def complain(text: str) -> None:
-    """What is wrong, in one line, whatever the message was made of."""
+    """Print what is wrong, in one line, whatever the message was made of."""
     typer.echo(f"{NAME}: error: {' '.join(text.split())}", err=True)
 
 
 def plain(text: str) -> str:
-    """Text from a file, for a terminal: on one line, no control characters, no markup of rich's."""
+    """Return text for a terminal: on one line, without control characters and rich's markup."""
     from rich.markup import escape
 
     line = " ".join(text.split())
@@ -42,7 +42,7 @@ def plain(text: str) -> str:
 
 
 def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table in this program's style; the columns in `numbers` are set to the right."""
+    """Return an empty table in this program's style; columns in `numbers` are set to the right."""
     from rich import box
     from rich.table import Table
 
@@ -69,7 +69,7 @@ def shown(made: Table) -> Iterator[None]:
 
 @contextmanager
 def stages() -> Iterator[Callable[[str], None]]:
-    """A spinner with the name of the stage; call what is yielded with the next one's."""
+    """Show a spinner with the name of a stage; call what is yielded with the next one's."""
     if not sys.stderr.isatty():  # nor is rich imported, which takes as long as a step
         yield lambda stage: None
         return
@@ -81,7 +81,7 @@ def stages() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def bar(description: str) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar with the time left; call what is yielded with (fraction, description)."""
+    """Show a progress bar with the time left; call what is yielded with (fraction, text)."""
     if not sys.stderr.isatty():
         yield lambda fraction, description: None
         return

@@ -44,7 +44,7 @@ def run(
     started = time.perf_counter()
     result = _watched(model, picture, settings, save_octaves)
     seconds = time.perf_counter() - started
-    _tell_oddities(result, model)
+    _note_oddities(result, model)
     _write(outputs, picture, result, record(photo, wanted, model, settings, machine))
     mark("write")
     height, width = picture.rgb.shape[:2]
@@ -56,7 +56,7 @@ def run(
 
 
 def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -> Outputs:
-    """Raises now what would otherwise be raised after minutes of dreaming."""
+    """Return where the pictures go. Raise DreamError now, not after minutes of dreaming."""
     chosen = output or photo.with_name(f"{photo.stem}-dream.png")
     check_writable(chosen, alpha=picture.alpha)
     outputs = Outputs(
@@ -70,19 +70,19 @@ def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -
 
 
 def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: bool) -> Dream:
-    """The dream, with a progress bar."""
+    """Dream with a progress bar."""
     with bar("dreaming") as update:
 
-        def tell(at: Progress) -> None:
+        def show(at: Progress) -> None:
             mark("first steps" if at.iteration == 1 else "steps")
             place = f"octave {at.octave}/{at.octaves}, {at.width}x{at.height}"
             update(at.fraction, f"{place}, step {at.iteration}/{at.iterations}")
 
-        return dream(model, picture.rgb, settings, on_step=tell, keep_octaves=keep_octaves)
+        return dream(model, picture.rgb, settings, on_step=show, keep_octaves=keep_octaves)
 
 
-def _tell_oddities(result: Dream, model: Model) -> None:
-    """What made this dream less than was asked for."""
+def _note_oddities(result: Dream, model: Model) -> None:
+    """Note what made this dream less than was asked for."""
     settings = result.settings
     dropped = settings.octaves - len(result.sizes)
     if dropped:

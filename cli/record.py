@@ -22,7 +22,7 @@ PREFIX = "deepdream."
 def record(
     photo: Path, wanted: Request, model: Model, settings: Settings, machine: Machine
 ) -> dict[str, str]:
-    """Text for the picture's metadata; `deepdream.command` makes the picture again.
+    """Return text for the picture's metadata; `deepdream.command` makes the picture again.
 
     Files are named without their folders: a picture is passed on, its maker's folders are not.
     """

@@ -32,7 +32,10 @@ class Request:
 
 
 def request(file: Path | None, weights: str | None, layers: Sequence[str] | None) -> Request:
-    """Raises DreamError when both a file and what it would be made of are named."""
+    """Return what was asked for, with the defaults.
+
+    Raise DreamError when both a file and what it would be made of are named.
+    """
     if file is not None and (weights or layers):
         other = "--layer" if layers else "--weights"
         raise DreamError(
@@ -43,7 +46,7 @@ def request(file: Path | None, weights: str | None, layers: Sequence[str] | None
 
 
 def model_at_hand(wanted: Request, target: str) -> Path | None:
-    """The gradient file for a request if it takes no work: a given or a shipped one."""
+    """Return the gradient file for a request if it takes no work: a given or a shipped one."""
     if wanted.file is not None:
         return wanted.file
     if wanted.weights != DEFAULT_WEIGHTS or len(wanted.layers) != 1:
@@ -52,15 +55,15 @@ def model_at_hand(wanted: Request, target: str) -> Path | None:
 
 
 def find_model(wanted: Request, target: str) -> Path:
-    """The gradient file for a request; downloads and exports what is missing.
+    """Return the gradient file for a request; download and export what is missing.
 
-    Raises DreamError, DreamError or DreamError when there is none to be had.
+    Raise DreamError when there is none to be had.
     """
     return model_at_hand(wanted, target) or _joined(wanted, target) or _exported(wanted, target)
 
 
 def find_weights(source: str) -> str:
-    """What `load_weights` takes for `source`: a file, once it is here, or `seeded:N`."""
+    """Return what `load_weights` takes for `source`: a file, once it is here, or `seeded:N`."""
     entry = find_named(source)
     if entry is not None:
         return str(_downloaded(entry))
@@ -72,26 +75,25 @@ def find_weights(source: str) -> str:
 
 
 def find_named(source: str) -> Entry | None:
-    """The named weights that `source` asks for, if it is a name."""
+    """Return the named weights that `source` asks for; None when it is no name."""
     return next((entry for entry in CATALOGUE if entry.name == source), None)
 
 
 def _downloaded(entry: Entry) -> Path:
-    from ort_deepdream.weights.download import (
-        fetch,  # Python's HTTP takes as long to import as two steps
-    )
+    # Here, for Python's HTTP takes as long to import as two steps.
+    from ort_deepdream.weights.download import fetch
 
     with bar(f"downloading {entry.name}") as update:
 
-        def tell(done: int, total: int | None) -> None:
+        def show(done: int, total: int | None) -> None:
             size = total or entry.size
             update(done / size, f"downloading {entry.file_name}, {size / 1e6:.0f} MB")
 
-        return fetch(entry, tell)
+        return fetch(entry, show)
 
 
 def _joined(wanted: Request, target: str) -> Path | None:
-    """A shipped gradient file with the weights and channels asked for; None where there is none."""
+    """Return a shipped gradient file joined with what is asked for; None where there is none."""
     from ort_deepdream.weights.architectures import ARCHITECTURES
     from ort_deepdream.weights.joining import join
     from ort_deepdream.weights.prepared import prepare
@@ -103,14 +105,14 @@ def _joined(wanted: Request, target: str) -> Path | None:
     shipped = shipped_model(terms[0].layer, target, architecture.name)
     if shipped is None or len(layers) > 1:
         return None
-    with stages() as tell:
-        tell("reading the weights")
+    with stages() as show_stage:
+        show_stage("reading the weights")
         prepared = prepare(find_weights(wanted.weights))
     return join(shipped, prepared, terms)
 
 
 def architecture_name(source: str) -> str:
-    """What weights are for; named ones need not be here yet."""
+    """Return the name of what weights are for; named ones need not be here yet."""
     from ort_deepdream.weights.prepared import prepare
 
     named = find_named(source)
@@ -118,7 +120,7 @@ def architecture_name(source: str) -> str:
 
 
 def _exported(wanted: Request, target: str) -> Path:
-    """The file in the cache, exported first if it is not there."""
+    """Return the gradient file in the cache, exported first if it is not there."""
     named = find_named(wanted.weights)
     if named is not None and (named.shipped or not location(named).exists()):
         # Nothing can be kept of it yet; and what cannot be used then is not downloaded.
@@ -144,7 +146,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _key(weights: str, layers: Sequence[str], target: str) -> str:
-    """A name for the file that these make; whatever changes the file changes the name."""
+    """Return a name for the file that these make; whatever changes it changes the name."""
     import hashlib
 
     from ort_deepdream.weights.readers import sha256_of
@@ -156,14 +158,14 @@ def _key(weights: str, layers: Sequence[str], target: str) -> str:
 
 
 def _exporter() -> list[Path]:
-    """The source of `export`, found without importing it: that would need PyTorch."""
+    """Return the source of `export`, found without importing it: that would need PyTorch."""
     spec = importlib.util.find_spec("ort_deepdream.export")
     folders = spec.submodule_search_locations if spec else None
     return sorted(path for folder in folders or () for path in Path(folder).rglob("*.py"))
 
 
 def _digest(files: Sequence[Path]) -> str:
-    """sha256 of the files' contents, one after the other."""
+    """Return the sha256 of the files' contents, one after the other."""
     import hashlib
 
     digest = hashlib.sha256()

@@ -71,7 +71,7 @@ class Ascent:
     def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
         """Ascend by `length` on average, then roll the picture by `down` and `across` in all.
 
-        Returns the objective and the mean absolute gradient, both before the step. A gradient
+        Return the objective and the mean absolute gradient, both before the step. A gradient
         that is zero or not finite changes nothing.
         """
         with self._running():
@@ -90,7 +90,7 @@ class Ascent:
         return float(objective.numpy()), float(mean.numpy())
 
     def take(self) -> Array:
-        """A copy of the picture as it is now, rolled back."""
+        """Return a copy of the picture as it is now, rolled back."""
         with self._running():
             rolled: Array = self.picture.numpy()
         image = np.empty_like(rolled)
@@ -106,7 +106,7 @@ class Ascent:
 
 
 class StaticAscent(Ascent):
-    """The same through buffers that stay where they are.
+    """An Ascent whose buffers stay where they are.
 
     A captured CUDA graph belongs to its addresses. The two pictures take turns, so there are two
     bindings and two graphs, told apart by `gpu_graph_id`.
@@ -126,7 +126,7 @@ class StaticAscent(Ascent):
         return OrtValue.ortvalue_from_numpy(value.copy(), self.memory)
 
     def _bind_turn(self, number: int) -> RunOptions:
-        """Bind the step from picture `number` to the other; returns what tells its graph apart."""
+        """Bind the step from picture `number` to the other; return what tells its graph apart."""
         binding, options = self.bindings[number], RunOptions()
         for name, value in {**self.inputs, "image": self.pictures[number]}.items():
             binding.bind_ortvalue_input(name, value)
@@ -148,7 +148,7 @@ class StaticAscent(Ascent):
 
 
 def make_ascent(model: Model, height: int, width: int) -> Ascent:
-    """The kind of ascent that suits the backend and its options."""
+    """Return the kind of ascent that suits the backend and its options."""
     captured = model.backend.provider_options.get("enable_cuda_graph", "0").lower()
     if captured in ("1", "true"):
         # One for a session: the graph would replay the first one's buffers.
@@ -161,7 +161,7 @@ def make_ascent(model: Model, height: int, width: int) -> Ascent:
 
 
 def roll_into(target: Array, source: Array, down: int, across: int) -> None:
-    """`target[...] = np.roll(source, (down, across), axis=(-2, -1))`, without new memory."""
+    """Fill `target` with `np.roll(source, (down, across), axis=(-2, -1))`, without new memory."""
     height, width = source.shape[-2:]
     down, across = down % height, across % width
     target[..., down:, across:] = source[..., : height - down, : width - across]

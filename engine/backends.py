@@ -50,7 +50,7 @@ class Backend:
 
     @property
     def uses_tf32(self) -> bool:
-        """CUDA rounds the factors of float32 products to 10 bits unless told not to."""
+        """Whether factors of float32 products are rounded to 10 bits, as CUDA does by default."""
         return self.memory == "cuda" and self.provider_options.get("use_tf32") != "0"
 
 

@@ -99,7 +99,7 @@ def dream(
 
 
 def _cascade(image: Array, sizes: list[tuple[int, int]]) -> list[Array]:
-    """The picture at each size, smallest first, each made from the next larger."""
+    """Return the picture at each size, smallest first, each made from the next larger."""
     octaves = [image]
     for size in reversed(sizes[:-1]):
         octaves.append(resize(octaves[-1], *size))
@@ -126,7 +126,7 @@ class _Climb:
         self.stopped = False
 
     def octave(self, image: Array) -> Array:
-        """`image` [1, 3, H, W] after every iteration of one octave."""
+        """Return `image` [1, 3, H, W] after every iteration of one octave."""
         height, width = image.shape[2:]
         iterations, jitter = self.settings.iterations, self.settings.jitter
         # Each step leaves the picture where the next one wants it; the last one leaves it there.
@@ -148,6 +148,7 @@ class _Climb:
         return ascent.take()
 
     def report(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
+        """Tell `on_step` of an iteration and return its answer: False to stop."""
         self.work += height * width
         if self.on_step is None:
             return None

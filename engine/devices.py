@@ -14,7 +14,7 @@ FEATURES = ("vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU
 
 
 def processor_name() -> str:
-    """Of this machine, as the system calls it."""
+    """Return the name of this machine's processor, as the system calls it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -24,9 +24,9 @@ def processor_name() -> str:
 
 
 def processor_features() -> str | None:
-    """What tells two kinds of processor apart, by which ONNX Runtime chooses its kernels.
+    """Return what tells two kinds of processor apart, by which ONNX Runtime chooses its kernels.
 
-    None where Linux does not tell it.
+    It is text from /proc/cpuinfo; None on other systems than Linux.
     """
     try:
         with Path("/proc/cpuinfo").open() as file:
@@ -38,7 +38,7 @@ def processor_features() -> str | None:
 
 
 def cuda_device_name() -> str | None:
-    """Of the first CUDA device, by the driver's own interface; None without one."""
+    """Return the name of the first CUDA device, as its driver calls it; None without one."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         name = ctypes.create_string_buffer(LONGEST_NAME)

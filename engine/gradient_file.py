@@ -46,6 +46,8 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class GradientFile:
+    """A gradient file's bytes, and what it says of itself."""
+
     path: Path
     content: bytes
     info: ModelInfo
@@ -57,7 +59,7 @@ class GradientFile:
 
 
 def read_gradient_file(path: Path) -> GradientFile:
-    """Raises DreamError when there is no gradient file at `path`."""
+    """Read the gradient file at `path`. Raise DreamError when there is none, or it is damaged."""
     if not path.is_file():
         raise DreamError(f"{path}: there is no such model file; `dream export` makes one")
     try:
@@ -107,7 +109,7 @@ def _describe(content: bytes, path: Path) -> ModelInfo:
 
 
 def _check(info: ModelInfo) -> None:
-    """Raises ValueError for numbers that a dream cannot work with."""
+    """Raise ValueError for numbers that a dream cannot work with."""
     if not info.layers or info.stride < 1 or sorted(info.order) != [0, 1, 2]:
         raise ValueError(f"layers {info.layers}, stride {info.stride}, order {info.order}")
     if info.size is not None and min(info.size) < info.stride:

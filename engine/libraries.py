@@ -21,7 +21,7 @@ OLDEST_CUDA, NEWEST_CUDA = 10, 19  # major versions that are looked for
 
 
 def why_not_cuda() -> str | None:
-    """None when the CUDA provider's libraries load, else the reason and the remedy."""
+    """Return None when the CUDA provider's libraries load, else the reason and the remedy."""
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return (
             "this onnxruntime was built without CUDA; "
@@ -43,7 +43,7 @@ def why_not_cuda() -> str | None:
 
 
 def why_not_tensorrt() -> str | None:
-    """None when TensorRT's libraries load too, else the reason and the remedy."""
+    """Return None when TensorRT's libraries load too, else the reason and the remedy."""
     if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
         return "this onnxruntime was built without TensorRT; pip install onnxruntime-gpu"
     if reason := why_not_cuda():
@@ -54,7 +54,7 @@ def why_not_tensorrt() -> str | None:
 
 
 def load_error(library: str) -> str | None:
-    """Why a library does not load, or None."""
+    """Return why a library does not load, or None."""
     try:
         ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
@@ -75,7 +75,7 @@ def _explain_driver(error: str) -> str:
 
 
 def _explain_cuda(error: str) -> str:
-    """What is missing, from the loader's own message."""
+    """Return what is missing, from the loader's own message, and the remedy."""
     found = re.search(r"lib(\w+?)\.so\.(\d+)", error)
     if found is None:
         return f"CUDA's libraries do not load ({error}); {INSTALL_CUDA}"

@@ -41,7 +41,7 @@ class Model:
 
     @property
     def device(self) -> str | None:
-        """What it runs on is called, where that can be told."""
+        """The name of what it runs on, where that can be told."""
         return self.backend.device
 
     @property
@@ -56,15 +56,15 @@ class Model:
 
     @property
     def precision(self) -> str:
-        """What the network is computed in."""
+        """The type that the network is computed in, such as float16."""
         if self.info.precision == "float32" and self.backend.uses_tf32:
             return "float32 (TF32)"
         return self.info.precision
 
     def session(self, height: int, width: int) -> Session:
-        """The session for pictures of this size; made once and kept.
+        """Return the session for pictures of this size; it is made once and kept.
 
-        Raises DreamError when the file is for another size.
+        Raise DreamError when the file is for another size.
         """
         only = self.info.size
         if only is not None and only != (height, width):
@@ -86,7 +86,7 @@ class Model:
         return self.sessions[size]
 
     def preprocess(self, rgb: Array) -> Array:
-        """RGB [H, W, 3] in 0..255 -> the network's image [1, 3, H, W]."""
+        """Turn RGB [H, W, 3] in 0..255 into the network's image [1, 3, H, W]."""
         rgb = np.asarray(rgb, np.float32)
         image = np.empty((1, 3, *rgb.shape[:2]), np.float32)
         for plane, channel, mean, scale in self._planes(image):
@@ -95,7 +95,7 @@ class Model:
         return image
 
     def deprocess(self, image: Array) -> Array:
-        """The inverse of `preprocess`."""
+        """Turn the network's image [1, 3, H, W] into RGB [H, W, 3] in 0..255."""
         rgb = np.empty((*image.shape[2:], 3), np.float32)
         for plane, channel, mean, scale in self._planes(image):
             np.divide(plane, scale, out=rgb[..., channel])
@@ -103,7 +103,7 @@ class Model:
         return rgb
 
     def _planes(self, image: Array) -> Iterator[tuple[Array, int, np.float32, np.float32]]:
-        """For each of the network's channels: its plane, its number in RGB, its mean and scale.
+        """Yield for each of the network's channels its plane, number in RGB, mean and scale.
 
         One by one, for a large picture fits into memory only so often.
         """
@@ -111,14 +111,14 @@ class Model:
         return zip(image[0], self.info.order, mean, scale, strict=True)
 
     def limits(self) -> tuple[Array, Array]:
-        """Black and white in the network's units, each [3, 1, 1]."""
+        """Return black and white in the network's units, each [3, 1, 1]."""
         low, high = (np.float32(end) - self.info.mean for end in (0, 255))
         return low * self.info.scale, high * self.info.scale
 
     def gradient(self, image: Array) -> tuple[float, Array]:
-        """The objective, and its gradient in the shape of `image` [1, 3, H, W].
+        """Return the objective, and its gradient in the shape of `image` [1, 3, H, W].
 
-        Raises DreamError when the backend fails, such as for want of memory.
+        Raise DreamError when the backend fails, such as for want of memory.
         """
         height, width = image.shape[2:]
         # The graph is a whole step's: this one leads nowhere.

@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 def octave_sizes(
     height: int, width: int, octaves: int, scale: float, minimum: int
 ) -> list[tuple[int, int]]:
-    """Sizes (height, width) of the octaves of a picture, the smallest first.
+    """Return the sizes (height, width) of a picture's octaves, the smallest first.
 
     Each octave is `1 / scale` of the one above it, rounded. The list ends with
     the picture's own size and has at most `octaves` entries: those whose shorter
@@ -32,7 +32,7 @@ def octave_sizes(
 
 
 def _shrunk(length: int, scale: float) -> int:
-    """The length of one octave below, with scipy's arithmetic.
+    """Return the length of one octave below, with scipy's arithmetic.
 
     scipy takes the factor 1 / scale and rounds half to even; length / scale
     would round differently now and then.
@@ -43,7 +43,7 @@ def _shrunk(length: int, scale: float) -> int:
 def resize(image: Array, height: int, width: int) -> Array:
     """Resize float32 [..., H, W] to [..., height, width] linearly, corner to corner.
 
-    Returns a new array. At some lengths `scipy.ndimage.zoom` lets its last
+    Return a new array. At some lengths `scipy.ndimage.zoom` lets its last
     coordinate overshoot by one rounding error and makes the last row or column
     zero; here it is the last row or column of the image.
     """
@@ -70,7 +70,7 @@ def _resize_columns(image: Array, width: int) -> Array:
 
 
 def _neighbours(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
-    """For each of `new` samples: the two of `old` samples around it, and the second's weight."""
+    """Return for each of `new` samples the two of `old` around it, and the second's weight."""
     # linspace ends exactly at the last old sample; a single new one is the first old one.
     position = np.linspace(0, old - 1, new)
     lower = position.astype(np.intp)
@@ -79,7 +79,7 @@ def _neighbours(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp],
 
 
 def _blend(lower: Array, upper: Array, weight: Array) -> Array:
-    """lower + (upper - lower) * weight, overwriting both (they are fresh copies)."""
+    """Return lower + (upper - lower) * weight, overwriting both (they are fresh copies)."""
     upper -= lower
     upper *= weight
     lower += upper

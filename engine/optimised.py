@@ -24,11 +24,11 @@ from ort_deepdream.engine.devices import processor_features
 MOST_KEPT = 4  # 17 MB each for inception_4c/output
 
 
-def folder_for(content: bytes, size: tuple[int, int] | None, among: Path) -> Path | None:
-    """Where among these folders the graph belongs that `content` becomes for `size`.
+def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) -> Path | None:
+    """Return where in `graph_cache` the graph belongs that `content` becomes for `size`.
 
-    Weights that lie beside a file are told by their sha256, which is in `content`. None where it
-    cannot be told what the processor can do, which is everywhere but on Linux.
+    Weights that lie beside a file are told by their sha256, which is in `content`. Return None
+    where it cannot be told what the processor can do, which is everywhere but on Linux.
     """
     features = processor_features()
     if features is None:
@@ -38,14 +38,14 @@ def folder_for(content: bytes, size: tuple[int, int] | None, among: Path) -> Pat
     # What else leads to another graph, such as an option of the session, belongs here, too.
     build = onnxruntime.__version__, onnxruntime.get_build_info()
     parts = json.dumps([*build, features, size]).encode()
-    return among / hashlib.sha256(parts + content).hexdigest()[:24]
+    return graph_cache / hashlib.sha256(parts + content).hexdigest()[:24]
 
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `folder`; then those used longest ago are dropped.
+    """Yield a folder to fill, which becomes `folder`; then drop those used longest ago.
 
-    Raises OSError when it cannot be made. Nothing is left of one that was not filled to the end.
+    Raise OSError when it cannot be made. Nothing is left of one that was not filled to the end.
     """
     beside = folder.with_name(f"{folder.name}.{os.getpid()}")
     beside.mkdir(parents=True, exist_ok=True)
@@ -62,11 +62,12 @@ def filling(folder: Path) -> Iterator[Path]:
 
 
 def drop(folder: Path) -> None:
+    """Delete a folder, as far as that can be done."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last_used(folder: Path) -> float:
-    """Another command may have dropped it meanwhile."""
+    """Return when a folder was last used; 0 if another command has dropped it meanwhile."""
     try:
         return folder.stat().st_mtime
     except OSError:

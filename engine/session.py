@@ -30,7 +30,7 @@ MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 @dataclass(frozen=True)
 class Session:
-    """`placement` counts the graph's nodes by the provider that they were assigned to."""
+    """A session, and how many nodes of its graph each execution provider was given."""
 
     run: onnxruntime.InferenceSession
     placement: Mapping[str, int]
@@ -45,11 +45,13 @@ def make_session(
     profile: Path | None = None,
     graph_cache: Path | None = None,
 ) -> Session:
-    """A session for pictures of `size`, or of any size; with `profile`, the beginning of a file
-    name, `run.end_profiling()` writes the time of each kernel there. On the CPU the graph is kept
-    in `graph_cache` as ONNX Runtime has optimised it, or taken from there.
+    """Make a session for pictures of `size`, or of any size.
 
-    Raises DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
+    With `profile`, the beginning of a file name, `run.end_profiling()` writes the time of each
+    kernel there. On the CPU the graph is kept in `graph_cache` as ONNX Runtime has optimised it, or
+    taken from there.
+
+    Raise DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
     (on the CPU: unless `allow_cpu_nodes`).
     """
 
@@ -132,9 +134,10 @@ def _kept(
     backend: Backend,
     options: MakeOptions,
 ) -> Session | None:
-    """A session of the graph in `folder`, which is optimised first if it is not there.
+    """Return a session of the graph in `folder`, optimised first if it is not there.
 
-    None when either fails: that costs time, and what is wrong with the file is told without it.
+    Return None when either fails: that costs time, and what is wrong with the file is said by the
+    session that is then made without it.
     """
     try:
         if not folder.exists():
@@ -172,7 +175,7 @@ def _of_optimised(
 
 @contextmanager
 def running(backend: Backend, height: int, width: int) -> Iterator[None]:
-    """Around what ONNX Runtime does for a picture of this size: its failures become DreamError."""
+    """Make a DreamError of what ONNX Runtime raises in the body, for a picture of this size."""
     try:
         yield
     except Exception as error:  # ONNX Runtime's exceptions share no base but this
@@ -183,7 +186,7 @@ def running(backend: Backend, height: int, width: int) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """The end of ONNX Runtime's message; it begins with places in its own source."""
+    """Return the end of ONNX Runtime's message; it begins with places in its own source."""
     text = " ".join(str(error).split()).rpartition("Status Message: ")[2]
     return text if len(text) <= MOST_WORDS else f"... {text[-MOST_WORDS:]}"
 

@@ -49,7 +49,7 @@ def setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """The notebook's parameters, with its defaults. Raises DreamError for one out of range."""
+    """The notebook's parameters, with its defaults. Raise DreamError for one out of range."""
 
     iterations: int = setting(10, "Steps in each octave.", Limits(least=1))
     octaves: int = setting(

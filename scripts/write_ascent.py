@@ -10,7 +10,7 @@ GRAPHS = Path(__file__).parents[1] / "engine" / "graphs"
 
 
 def contents() -> dict[str, bytes]:
-    """Every file of engine/graphs by name."""
+    """Return every file of engine/graphs by name."""
     fragments = {f"ascent.{target}.pb": ascent_fragment(target) for target in ENDS}
     return {**fragments, "probe.onnx": probe_model().SerializeToString(deterministic=True)}
 

@@ -18,8 +18,8 @@ from ort_deepdream.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-DREAMING, PYTHON, OPTIONS = (
-    (ROOT / "docs" / name).read_text("utf-8") for name in ("dreaming.md", "python.md", "options.md")
+DREAMING, PYTHON = (
+    (ROOT / "docs" / name).read_text("utf-8") for name in ("dreaming.md", "python.md")
 )
 BENCHMARK = (ROOT / "docs" / "benchmark.md").read_text("utf-8")
 # In the order in which they are run, in one folder.
@@ -165,20 +165,6 @@ def rows(text: str, heading: str) -> list[list[str]]:
     lines = text.partition(f"\n{heading}")[2].splitlines()[2:]
     table = lines[: next(n for n, line in enumerate(lines) if not line.startswith("|"))]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
-
-
-def test_the_options_are_those_of_dream_run():
-    options = [p for p in COMMANDS["run"].params if p.param_type_name == "option"]
-    wanted = {
-        ", ".join(f"`{name}`" for name in sorted(option.opts, key=len, reverse=True)): option
-        for option in options
-        if option.name != "help"
-    }
-    found = {row[0]: row[1].strip("`") for row in rows(OPTIONS, "| option |")}
-    assert set(found) == set(wanted)
-    for name, option in wanted.items():
-        if isinstance(option.default, (int, float, str)) and not option.is_flag:
-            assert found[name] == str(option.default), name
 
 
 def test_every_command_is_listed():

@@ -111,10 +111,24 @@ def test_what_is_typed_are_the_settings():
 
 def test_the_tables_of_options_are_todays():
     """`python -m scripts.write_option_tables` remakes them."""
-    text = PAGE.read_text("utf-8")
-    assert text == page(text)
-    for setting in dataclasses.fields(Settings):
-        assert f"| `--{setting.name.replace('_', '-')}` `" in text
+    assert PAGE.read_text("utf-8") == page(PAGE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name])
+def test_every_option_is_in_the_tables_with_its_default(name):
+    table = PAGE.read_text("utf-8").partition(f"\n## dream {name}\n")[2].partition("\n## ")[0]
+    cells = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    found = {row[0].removeprefix("| `").partition("`")[0]: row[1] for row in cells}
+    options = {
+        max(option.opts, key=len) if option.opts[0][0] == "-" else option.metavar: option
+        for option in PAGES[name].params
+        if option.name != "help"
+    }
+    assert set(found) == set(options)
+    for flag, option in options.items():
+        is_flag = getattr(option, "is_flag", False)
+        if option.show_default is True and option.default is not None and not is_flag:
+            assert found[flag].startswith(f"`{option.default}`"), flag
 
 
 def test_unknown_commands_and_options_suggest_the_nearest(dream):
