@@ -1,88 +1,118 @@
-"""The result of `dream bench` in the terminal: tables of 80 columns, the answer in sentences."""
+"""The result of `dream bench` in the terminal: tables of 80 columns, the answer in sentences.
+
+What is said here is decided in measure/analysis.py, as what the page says is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from statistics import median
 
-import numpy as np
 from rich.console import Console
 
-from ort_deepdream.cli.durations import between, seconds
 from ort_deepdream.cli.messages import plain, table
-from ort_deepdream.measure import seed_table
-from ort_deepdream.measure.machine import describe
-from ort_deepdream.measure.plan import CPU, is_plain_cpu, pixels
-from ort_deepdream.measure.result import Kind, Result, Series, Size
-from ort_deepdream.measure.statistics import Interval, median, ratio
-
-KINDS: tuple[tuple[Kind, str], ...] = (
-    ("cold", "A dream in a fresh process, from its start to the picture on disk"),
-    ("warm", "A further dream in a process that has done one"),
-    ("step", "One step at full size, in the steady state"),
+from ort_deepdream.measure import seed_table, statistics
+from ort_deepdream.measure.analysis import (
+    STARTING,
+    Analysis,
+    Pair,
+    Speedup,
+    TimedContender,
+    ordered,
+    speedup,
 )
-STARTING = ("start", "import", "session")  # parts of a dream before its first step
+from ort_deepdream.measure.machine import describe
+from ort_deepdream.measure.result import Check, Kind, Result, Size
+from ort_deepdream.measure.statistics import Interval
+from ort_deepdream.report.cautions import unknown_devices
+from ort_deepdream.report.words import figures, seconds, seconds_span
+
+KINDS: dict[Kind, str] = {
+    "cold": "A dream in a fresh process, from its start to the picture on disk",
+    "warm": "A further dream in a process that has done one",
+    "step": "One step at full size, in the steady state",
+}
+DOES: dict[Kind, str] = {"cold": "dreams once", "warm": "dreams", "step": "takes a step"}
 
 
-def show(result: Result) -> None:
-    """All that was found."""
+def show(analysis: Analysis) -> None:
+    """Print all that was found."""
+    result = analysis.result
     console = Console(highlight=False)
     for line in describe(result.machine):
         console.print(line, markup=False)
     model = result.model
     console.print(f"{', '.join(model.layers)} of {model.weights}; {result.photo.name}\n")
-    for kind, title in KINDS:
-        if any(series.kind == kind for series in result.series):
+    for kind, title in KINDS.items():
+        if any(contender.sizes(kind) for contender in analysis.contenders):
             console.print(f"[bold]{title}[/]")
-            console.print(times(result, kind))
+            console.print(times(analysis, kind))
     if result.checks:
         console.print("[bold]Whether they compute the same[/]")
         console.print(checks(result))
-    for sentence in (*answer(result), *missing(result), *unsettled(result), *warnings(result)):
+    sentences = answer(analysis), missing(result), unsettled(result), warnings(result)
+    for sentence in (sentence for group in sentences for sentence in group):
         console.print(sentence, markup=False)
 
 
-def times(result: Result, kind: Kind) -> object:
-    """Medians with their intervals, and how many times as fast as the CPU."""
+def times(analysis: Analysis, kind: Kind) -> object:
+    """Return a table of medians with their intervals, and of how many times as fast as the CPU."""
     numbers = ("median", "n", "speed-up")
     made = table("size", "contender", "median", "95%", "n", "speed-up", "95%", numbers=numbers)
     for column in (made.columns[0], *made.columns[2:]):
         column.no_wrap = True
-    found = [series for series in result.series if series.kind == kind]
-    failed = {check.contender for check in result.checks if not check.passed}
-    sizes = sorted({series.size for series in found}, key=pixels)
-    for size in sizes:
+    contenders = analysis.contenders
+    for size in ordered(size for contender in contenders for size in contender.sizes(kind)):
         if kind == "warm" and size == seed_table.SIZE:
-            for row in seed_table.ROWS:
-                over = ratio(seed_table.CPU.seconds, row.seconds, paired=False)
-                made.add_row(
-                    f"{seed_table.YEAR}",
-                    row.name,
-                    *_cells(row.seconds, None if row is seed_table.CPU else over),
-                    style="dim",
-                )
-        base = baseline(result, kind, size)
-        for series in found:
-            if series.size == size:
-                star = "" if series.stable else " *"
-                star += " [bold red]WRONG[/]" if series.contender in failed else ""
-                against = None if base is None or series is base else _speedup(base, series)
-                name = f"{plain(series.contender)}{star}"
-                made.add_row(str(size), name, *_cells(_seconds(series), against))
+            for cells in _rows_of_2019():
+                made.add_row(*cells, style="dim")
+        for contender in contenders:
+            if (kind, size) in contender.series:
+                made.add_row(*_row(analysis, contender, kind, size))
     return made
 
 
-def _cells(samples: Sequence[float], over: Interval | None) -> tuple[str, ...]:
-    middle = median(samples)
-    return (
-        seconds(middle.value),
-        between(middle.low, middle.high) if len(samples) > 1 else "",
-        str(len(samples)),
-        "" if over is None else f"{over.value:.2f}",
-        "" if over is None or len(samples) < 2 else f"{over.low:.2f}-{over.high:.2f}",
-    )
+def _rows_of_2019() -> Iterator[tuple[str, ...]]:
+    for row in seed_table.ROWS:
+        over = statistics.ratio(seed_table.CPU.seconds, row.seconds, paired=False)
+        middle = statistics.median(row.seconds)
+        times = _time_cells(middle, len(row.seconds))
+        shown = ("", "") if row is seed_table.CPU else _ratio_cells(over, len(row.seconds))
+        yield str(seed_table.YEAR), row.name, *times, *shown
+
+
+def _row(analysis: Analysis, contender: TimedContender, kind: Kind, size: Size) -> tuple[str, ...]:
+    figure = contender.figures[kind, size]
+    star = "" if figure.stable else " *"
+    wrong = "" if contender.is_sound else " [bold red]WRONG[/]"
+    middle = Interval(figure.median, figure.low, figure.high)
+    over = _over_baseline(analysis, contender, kind, size)
+    shown = ("", "") if over is None else _ratio_cells(over, over.count)
+    name = f"{plain(contender.name)}{star}{wrong}"
+    return str(size), name, *_time_cells(middle, figure.count), *shown
+
+
+def _over_baseline(
+    analysis: Analysis, contender: TimedContender, kind: Kind, size: Size
+) -> Speedup | None:
+    """Return how many times as fast as the CPU it is, unless that would say nothing."""
+    cpu = analysis.baseline
+    if cpu is None or contender is cpu or not contender.is_sound or (kind, size) not in cpu.series:
+        return None
+    return speedup(cpu, contender, kind, size)
+
+
+def _time_cells(middle: Interval, count: int) -> tuple[str, str, str]:
+    span = seconds_span(middle.low, middle.high) if count > 1 else ""
+    return seconds(middle.value), span, str(count)
+
+
+def _ratio_cells(over: Interval | Speedup, count: int) -> tuple[str, str]:
+    return f"{over.value:.2f}", f"{over.low:.2f}-{over.high:.2f}" if count > 1 else ""
 
 
 def checks(result: Result) -> object:
+    """Return a table of how far each contender was from its references."""
     made = table(
         "contender", "against", "gradient error", "dreams", "", numbers=("gradient error",)
     )
@@ -94,91 +124,64 @@ def checks(result: Result) -> object:
     return made
 
 
-def baseline(result: Result, kind: Kind, size: Size) -> Series | None:
-    """What speed-ups are against: ONNX Runtime on the CPU with the most threads."""
-    known = {contender.name: contender for contender in result.contenders}
-    on_cpu = [
-        series
-        for series in result.series
-        if (series.kind, series.size) == (kind, size) and is_plain_cpu(known[series.contender])
-    ]
-    return max(on_cpu, key=lambda s: known[s.contender].threads or np.inf, default=None)
-
-
-def _seconds(series: Series) -> list[float]:
-    return [sample.seconds for sample in series.samples]
-
-
-def _speedup(base: Series, series: Series) -> Interval:
-    return ratio(_seconds(base), _seconds(series))
-
-
 # --- sentences ------------------------------------------------------------------------------------
 
 
-def answer(result: Result) -> Iterator[str]:
-    """How much faster the accelerator is, and what became of 2019's figures."""
-    failed = {check.contender for check in result.checks if not check.passed}
-    known = {contender.name: contender for contender in result.contenders}
-    sizes = sorted({series.size for series in result.series}, key=pixels)
-    others = [
-        name
-        for name, contender in known.items()
-        if contender.backend != CPU and contender.missing is None and name not in failed
-    ]
-    for name in others:
-        for kind in ("warm", "step"):
-            found = [
-                (size, _speedup(base, series))
-                for size in sizes
-                for series in result.series
-                if (series.contender, series.size, series.kind) == (name, size, kind)
-                if (base := baseline(result, kind, size)) is not None
-            ]
-            if found:
-                yield _how_much_faster(name, kind, found)
-                break
-    if not others:
-        yield "No accelerator was measured, so how much faster one is stays unknown here."
-    yield from _then_and_now(result)
-    yield from _starting(result, sizes)
+def answer(analysis: Analysis) -> Iterator[str]:
+    """Return how much faster the accelerators are, and what became of 2019's figures."""
+    for pair in analysis.pairs:
+        yield _how_much_faster(pair, analysis)
+    if analysis.no_speedup is not None:
+        yield analysis.no_speedup.sentence
+    yield from unknown_devices(analysis)
+    yield from _then_and_now(analysis)
+    yield from _starting(analysis)
 
 
-def _how_much_faster(name: str, kind: str, found: Sequence[tuple[Size, Interval]]) -> str:
-    what = {"warm": "dreams", "step": "takes a step"}[kind]
+def _how_much_faster(pair: Pair, analysis: Analysis) -> str:
+    against = "the CPU" if pair.cpu is analysis.baseline else pair.cpu.name
     said = [
-        f"{over.value:.3g} times as fast at {size} (95%: {over.low:.3g} to {over.high:.3g})"
-        for size, over in found
+        f"{figures(found.value)} times as fast at {found.size} (95%: {_bounds(found)})"
+        for found in pair.speedups[pair.kind]
     ]
-    return f"Beside the CPU {name} {what} {', '.join(said)}."
+    return f"Beside {against} {pair.accelerator.name} {DOES[pair.kind]} {', '.join(said)}."
 
 
-def _then_and_now(result: Result) -> Iterator[str]:
-    base = baseline(result, "warm", seed_table.SIZE)
-    if base is None:
+def _bounds(found: Speedup) -> str:
+    return f"{figures(found.low)} to {figures(found.high)}"
+
+
+def _then_and_now(analysis: Analysis) -> Iterator[str]:
+    cpu = analysis.baseline
+    figure = cpu.figures.get(("warm", seed_table.SIZE)) if cpu else None
+    if figure is None:
         return
-    now = median(_seconds(base)).value
-    cpu, gpu = (median(row.seconds).value for row in seed_table.ROWS)
+    then_cpu, then_gpu = (median(row.seconds) for row in seed_table.ROWS)
     yield (
-        f"At {seed_table.SIZE} a further dream takes {seconds(now)} on this CPU; in "
-        f"{seed_table.YEAR} it took {seconds(cpu)} on a CPU and {seconds(gpu)} on a Tesla K80, "
-        f"{cpu / gpu:.1f} times as fast."
+        f"At {seed_table.SIZE} a further dream takes {seconds(figure.median)} on this CPU; in "
+        f"{seed_table.YEAR} it took {seconds(then_cpu)} on a CPU and {seconds(then_gpu)} on a "
+        f"Tesla K80, {then_cpu / then_gpu:.1f} times as fast."
     )
 
 
-def _starting(result: Result, sizes: Sequence[Size]) -> Iterator[str]:
-    """What of a one-off dream is no dreaming, at the smallest size."""
-    for series in result.series:
-        if series.kind == "cold" and series.size == sizes[0]:
-            whole = median(_seconds(series)).value
-            start = median([sum(s.parts.get(p, 0.0) for p in STARTING) for s in series.samples])
-            yield (
-                f"Of a one-off dream at {series.size} on {series.contender}, "
-                f"{seconds(start.value)} of {seconds(whole)} are start, imports and sessions."
-            )
+def _starting(analysis: Analysis) -> Iterator[str]:
+    """Say what of a one-off dream is no dreaming, at the smallest size."""
+    timed = [contender for contender in analysis.contenders if contender.sizes("cold")]
+    smallest = ordered(size for contender in timed for size in contender.sizes("cold"))[:1]
+    for contender in timed:
+        for size in smallest:
+            parts = contender.part_seconds(size, STARTING)
+            if parts:
+                whole = contender.figures["cold", size].median
+                yield (
+                    f"Of a one-off dream at {size} on {contender.name}, "
+                    f"{seconds(median(part for part, _ in parts))} of {seconds(whole)} are start, "
+                    f"imports and sessions."
+                )
 
 
 def missing(result: Result) -> Iterator[str]:
+    """Return what was asked for and not measured, with the reason."""
     for contender in result.contenders:
         if contender.missing is not None:
             yield f"Not measured: {contender.name}: {contender.missing}"
@@ -190,7 +193,7 @@ def missing(result: Result) -> Iterator[str]:
 
 
 def unsettled(result: Result) -> Iterator[str]:
-    """What is marked with a star, by reason."""
+    """Return what is marked with a star, by reason."""
     reasons: dict[str, list[str]] = {}
     for series in result.series:
         if series.note is not None:
@@ -202,5 +205,21 @@ def unsettled(result: Result) -> Iterator[str]:
 
 
 def warnings(result: Result) -> Iterator[str]:
+    """Return what the bench warned of."""
     for warning in result.warnings:
         yield f"Warning: {warning}"
+
+
+def failures(analysis: Analysis) -> list[str]:
+    """Return a sentence for each check that failed: a fast wrong answer is a failure."""
+    return [
+        f"FAIL: {check.contender} computes something else than {check.reference}: "
+        f"{_far(check)} ({check.limit})"
+        for check in analysis.failures
+    ]
+
+
+def _far(check: Check) -> str:
+    error = check.gradient_error
+    far = "its gradient is no number" if error is None else f"its gradient is {error:.1e} off"
+    return far if check.psnr is None else f"{far}, its dream alike to {check.psnr:.0f} dB"

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import typer
 
-from ort_deepdream.cli.bench_tables import show
+from ort_deepdream.cli.bench_tables import failures, show
 from ort_deepdream.cli.exporting import check_output
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.sources import Request, find_model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.pictures import describe_photo, parse_size
 from ort_deepdream.measure.plan import (
@@ -23,7 +24,6 @@ from ort_deepdream.measure.plan import (
     plan_contenders,
     plan_torch,
 )
-from ort_deepdream.measure.result import Result
 from ort_deepdream.measure.resume import resumable
 
 SEED = 0  # of every dream, so that all do the same work
@@ -48,7 +48,7 @@ class Asked:
 
 
 def bench(asked: Asked) -> None:
-    """Measure, write the result file, show it; leaves with 1 when a contender is wrong."""
+    """Measure, write the result file, show it; exit with 1 when a contender is wrong."""
     output = _output(asked)
     plan = _plan(asked)
     before = resumable(output, plan) if asked.resume else None
@@ -60,23 +60,12 @@ def bench(asked: Asked) -> None:
         if run.saved:
             note(f"{output} holds the rounds so far; the same command with --resume goes on")
         raise
-    show(found)
+    analysis = analyse(found)
+    show(analysis)
     say(f"{output}: every sample, and what they depend on")
-    _judge(found)
-
-
-def _judge(found: Result) -> None:
-    """A fast wrong answer is a failure: leaves with 1."""
-    failed = [check for check in found.checks if not check.passed]
-    for check in failed:
-        error = check.gradient_error
-        far = "its gradient is no number" if error is None else f"its gradient is {error:.1e} off"
-        alike = "" if check.psnr is None else f", its dream alike to {check.psnr:.0f} dB"
-        say(
-            f"FAIL: {check.contender} computes something else than {check.reference}: "
-            f"{far}{alike} ({check.limit})"
-        )
-    if failed:
+    for sentence in failures(analysis):
+        say(sentence)
+    if analysis.failures:
         raise typer.Exit(1)
 
 

@@ -8,44 +8,67 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from ort_deepdream.cli.durations import seconds
 from ort_deepdream.cli.messages import note, plain, say, table
 from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.analysis import Analysis, analyse
 from ort_deepdream.measure.compare import (
     Change,
     Difference,
+    Measurement,
+    broken,
     changes,
     differences,
     only_in_one,
 )
-from ort_deepdream.measure.plan import Cell
-from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.measure.result import read_result
 from ort_deepdream.measure.statistics import median
+from ort_deepdream.measure.text import clean
+from ort_deepdream.report.words import seconds
 
 
 def compare(before: Path, after: Path, limit: float) -> None:
-    """Show both; leaves with 1 when the second is slower, beyond `limit` and beyond chance."""
-    one, other = read_result(before), read_result(after)
+    """Show how the second result differs from the first; exit with 1 when it is worse.
+
+    Worse is slower by more than `limit`, beyond chance, or wrong where the first was right. Raise
+    DreamError for a file that cannot be read, or two that have nothing in common.
+    """
+    one, other = analyse(read_result(before)), analyse(read_result(after))
     found = changes(one, other)
     if not found:
         raise DreamError(f"{before} and {after} have no contender, size and kind in common")
     console = Console(highlight=False)
     console.print(_times(found, limit))
-    _tell_gaps(one, other)
-    apart = differences(one, other)
+    _say_gaps(one, other)
+    apart = differences(one.result, other.result)
     if apart:
         console.print("[bold]What differs besides[/]")
         console.print(_differences(apart))
-    _tell_disturbed(found, limit)
-    slower = [change for change in found if change.is_slower(limit)]
-    for change in slower:
-        say(
-            f"SLOWER: {_name(change.cell)}: {change.ratio.value:.2f} times as long "
-            f"(95%: {change.ratio.low:.2f} to {change.ratio.high:.2f}, p = {change.p:.2g})"
-        )
-    if slower:
+    _note_disturbed(found, limit)
+    worse = [*_slower(found, limit), *_broken(one, other, after)]
+    for sentence in worse:
+        say(sentence)
+    if worse:
         raise typer.Exit(1)
-    say(f"{after} is nowhere slower by more than {limit:g} times, beyond chance and company")
+    say(
+        f"{after} is nowhere slower by more than {limit:g} times, "
+        f"beyond what chance and other processes explain"
+    )
+
+
+def _slower(found: Sequence[Change], limit: float) -> list[str]:
+    return [
+        f"SLOWER: {_name(change.measured)}: {change.ratio.value:.2f} times as long "
+        f"(95%: {change.ratio.low:.2f} to {change.ratio.high:.2f}, p = {change.p:.2g})"
+        for change in found
+        if change.is_slower(limit)
+    ]
+
+
+def _broken(one: Analysis, other: Analysis, after: Path) -> list[str]:
+    return [
+        f"FAIL: {contender.name} failed its check in {after}, so its times say nothing"
+        for contender in broken(one, other)
+    ]
 
 
 def _times(found: Sequence[Change], limit: float) -> object:
@@ -55,8 +78,8 @@ def _times(found: Sequence[Change], limit: float) -> object:
         column.no_wrap = True
     for change in found:
         made.add_row(
-            plain(change.cell.contender),
-            f"{change.cell.size} {change.cell.kind}",
+            plain(change.measured.contender),
+            f"{change.measured.size} {change.measured.kind}",
             seconds(median(change.before).value),
             seconds(median(change.after).value),
             f"{change.ratio.value:.2f}",
@@ -67,6 +90,8 @@ def _times(found: Sequence[Change], limit: float) -> object:
 
 
 def _verdict(change: Change, limit: float) -> str:
+    if not change.is_sound:
+        return "[bold red]WRONG[/]"
     if change.is_slower(limit):
         return "[bold red]slower[/]"
     if not change.is_significant:
@@ -74,7 +99,7 @@ def _verdict(change: Change, limit: float) -> str:
     return "[green]faster[/]" if change.ratio.high < 1 else "higher"
 
 
-def _tell_disturbed(found: Sequence[Change], limit: float) -> None:
+def _note_disturbed(found: Sequence[Change], limit: float) -> None:
     raised = [change for change in found if change.raised(limit) > limit]
     if raised:
         worst = max(raised, key=lambda change: change.load)
@@ -85,10 +110,10 @@ def _tell_disturbed(found: Sequence[Change], limit: float) -> None:
         )
 
 
-def _tell_gaps(one: Result, other: Result) -> None:
-    for cells, which in zip(only_in_one(one, other), ("before", "after"), strict=True):
-        if cells:
-            say(f"only {which}: {'; '.join(map(_name, cells))}")
+def _say_gaps(one: Analysis, other: Analysis) -> None:
+    for measured, which in zip(only_in_one(one, other), ("before", "after"), strict=True):
+        if measured:
+            say(f"only {which}: {'; '.join(map(_name, measured))}")
 
 
 def _differences(apart: Sequence[Difference]) -> object:
@@ -98,5 +123,5 @@ def _differences(apart: Sequence[Difference]) -> object:
     return made
 
 
-def _name(cell: Cell) -> str:
-    return f"{plain(cell.contender)} at {cell.size}, {cell.kind}"
+def _name(measured: Measurement) -> str:
+    return f"{clean(measured.contender)} at {measured.size}, {measured.kind}"

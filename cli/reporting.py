@@ -15,13 +15,13 @@ from ort_deepdream.report.runs import read_runs
 
 
 def report(results: Sequence[Path], output: Path, asv: Path | None) -> None:
-    """Write the page that the result files make, or nothing."""
+    """Write the page that the result files make; write nothing and raise DreamError for others."""
     check_output(output)
     _check_distinct(results, output)
     runs = read_runs(results)
     history = read_history(asv) if asv is not None else []
-    with bar("reporting") as tell:
-        text = page(runs, history, tell)
+    with bar("reporting") as on_progress:
+        text = page(runs, history, on_progress)
     _write(output, text)
     say(f"{output}: {len(text.encode()) / 1e6:.1f} MB, open it in any browser")
 

@@ -8,6 +8,9 @@ Two results are of two times, and a neighbour that was there at one of them slow
 of these tests sees that. So where other processes kept the machine busy, the limit is raised by
 what they can take: times 1 + their busy cores. Six results of one commit on two cores that others
 kept busy (1.6 of them) lay up to 2.0 apart, and the limit was then 2.9.
+
+A contender that failed its check in either result is neither slower nor faster: its times say
+nothing. One that passed in the first and fails in the second is broken, which is worse than slow.
 """
 
 from __future__ import annotations
@@ -15,31 +18,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from ort_deepdream.measure.analysis import Analysis, TimedContender
 from ort_deepdream.measure.machine import BUSY_CORES
-from ort_deepdream.measure.plan import Cell
-from ort_deepdream.measure.result import Result, Series
+from ort_deepdream.measure.result import Kind, Result, Series, Size
 from ort_deepdream.measure.statistics import Interval, mann_whitney, ratio
 
 SIGNIFICANT = 0.05
+
+
+class Measurement(NamedTuple):
+    """What one series is of."""
+
+    contender: str  # its name
+    size: Size
+    kind: Kind
 
 
 @dataclass(frozen=True)
 class Change:
     """One measurement of both results. Ratios are the second over the first."""
 
-    cell: Cell
+    measured: Measurement
     before: tuple[float, ...]  # seconds
     after: tuple[float, ...]
     ratio: Interval
     p: float  # that both come from one distribution
     load: float  # cores that other processes kept busy, in the more disturbed of the two
+    is_sound: bool  # the contender failed its check in neither
 
     @property
     def fastest(self) -> float:
+        """Return the ratio of the fastest samples."""
         return min(self.after) / min(self.before)
 
     @property
@@ -47,36 +60,38 @@ class Change:
         return self.p < SIGNIFICANT and not self.ratio.low <= 1 <= self.ratio.high
 
     def raised(self, limit: float) -> float:
-        """The limit, with what other processes can have done."""
+        """Return the limit, with what other processes can have done."""
         return limit if self.load <= BUSY_CORES else limit * (1 + self.load)
 
     def is_slower(self, limit: float) -> bool:
-        """By more than `limit`, beyond what chance, noise and neighbours explain."""
+        """Tell whether it is, by more than `limit` and what chance, noise and others explain."""
         limit = self.raised(limit)
         margin = 1 + (limit - 1) / 2
         above = self.ratio.value > limit and self.fastest > margin
-        return above and self.ratio.low > 1 and self.is_significant
+        return self.is_sound and above and self.ratio.low > 1 and self.is_significant
 
 
-def changes(before: Result, after: Result) -> list[Change]:
-    """What both measured, in the first one's order."""
-    known = {_cell(series): series for series in after.series if series.samples}
-    return [
-        _change(series, known[_cell(series)])
-        for series in before.series
-        if series.samples and _cell(series) in known
+def changes(before: Analysis, after: Analysis) -> list[Change]:
+    """Return a change for each measurement that is in both, in the first one's order."""
+    both = set(_measured(after))
+    return [_change(before, after, measured) for measured in _measured(before) if measured in both]
+
+
+def _change(before: Analysis, after: Analysis, measured: Measurement) -> Change:
+    name, size, kind = measured
+    pair = [
+        next(contender for contender in analysis.contenders if contender.record.name == name)
+        for analysis in (before, after)
     ]
-
-
-def _change(before: Series, after: Series) -> Change:
-    one, other = _seconds(before), _seconds(after)
+    one, other = (contender.seconds(kind, size) for contender in pair)
     return Change(
-        _cell(before),
-        one,
-        other,
-        ratio(other, one, paired=False),
-        mann_whitney(other, one),
-        max(_load(before), _load(after)),
+        measured=measured,
+        before=one,
+        after=other,
+        ratio=ratio(other, one, paired=False),
+        p=mann_whitney(other, one),
+        load=max(_load(contender.series[kind, size]) for contender in pair),
+        is_sound=all(contender.is_sound for contender in pair),
     )
 
 
@@ -85,32 +100,39 @@ def _load(series: Series) -> float:
     return median(known) if known else 0.0
 
 
-def only_in_one(before: Result, after: Result) -> tuple[list[Cell], list[Cell]]:
-    """What only the first measured, and what only the second."""
-    one, other = (
-        {_cell(series): None for series in result.series if series.samples}
-        for result in (before, after)
-    )
-    return [cell for cell in one if cell not in other], [cell for cell in other if cell not in one]
+def _measured(analysis: Analysis) -> list[Measurement]:
+    """Return what was measured, in the file's order."""
+    series = [one for one in analysis.result.series if one.samples]
+    return [Measurement(one.contender, one.size, one.kind) for one in series]
 
 
-def _cell(series: Series) -> Cell:
-    return Cell(series.contender, series.size, series.kind)
+def only_in_one(before: Analysis, after: Analysis) -> tuple[list[Measurement], list[Measurement]]:
+    """Return what only the first measured, and what only the second."""
+    one, other = _measured(before), _measured(after)
+    return [m for m in one if m not in other], [m for m in other if m not in one]
 
 
-def _seconds(series: Series) -> tuple[float, ...]:
-    return tuple(sample.seconds for sample in series.samples)
+def broken(before: Analysis, after: Analysis) -> list[TimedContender]:
+    """Return the contenders that fail a check in the second result, and did not in the first."""
+    failed = {contender.record.name for contender in before.contenders if not contender.is_sound}
+    return [
+        contender
+        for contender in after.contenders
+        if not contender.is_sound and contender.record.name not in failed
+    ]
 
 
 @dataclass(frozen=True)
 class Difference:
+    """A field that two results do not agree on, its values as they are shown."""
+
     what: str
     before: str
     after: str
 
 
 def differences(before: Result, after: Result) -> list[Difference]:
-    """In machine, model, photo, settings and the contenders that both have."""
+    """Return what differs in machine, model, photo, settings and the contenders of both."""
     found = [
         difference
         for part in ("machine", "model", "photo", "settings")
@@ -124,7 +146,7 @@ def differences(before: Result, after: Result) -> list[Difference]:
 
 
 def differing(name: str, before: BaseModel, after: BaseModel) -> Iterator[Difference]:
-    """The fields of two records that are not the same; of a dictionary, its keys."""
+    """Return the fields of two records that are not the same; of a dictionary, its keys."""
     one, other = (dict(_leaves(name, record.model_dump())) for record in (before, after))
     for key in {**one, **other}:
         if one.get(key) != other.get(key):

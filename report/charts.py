@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ort_deepdream.measure.analysis import KINDS, Figure, Pair, TimedContender, ordered
 from ort_deepdream.measure.result import Kind, Operator, Sample, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
@@ -19,9 +20,9 @@ from ort_deepdream.report.drawing import (
     View,
     pixel_axis,
 )
-from ort_deepdream.report.runs import Line, Run, ordered
-from ort_deepdream.report.series import Pair, figure, pairs
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.figures import bounds, interval, noise
+from ort_deepdream.report.runs import Run, all_contenders
+from ort_deepdream.report.tables import Table, marked
 
 PARTS = ("start", "import", "session", "first steps", "steps", "write")
 OTHER = "other"
@@ -30,32 +31,32 @@ TIME = Axis("time", "s", log=True)
 
 
 def timing_charts(runs: Sequence[Run]) -> list[Chart]:
-    """Those that there are numbers for."""
-    lines = [line for run in runs for line in run.lines]
-    makers: tuple[Callable[[Sequence[Line]], Chart | None], ...] = (
-        speedup_chart,
+    """Return those that there are numbers for."""
+    contenders = all_contenders(runs)
+    makers: tuple[Callable[[Sequence[TimedContender]], Chart | None], ...] = (
         time_chart,
         parts_chart,
         operators_chart,
         memory_chart,
     )
-    return [chart for make in makers if (chart := make(lines)) is not None]
+    charts = [speedup_chart(runs), *(make(contenders) for make in makers)]
+    return [chart for chart in charts if chart is not None]
 
 
-def colours(lines: Sequence[Line]) -> dict[Line, int]:
-    """A contender has the same colour in every chart."""
-    return {line: number for number, line in enumerate(lines)}
+def colours(contenders: Sequence[TimedContender]) -> dict[TimedContender, int]:
+    """Return a colour for each contender, the same in every chart."""
+    return {contender: number for number, contender in enumerate(contenders)}
 
 
 # --- How much faster ---------------------------------------------------------------------------
 
 
-def speedup_chart(lines: Sequence[Line]) -> Chart | None:
-    compared = [pair for run in _runs(lines) for pair in pairs(run)]
+def speedup_chart(runs: Sequence[Run]) -> Chart | None:
+    compared = [pair for run in runs for pair in run.analysis.pairs]
     views = [
-        _speedup_view(kind, compared, colours(lines))
-        for kind in ("warm", "step", "cold")
-        if any(pair.speedups(kind) for pair in compared)
+        _speedup_view(kind, compared, colours(all_contenders(runs)))
+        for kind in KINDS
+        if any(kind in pair.speedups for pair in compared)
     ]
     if not views:
         return None
@@ -69,17 +70,13 @@ def speedup_chart(lines: Sequence[Line]) -> Chart | None:
     )
 
 
-def _runs(lines: Sequence[Line]) -> list[Run]:
-    return list({id(line.run): line.run for line in lines}.values())
-
-
-def _speedup_view(kind: Kind, compared: Sequence[Pair], colour: dict[Line, int]) -> View:
+def _speedup_view(kind: Kind, compared: Sequence[Pair], colour: dict[TimedContender, int]) -> View:
     curves = [
-        Curve(pair.gpu.label, colour[pair.gpu], points)
+        Curve(pair.accelerator.label, colour[pair.accelerator], _speedup_points(pair, kind))
         for pair in compared
-        if (points := _speedup_points(pair, kind))
+        if kind in pair.speedups
     ]
-    x = pixel_axis(found.size for pair in compared for found in pair.speedups(kind))
+    x = pixel_axis(found.size for pair in compared for found in pair.speedups.get(kind, ()))
     ends: tuple[Point, ...] = tuple(
         (end, 1.0, 1.0, 1.0, "") for end, _ in (x.ticks[0], x.ticks[-1])
     )
@@ -90,31 +87,32 @@ def _speedup_view(kind: Kind, compared: Sequence[Pair], colour: dict[Line, int])
 def _speedup_points(pair: Pair, kind: Kind) -> tuple[Point, ...]:
     return tuple(
         (
-            float(words.pixels(found.size)),
+            float(found.size.pixels),
             found.value,
             found.low,
             found.high,
-            f"{pair.gpu.label}, {words.size(found.size)}: {found.text} ({found.interval})",
+            f"{pair.accelerator.label}, {words.size(found.size)}: {words.times(found.value)} "
+            f"({interval(found)})",
         )
-        for found in pair.speedups(kind)
+        for found in pair.speedups[kind]
     )
 
 
 def _speedup_table(compared: Sequence[Pair]) -> Table:
     rows = [
         (
-            pair.gpu.label,
+            pair.accelerator.label,
             pair.cpu.label,
             words.size(found.size),
             words.KINDS[kind],
-            found.slow.text,
-            found.quick.text,
-            found.text,
-            words.between(found.low, found.high, "×") + found.warning,
+            words.seconds(found.slow.median),
+            words.seconds(found.quick.median),
+            words.times(found.value),
+            bounds(found),
         )
         for pair in compared
         for kind in words.KINDS
-        for found in pair.speedups(kind)
+        for found in pair.speedups.get(kind, ())
     ]
     headings = ("GPU", "CPU", "size", "what", "CPU time", "GPU time", "speed-up", "95 % interval")
     return Table(headings, tuple(rows), words=4)
@@ -123,11 +121,11 @@ def _speedup_table(compared: Sequence[Pair]) -> Table:
 # --- Time --------------------------------------------------------------------------------------
 
 
-def time_chart(lines: Sequence[Line]) -> Chart | None:
+def time_chart(contenders: Sequence[TimedContender]) -> Chart | None:
     views = tuple(
-        _time_view(kind, lines)
+        _time_view(kind, contenders)
         for kind in ("step", "warm", "cold")
-        if any(line.sizes(kind) for line in lines)
+        if any(contender.sizes(kind) for contender in contenders)
     )
     if not views:
         return None
@@ -137,50 +135,56 @@ def time_chart(lines: Sequence[Line]) -> Chart | None:
         "Lower is faster. On both axes each line of the grid is a multiple of the one before. "
         "Whiskers hold 8 of 10 samples. A dashed line is a contender whose check failed.",
         views,
-        time_table(lines),
+        time_table(contenders),
     )
 
 
-def _time_view(kind: Kind, lines: Sequence[Line]) -> View:
-    colour = colours(lines)
+def _time_view(kind: Kind, contenders: Sequence[TimedContender]) -> View:
+    colour = colours(contenders)
     curves = tuple(
-        Curve(line.label, colour[line], _time_points(line, kind), dashed=line.failed)
-        for line in lines
-        if line.sizes(kind)
+        Curve(
+            contender.label,
+            colour[contender],
+            _time_points(contender, kind),
+            dashed=not contender.is_sound,
+        )
+        for contender in contenders
+        if contender.sizes(kind)
     )
-    x = pixel_axis(size for line in lines for size in line.sizes(kind))
+    x = pixel_axis(size for contender in contenders for size in contender.sizes(kind))
     return View(words.KINDS[kind], x, TIME, curves)
 
 
-def _time_points(line: Line, kind: Kind) -> tuple[Point, ...]:
+def _time_points(contender: TimedContender, kind: Kind) -> tuple[Point, ...]:
     return tuple(
         (
-            float(words.pixels(size)),
+            float(size.pixels),
             value.median,
             value.fast,
             value.slow,
-            f"{line.label}, {words.size(size)}: {value.text} ({value.noise})",
+            f"{contender.label}, {words.size(size)}: {words.seconds(value.median)} "
+            f"({noise(value)})",
         )
-        for size in line.sizes(kind)
-        if (value := figure(line, kind, size))
+        for size in contender.sizes(kind)
+        for value in [contender.figures[kind, size]]
     )
 
 
-def time_table(lines: Sequence[Line]) -> Table:
+def time_table(contenders: Sequence[TimedContender]) -> Table:
     rows = [
         (
-            line.label + (" (check failed)" if line.failed else ""),
+            marked(contender.label, contender.is_sound),
             words.size(size),
             words.KINDS[kind],
-            value.text,
+            words.seconds(value.median),
             f"{words.seconds(value.low)} to {words.seconds(value.high)}",
             f"{words.seconds(value.fast)} to {words.seconds(value.slow)}",
             f"{value.count}{'' if value.stable else ', not settled'}",
         )
-        for line in lines
+        for contender in contenders
         for kind in words.KINDS
-        for size in line.sizes(kind)
-        if (value := figure(line, kind, size))
+        for size in contender.sizes(kind)
+        for value in [contender.figures[kind, size]]
     ]
     headings = (
         "contender",
@@ -197,8 +201,8 @@ def time_table(lines: Sequence[Line]) -> Table:
 # --- Its parts ---------------------------------------------------------------------------------
 
 
-def parts_chart(lines: Sequence[Line]) -> Chart | None:
-    sizes = ordered(size for line in lines for size in line.sizes("cold"))
+def parts_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    sizes = ordered(size for contender in contenders for size in contender.sizes("cold"))
     if not sizes:
         return None
     return Chart(
@@ -208,15 +212,15 @@ def parts_chart(lines: Sequence[Line]) -> Chart | None:
         "the photo and prepare a session for each octave, the first step of each octave, in which "
         "room is made and kernels are chosen, all other steps, and to write the picture. Below it "
         "a further dream in the same process. Medians.",
-        tuple(_parts_view(size, lines) for size in sizes),
-        _parts_table(lines, sizes),
+        tuple(_parts_view(size, contenders) for size in sizes),
+        _parts_table(contenders, sizes),
         first=sizes.index(SEED_SIZE) if SEED_SIZE in sizes else 0,
     )
 
 
-def _parts_view(size: Size, lines: Sequence[Line]) -> View:
-    timed = [line for line in lines if size in line.sizes("cold")]
-    shown = [line_parts(line, size) for line in timed]
+def _parts_view(size: Size, contenders: Sequence[TimedContender]) -> View:
+    timed = [contender for contender in contenders if size in contender.sizes("cold")]
+    shown = [line_parts(contender, size) for contender in timed]
     bars = [
         Bars(
             part,
@@ -227,19 +231,23 @@ def _parts_view(size: Size, lines: Sequence[Line]) -> View:
         )
         for number, part in enumerate(_known_parts(shown))
     ]
-    further = [figure(line, "warm", size) for line in timed]
+    further = [contender.figures.get(("warm", size)) for contender in timed]
     if any(further):
         bars.append(
             Bars(
                 words.KINDS["warm"],
                 NO_COLOUR,
                 tuple(value.median if value else None for value in further),
-                tuple(f"further dream: {v.text} ({v.noise})" if v else "" for v in further),
+                tuple(_further_text(figure) if figure else "" for figure in further),
                 words.KINDS["warm"],
             )
         )
-    labels = tuple(line.label for line in timed)
+    labels = tuple(contender.label for contender in timed)
     return View(words.size(size), Axis("time", "s"), Axis("", ""), (), tuple(bars), labels)
+
+
+def _further_text(figure: Figure) -> str:
+    return f"further dream: {words.seconds(figure.median)} ({noise(figure)})"
 
 
 def _known_parts(shown: Sequence[dict[str, float]]) -> list[str]:
@@ -247,9 +255,9 @@ def _known_parts(shown: Sequence[dict[str, float]]) -> list[str]:
     return [part for part in (*PARTS, *sorted(named - {*PARTS, OTHER}), OTHER) if part in named]
 
 
-def line_parts(line: Line, size: Size) -> dict[str, float]:
-    """The median of each part, and of what belongs to none."""
-    samples = line.series["cold", size].samples
+def line_parts(contender: TimedContender, size: Size) -> dict[str, float]:
+    """Return the median of each part in seconds, and of what belongs to none."""
+    samples = contender.series["cold", size].samples
     names = dict.fromkeys(part for sample in samples for part in sample.parts)
     parts = {
         words.clean(name): float(np.median([sample.parts.get(name, 0.0) for sample in samples]))
@@ -263,20 +271,20 @@ def _rest(sample: Sample) -> float:
     return max(0.0, sample.seconds - sum(sample.parts.values()))
 
 
-def _parts_table(lines: Sequence[Line], sizes: Sequence[Size]) -> Table:
+def _parts_table(contenders: Sequence[TimedContender], sizes: Sequence[Size]) -> Table:
     shown = {
-        (line, size): line_parts(line, size)
-        for line in lines
+        (contender, size): line_parts(contender, size)
+        for contender in contenders
         for size in sizes
-        if size in line.sizes("cold")
+        if size in contender.sizes("cold")
     }
     parts = _known_parts(list(shown.values()))
     rows = []
-    for (line, size), found in shown.items():
-        whole, further = figure(line, "cold", size), figure(line, "warm", size)
+    for (contender, size), found in shown.items():
+        ends = [contender.figures.get((kind, size)) for kind in ("cold", "warm")]
         cells = [words.seconds(found[part]) if part in found else words.DASH for part in parts]
-        ends = [value.text if value else words.DASH for value in (whole, further)]
-        rows.append((line.label, words.size(size), *cells, *ends))
+        cells += [words.seconds(figure.median) if figure else words.DASH for figure in ends]
+        rows.append((contender.label, words.size(size), *cells))
     headings = ("contender", "size", *parts, "one-off dream", "further dream")
     return Table(headings, tuple(rows), words=2)
 
@@ -284,8 +292,8 @@ def _parts_table(lines: Sequence[Line], sizes: Sequence[Size]) -> Table:
 # --- Its operators -----------------------------------------------------------------------------
 
 
-def operators_chart(lines: Sequence[Line]) -> Chart | None:
-    profiles = {line: profile for line in lines if (profile := _profile(line))}
+def operators_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    profiles = {contender: profile for contender in contenders if (profile := _profile(contender))}
     sizes = ordered(operator.size for profile in profiles.values() for operator in profile)
     if not sizes:
         return None
@@ -301,9 +309,12 @@ def operators_chart(lines: Sequence[Line]) -> Chart | None:
     )
 
 
-def _profile(line: Line) -> list[Operator]:
-    name = line.contender.name
-    return [operator for operator in line.run.result.operators if operator.contender == name]
+Profiles = dict[TimedContender, list[Operator]]
+
+
+def _profile(contender: TimedContender) -> list[Operator]:
+    name = contender.record.name
+    return [operator for operator in contender.result.operators if operator.contender == name]
 
 
 def _largest_operators(operators: Sequence[Operator]) -> list[str]:
@@ -313,10 +324,10 @@ def _largest_operators(operators: Sequence[Operator]) -> list[str]:
     return sorted(shares, key=lambda name: -shares[name])[:MOST_OPERATORS]
 
 
-def _operators_view(size: Size, profiles: dict[Line, list[Operator]], names: Sequence[str]) -> View:
+def _operators_view(size: Size, profiles: Profiles, names: Sequence[str]) -> View:
     shown = {
-        line: {operator.operator: operator for operator in profile if operator.size == size}
-        for line, profile in profiles.items()
+        contender: {operator.operator: operator for operator in profile if operator.size == size}
+        for contender, profile in profiles.items()
         if any(operator.size == size for operator in profile)
     }
     bars = [
@@ -332,7 +343,7 @@ def _operators_view(size: Size, profiles: dict[Line, list[Operator]], names: Seq
     if any(rest):
         texts = tuple(f"all others: {words.percent(share)}" for share in rest)
         bars.append(Bars("all others", NO_COLOUR, rest, texts))
-    labels = tuple(line.label for line in shown)
+    labels = tuple(contender.label for contender in shown)
     x = Axis("share of the step", "share")
     return View(words.size(size), x, Axis("", ""), (), tuple(bars), labels)
 
@@ -342,17 +353,17 @@ def _operator_text(operator: Operator) -> str:
     return f"{words.clean(operator.operator)}: {words.percent(operator.share)}, {nodes}"
 
 
-def _operators_table(profiles: dict[Line, list[Operator]]) -> Table:
+def _operators_table(profiles: Profiles) -> Table:
     rows = [
         (
-            line.label,
+            contender.label,
             words.size(operator.size),
             words.clean(operator.operator),
             words.percent(operator.share),
             str(operator.nodes),
         )
-        for line, profile in profiles.items()
-        for operator in sorted(profile, key=lambda o: (words.pixels(o.size), -o.share))
+        for contender, profile in profiles.items()
+        for operator in sorted(profile, key=lambda o: (o.size.pixels, -o.share))
     ]
     return Table(("contender", "size", "operator", "share", "nodes"), tuple(rows), words=3)
 
@@ -360,18 +371,20 @@ def _operators_table(profiles: dict[Line, list[Operator]]) -> Table:
 # --- Memory ------------------------------------------------------------------------------------
 
 
-def memory_chart(lines: Sequence[Line]) -> Chart | None:
-    colour = colours(lines)
-    process = [(line, _memory_points(line, _of_process)) for line in lines]
-    device = [(line, _memory_points(line, _of_device)) for line in lines]
+def memory_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    colour = colours(contenders)
+    process = [(contender, _memory_points(contender, _of_process)) for contender in contenders]
+    device = [(contender, _memory_points(contender, _of_device)) for contender in contenders]
     views = tuple(
         View(
             name,
-            pixel_axis(size for line, points in found if points for size in line.sizes("cold")),
+            pixel_axis(
+                size for contender, points in found if points for size in contender.sizes("cold")
+            ),
             Axis(name, "B"),
             tuple(
-                Curve(line.label, colour[line], points, line.failed)
-                for line, points in found
+                Curve(contender.label, colour[contender], points, not contender.is_sound)
+                for contender, points in found
                 if points
             ),
         )
@@ -386,7 +399,7 @@ def memory_chart(lines: Sequence[Line]) -> Chart | None:
         "The most that a one-off dream held at any moment: the process in main memory, and what "
         "it took of the GPU's. Medians; whiskers reach from the least to the most.",
         views,
-        _memory_table(lines),
+        _memory_table(contenders),
     )
 
 
@@ -401,22 +414,22 @@ def _of_device(sample: Sample) -> int | None:
 Reading = Callable[[Sample], int | None]
 
 
-def _held(line: Line, size: Size, read: Reading) -> list[float]:
-    samples = line.series["cold", size].samples
+def _held(contender: TimedContender, size: Size, read: Reading) -> list[float]:
+    samples = contender.series["cold", size].samples
     return [float(held) for sample in samples if (held := read(sample)) is not None]
 
 
-def _memory_points(line: Line, read: Reading) -> tuple[Point, ...]:
+def _memory_points(contender: TimedContender, read: Reading) -> tuple[Point, ...]:
     return tuple(
         (
-            float(words.pixels(size)),
+            float(size.pixels),
             float(np.median(held)),
             min(held),
             max(held),
-            f"{line.label}, {words.size(size)}: {_memory_text(held)}",
+            f"{contender.label}, {words.size(size)}: {_memory_text(held)}",
         )
-        for size in line.sizes("cold")
-        if (held := _held(line, size, read))
+        for size in contender.sizes("cold")
+        if (held := _held(contender, size, read))
     )
 
 
@@ -427,16 +440,16 @@ def _memory_text(held: Sequence[float]) -> str:
     return f"{middle} ({words.memory(min(held))} to {words.memory(max(held))})"
 
 
-def _memory_table(lines: Sequence[Line]) -> Table:
+def _memory_table(contenders: Sequence[TimedContender]) -> Table:
     rows = [
         (
-            line.label,
+            contender.label,
             words.size(size),
-            _memory_text(_held(line, size, _of_process)),
-            _memory_text(_held(line, size, _of_device)),
+            _memory_text(_held(contender, size, _of_process)),
+            _memory_text(_held(contender, size, _of_device)),
         )
-        for line in lines
-        for size in line.sizes("cold")
-        if _held(line, size, _of_process) or _held(line, size, _of_device)
+        for contender in contenders
+        for size in contender.sizes("cold")
+        if _held(contender, size, _of_process) or _held(contender, size, _of_device)
     ]
     return Table(("contender", "size", "process", "GPU"), tuple(rows), words=2)

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ort_deepdream.measure.analysis import ordered
 from ort_deepdream.measure.result import Size
 from ort_deepdream.report import words
-from ort_deepdream.report.runs import ordered
 from ort_deepdream.report.tables import Table
 
 Unit = Literal["s", "×", "share", "B", "flop/s", "flop/B", "size", "commit", ""]
@@ -63,6 +63,7 @@ class View:
     categories: tuple[str, ...] = ()
 
     def as_json(self) -> Json:
+        """Return what report.js draws."""
         return {
             "name": self.name,
             "x": vars(self.x),
@@ -99,5 +100,6 @@ def _is_sane(value: float | None) -> bool:
 
 
 def pixel_axis(sizes: Iterable[Size]) -> Axis:
-    ticks = tuple((float(words.pixels(size)), words.size(size)) for size in ordered(sizes))
+    """Return the axis of the pictures' sizes, by pixels."""
+    ticks = tuple((float(size.pixels), words.size(size)) for size in ordered(sizes))
     return Axis("size of the picture", "size", log=True, ticks=ticks)

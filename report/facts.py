@@ -7,9 +7,10 @@ import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from ort_deepdream.measure.analysis import TimedContender, why_missing
 from ort_deepdream.report import words
-from ort_deepdream.report.answer import deviation, reason
-from ort_deepdream.report.runs import Line, Run
+from ort_deepdream.report.cautions import deviation
+from ort_deepdream.report.runs import Run
 from ort_deepdream.report.tables import Table
 
 UNKNOWN = "unknown"
@@ -18,13 +19,14 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def command(run: Run) -> str:
+    """Return the command that repeats a run."""
     return words.clean(shlex.join(run.result.command))
 
 
 def missing(runs: Sequence[Run]) -> Table:
-    """What was not measured, and why."""
+    """Return a table of what was not measured, and why."""
     rows = [
-        (_of(run, contender.name), "everything", reason(contender))
+        (_of(run, contender.name), "everything", why_missing(contender))
         for run in runs
         for contender in run.result.contenders
         if contender.missing is not None
@@ -47,6 +49,7 @@ def _absent(run: Run) -> set[str]:
 
 
 def checks(runs: Sequence[Run]) -> Table:
+    """Return a table of all checks."""
     rows = [
         (
             _of(run, check.contender),
@@ -69,6 +72,7 @@ def _of(run: Run, contender: str) -> str:
 
 
 def machine(run: Run) -> Table:
+    """Return a table of what the run was measured on."""
     known = run.result.machine
     rows = {
         "processor": known.processor,
@@ -96,7 +100,7 @@ def _watts(limit: float | None) -> str:
 
 
 def dream(run: Run) -> Table:
-    """What was dreamt."""
+    """Return a table of what was dreamt."""
     model, photo, settings = run.result.model, run.result.photo, run.result.settings
     rows = {
         "network": model.architecture,
@@ -104,11 +108,15 @@ def dream(run: Run) -> Table:
         "weights": f"{model.weights} (sha256 {model.weights_sha256})",
         **{f"gradient file, {t}": f"sha256 {sha256}" for t, sha256 in sorted(model.files.items())},
         "photograph": f"{photo.name}, {photo.width}×{photo.height} (sha256 {photo.sha256})",
-        **{name.replace("_", " "): f"{value:g}" for name, value in settings},
+        **{name.replace("_", " "): _setting(value) for name, value in settings},
         "measured": f"{run.result.created}{'' if run.result.complete else ', interrupted'}",
         "result file": run.name,
     }
     return _pairs(rows)
+
+
+def _setting(value: object) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _pairs(rows: Mapping[str, str]) -> Table:
@@ -117,6 +125,7 @@ def _pairs(rows: Mapping[str, str]) -> Table:
 
 
 def contenders(run: Run) -> Table:
+    """Return a table of all contenders, timed or not."""
     rows = [
         (
             words.clean(one.name),
@@ -148,8 +157,8 @@ def _listed(pairs: Mapping[str, object]) -> str:
 
 
 def as_csv(runs: Sequence[Run]) -> str:
-    """Every sample, one a row."""
-    rows = [row for run in runs for line in run.lines for row in _samples(line)]
+    """Return every sample as CSV, one a row."""
+    rows = [row for run in runs for one in run.contenders for row in _samples(run, one)]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["seconds"], lineterminator="\n")
     writer.writeheader()
@@ -158,19 +167,19 @@ def as_csv(runs: Sequence[Run]) -> str:
     return text.getvalue()
 
 
-def _samples(line: Line) -> Iterator[dict[str, object]]:
-    one = line.contender
+def _samples(run: Run, contender: TimedContender) -> Iterator[dict[str, object]]:
+    one = contender.record
     who = {
-        "file": line.run.name,
+        "file": run.name,
         "contender": one.name,
         "library": one.library,
         "backend": one.backend,
         "device": one.device,
         "threads": one.threads,
         "precision": one.precision,
-        "check": "failed" if line.failed else "passed" if line.checks else "none",
+        "check": _verdict(contender),
     }
-    for (kind, size), series in line.series.items():
+    for (kind, size), series in contender.series.items():
         where = {"kind": kind, "width": size.width, "height": size.height, "stable": series.stable}
         for number, sample in enumerate(series.samples, 1):
             yield {
@@ -184,8 +193,14 @@ def _samples(line: Line) -> Iterator[dict[str, object]]:
             }
 
 
+def _verdict(contender: TimedContender) -> str:
+    if not contender.checks:
+        return "none"
+    return "passed" if contender.is_sound else "failed"
+
+
 def _harmless(cell: object) -> object:
-    """A string as a spreadsheet shows it, never as what it would work out."""
+    """Return a string as a spreadsheet shows it, never as what it would work out."""
     if not isinstance(cell, str):
         return cell
     text = words.clean(cell)

@@ -49,12 +49,12 @@ class Value:
 
     @property
     def series(self) -> str:
-        """What a line of the chart is of."""
+        """Return what a line of the chart is of."""
         return ", ".join(filter(None, [self.machine, self.parameters, self.environment]))
 
 
 def read_history(folder: Path) -> list[Value]:
-    """Raises DreamError for a folder or file that asv did not write."""
+    """Return every value in asv's results. Raise DreamError for what asv did not write."""
     if not folder.is_dir():
         raise DreamError(f"{folder}: no such folder; give asv's results folder")
     described = _read(folder / "benchmarks.json") if (folder / "benchmarks.json").exists() else {}
@@ -93,7 +93,7 @@ def _rows(data: dict[str, Any], described: dict[str, Any], machine: str) -> Iter
     for name, cells in data["results"].items():
         row = dict(zip(data["result_columns"], cells, strict=False))
         about = described.get(name) or {}
-        for parameters, value, low, high in _cells(row):
+        for parameters, value, low, high in _combinations(row):
             if value is not None:
                 yield Value(
                     benchmark=name,
@@ -109,11 +109,11 @@ def _rows(data: dict[str, Any], described: dict[str, Any], machine: str) -> Iter
                 )
 
 
-Cell = tuple[tuple[object, ...], float | None, float | None, float | None]
+Combination = tuple[tuple[object, ...], float | None, float | None, float | None]
 
 
-def _cells(row: dict[str, Any]) -> Iterable[Cell]:
-    """(parameters, value, low, high) of each combination of parameters."""
+def _combinations(row: dict[str, Any]) -> Iterable[Combination]:
+    """Return (parameters, value, low, high) of each combination of parameters."""
     choices = row.get("params") or []
     count = math.prod(len(choice) for choice in choices)
     names = "result", "stats_ci_99_a", "stats_ci_99_b"
@@ -122,7 +122,7 @@ def _cells(row: dict[str, Any]) -> Iterable[Cell]:
 
 
 def _numbers(cell: object, count: int) -> list[float | None]:
-    """One for each combination of parameters; None where nothing was measured."""
+    """Return one for each combination of parameters; None where nothing was measured."""
     if cell is None and count <= MOST_COMBINATIONS:
         return [None] * count
     if not isinstance(cell, list) or len(cell) != count:
@@ -138,6 +138,7 @@ def _number(value: object) -> float | None:
 
 
 def history_chart(values: Sequence[Value]) -> Chart | None:
+    """Return the chart of all benchmarks by commit; None without any."""
     if not values:
         return None
     commits = _commits(values)
@@ -153,7 +154,7 @@ def history_chart(values: Sequence[Value]) -> Chart | None:
 
 
 def _commits(values: Sequence[Value]) -> dict[str, int]:
-    """The place of each, by date."""
+    """Return the place of each commit, by date."""
     dates = {value.commit: value.date for value in values}
     return {
         commit: place for place, commit in enumerate(sorted(dates, key=lambda c: (dates[c], c)))

@@ -33,12 +33,12 @@ from ort_deepdream.report.then_and_now import same_dream, then_and_now
 HERE = Path(__file__).parent
 LIBRARY = "chart.umd.min.js"
 
-Tell = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Link:
-    """To another page of the site that this one stands in."""
+    """A link to another page of the site that this one stands in."""
 
     words: str
     address: str  # relative
@@ -70,15 +70,19 @@ class Section:
 def page(
     runs: Sequence[Run],
     history: Sequence[Value],
-    tell: Tell = lambda part, text: None,
+    on_progress: OnProgress = lambda part, text: None,
     links: Sequence[Link] = (),
 ) -> str:
-    """The whole page. `tell` hears how far it is; `links` lead to the rest of a site."""
+    """Return the whole page.
+
+    `on_progress` is called with the part that is done and what is being done; `links` lead to the
+    rest of a site.
+    """
     sections = []
     for number, run in enumerate(runs):
-        tell(number / (len(runs) + 1), f"reading {run.name}")
+        on_progress(number / (len(runs) + 1), f"reading {run.name}")
         sections.append(_section(run))
-    tell(len(runs) / (len(runs) + 1), "drawing charts")
+    on_progress(len(runs) / (len(runs) + 1), "drawing charts")
     charts = [*timing_charts(runs), roofline_chart(runs), history_chart(history)]
     return _render([chart for chart in charts if chart is not None], sections, runs, links)
 
@@ -86,7 +90,7 @@ def page(
 def _section(run: Run) -> Section:
     return Section(
         run,
-        answer(run),
+        answer(run.analysis),
         galleries(run),
         facts.machine(run),
         facts.dream(run),
@@ -133,7 +137,7 @@ def _environment() -> Environment:
 
 
 def _unbroken(value: object) -> object:
-    """No line ends between a number and its per cent sign."""
+    """Keep a number and its per cent sign on one line."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return re.sub(r"(?<=\d) %(?!\w)", "\N{NO-BREAK SPACE}%", value)
     return value
@@ -149,7 +153,7 @@ def _drawing(chart: Chart) -> dict[str, Any]:
 
 
 def as_script(data: object) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element or begins one."""
+    """Return JSON that can stand in a script element: nothing in it ends or begins an element."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -159,17 +163,18 @@ def _asset(name: str) -> str:
 
 
 def stylesheet() -> str:
+    """Return the style of every page."""
     return _asset("report.css")
 
 
 def _library() -> str:
-    """Without its last line, which names a file that is not in the page."""
+    """Return Chart.js without its last line, which names a file that is not in the page."""
     lines = _asset(LIBRARY).splitlines()
     return "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL="))
 
 
 def policy(script: str, style: str) -> str:
-    """Only these two may run or style; pictures are in the page; nothing is fetched or sent."""
+    """Return a policy by which only these two may run or style, and nothing is fetched or sent."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -187,6 +192,7 @@ def _source(text: str) -> str:
 
 
 def download(name: str, kind: str, data: bytes) -> Download:
+    """Return a file that can be saved from the page."""
     encoded = base64.b64encode(data).decode()
     sha256 = hashlib.sha256(data).hexdigest()
     return Download(name, f"data:{kind};base64,{encoded}", sha256, len(data))

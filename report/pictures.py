@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from ort_deepdream.measure.analysis import TimedContender, find_baseline, ordered
 from ort_deepdream.measure.result import Image, Size
 from ort_deepdream.report import words
-from ort_deepdream.report.runs import Line, Run, ordered
-from ort_deepdream.report.series import baseline, sound
+from ort_deepdream.report.runs import Run
+from ort_deepdream.report.tables import marked
 
 MOST_PIXELS = 40_000_000
 WIDEST = 960  # pixels in the page; larger ones are scaled down
@@ -63,6 +64,7 @@ class _NoPictureError(Exception):
 
 
 def galleries(run: Run) -> list[Gallery]:
+    """Return the pictures of a run, the smallest size first."""
     images = run.result.images
     return [_gallery(run, size) for size in ordered(image.size for image in images)]
 
@@ -70,23 +72,26 @@ def galleries(run: Run) -> list[Gallery]:
 def _gallery(run: Run, size: Size) -> Gallery:
     images = {image.contender: image for image in run.result.images if image.size == size}
     original = images.pop(None, None)
-    lines = [line for line in run.lines if line.contender.name in images]
-    judge = baseline([line for line in sound(run) if line in lines])
-    rows = tuple(_row(line, judge, images, original) for line in lines)
+    dreamt = [contender for contender in run.contenders if contender.record.name in images]
+    judge = find_baseline(contender for contender in dreamt if contender.is_sound)
+    rows = tuple(_row(contender, judge, images, original) for contender in dreamt)
     title = f"{run.letter} · {words.size(size)}" if run.letter else words.size(size)
     shown = _shown("original", "", original) if original else None
     return Gallery(title, shown, rows)
 
 
 def _row(
-    line: Line, judge: Line | None, images: dict[str | None, Image], original: Image | None
+    contender: TimedContender,
+    judge: TimedContender | None,
+    images: dict[str | None, Image],
+    original: Image | None,
 ) -> Row:
-    """The judge's dream is set against the original, the others' against the judge's."""
-    image, other, name = images[line.contender.name], original, "the original"
-    if judge is not None and line is not judge:
-        other, name = images[judge.contender.name], f"the dream of {judge.name}"
-    title = line.name + (" (check failed)" if line.failed else "")
-    dream = _shown(f"dream of {line.name}", "", image)
+    """Set the judge's dream against the original, any other against the judge's."""
+    image, other, name = images[contender.record.name], original, "the original"
+    if judge is not None and contender is not judge:
+        other, name = images[judge.record.name], f"the dream of {judge.name}"
+    title = marked(contender.name, contender.is_sound)
+    dream = _shown(f"dream of {contender.name}", "", image)
     return Row(title, dream, _difference(image, other, name))
 
 
@@ -117,7 +122,7 @@ def _difference(image: Image, other: Image | None, name: str) -> Shown:
 
 
 def amplification(largest: int) -> int:
-    """The largest power of two that keeps the largest difference below white."""
+    """Return the largest power of two that keeps the largest difference below white."""
     factor = 1
     while factor < MOST_AMPLIFIED and largest * factor * 2 <= 255:
         factor *= 2
@@ -125,8 +130,8 @@ def amplification(largest: int) -> int:
 
 
 def decoded(image: Image) -> Rgb:
-    """Raises _NoPictureError with a reason for a sentence."""
-    if words.pixels(image.size) > MOST_PIXELS:
+    """Return a picture's RGB [H, W, 3]. Raise _NoPictureError with a reason for a sentence."""
+    if image.size.pixels > MOST_PIXELS:
         raise _NoPictureError(f"{words.size(image.size)} is too large")
     try:
         found = _decode(base64.b64decode(image.png, validate=True))

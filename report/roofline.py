@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ort_deepdream.measure.analysis import TimedContender
 from ort_deepdream.measure.result import Limit, Size, Work
 from ort_deepdream.report import words
 from ort_deepdream.report.charts import colours
 from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, View, pixel_axis
-from ort_deepdream.report.runs import Line, Run
-from ort_deepdream.report.series import figure
+from ort_deepdream.report.runs import Run, all_contenders
 from ort_deepdream.report.tables import Table
 
 RATE = Axis("attained", "flop/s", log=True)
@@ -27,7 +27,7 @@ AIR = 4.0  # how far a roof is drawn on either side of the points
 class Attained:
     """One contender's step at one size."""
 
-    line: Line
+    contender: TimedContender
     size: Size
     rate: float  # flop/s, of the median step
     fast: float
@@ -38,7 +38,7 @@ class Attained:
 
     @property
     def bound(self) -> float:
-        """The limit at this intensity; the peak where the traffic was not counted."""
+        """Return the limit at this intensity; the peak where the traffic was not counted."""
         if self.intensity is None or self.bandwidth is None:
             return self.peak
         return min(self.peak, self.bandwidth * self.intensity)
@@ -50,31 +50,32 @@ class Attained:
     @property
     def text(self) -> str:
         attained, bound = words.amount(self.rate, "flop/s"), words.amount(self.bound, "flop/s")
-        place = f"{self.line.label}, {words.size(self.size)}"
+        place = f"{self.contender.label}, {words.size(self.size)}"
         return f"{place}: {attained}, {words.percent(self.share)} of {bound}"
 
 
-def attained(lines: Sequence[Line]) -> list[Attained]:
+def attained(contenders: Sequence[TimedContender]) -> list[Attained]:
+    """Return each contender's step at each size of which the work and the limit are known."""
     return [
         found
-        for line in lines
-        if (limit := _limit(line))
-        for work in sorted(line.run.result.work, key=lambda work: words.pixels(work.size))
-        if (found := _attained(line, limit, work))
+        for contender in contenders
+        if (limit := _limit(contender))
+        for work in sorted(contender.result.work, key=lambda work: work.size.pixels)
+        if (found := _attained(contender, limit, work))
     ]
 
 
-def _limit(line: Line) -> Limit | None:
-    limits = line.run.result.limits
-    return next((limit for limit in limits if limit.contender == line.contender.name), None)
+def _limit(contender: TimedContender) -> Limit | None:
+    limits = contender.result.limits
+    return next((limit for limit in limits if limit.contender == contender.record.name), None)
 
 
-def _attained(line: Line, limit: Limit, work: Work) -> Attained | None:
-    step = figure(line, "step", work.size)
+def _attained(contender: TimedContender, limit: Limit, work: Work) -> Attained | None:
+    step = contender.figures.get(("step", work.size))
     if step is None or not step.fast:
         return None
     return Attained(
-        line,
+        contender,
         work.size,
         work.flop / step.median,
         work.flop / step.fast,
@@ -86,13 +87,14 @@ def _attained(line: Line, limit: Limit, work: Work) -> Attained | None:
 
 
 def roofline_chart(runs: Sequence[Run]) -> Chart | None:
-    lines = [line for run in runs for line in run.lines]
-    found = attained(lines)
+    """Return the chart of what each contender attains; None where no limit was measured."""
+    contenders = all_contenders(runs)
+    found = attained(contenders)
     if not found:
         return None
-    views = [_share_view(found, colours(lines))]
+    views = [_share_view(found, colours(contenders))]
     if any(of.intensity and of.bandwidth for of in found):
-        views.append(_roof_view(found, colours(lines)))
+        views.append(_roof_view(found, colours(contenders)))
     return Chart(
         "limit",
         "Distance from the hardware's limit",
@@ -104,18 +106,20 @@ def roofline_chart(runs: Sequence[Run]) -> Chart | None:
     )
 
 
-def _by_line(found: Sequence[Attained]) -> dict[Line, list[Attained]]:
-    return {of.line: [other for other in found if other.line is of.line] for of in found}
+def _by_contender(found: Sequence[Attained]) -> dict[TimedContender, list[Attained]]:
+    return {
+        of.contender: [other for other in found if other.contender is of.contender] for of in found
+    }
 
 
-def _share_view(found: Sequence[Attained], colour: dict[Line, int]) -> View:
+def _share_view(found: Sequence[Attained], colour: dict[TimedContender, int]) -> View:
     curves = tuple(
         Curve(
-            line.label,
-            colour[line],
+            contender.label,
+            colour[contender],
             tuple(
                 (
-                    float(words.pixels(of.size)),
+                    float(of.size.pixels),
                     of.share,
                     of.slow / of.bound,
                     of.fast / of.bound,
@@ -123,29 +127,29 @@ def _share_view(found: Sequence[Attained], colour: dict[Line, int]) -> View:
                 )
                 for of in sizes
             ),
-            dashed=line.failed,
+            dashed=not contender.is_sound,
         )
-        for line, sizes in _by_line(found).items()
+        for contender, sizes in _by_contender(found).items()
     )
     x = pixel_axis(of.size for of in found)
     return View("share of the limit", x, Axis("share of the limit", "share"), curves)
 
 
-def _roof_view(found: Sequence[Attained], colour: dict[Line, int]) -> View:
+def _roof_view(found: Sequence[Attained], colour: dict[TimedContender, int]) -> View:
     placed = [of for of in found if of.intensity and of.bandwidth]
     intensities = [of.intensity for of in placed if of.intensity]
     ends = min(intensities) / AIR, max(intensities) * AIR
     points = [
         Curve(
-            line.label,
-            colour[line],
+            contender.label,
+            colour[contender],
             tuple((of.intensity or 0.0, of.rate, of.slow, of.fast, of.text) for of in sizes),
             scattered=True,
         )
-        for line, sizes in _by_line(placed).items()
+        for contender, sizes in _by_contender(placed).items()
     ]
     roofs = [
-        Curve(f"limit of {names}", colour[of.line], _roof(of, ends), bare=True)
+        Curve(f"limit of {names}", colour[of.contender], _roof(of, ends), bare=True)
         for names, of in _distinct_limits(placed)
     ]
     x = Axis("arithmetic for each byte moved", "flop/B", log=True)
@@ -153,18 +157,21 @@ def _roof_view(found: Sequence[Attained], colour: dict[Line, int]) -> View:
 
 
 def _distinct_limits(placed: Sequence[Attained]) -> list[tuple[str, Attained]]:
-    """Each once, with the names of all whose limit it is."""
-    limits: dict[tuple[float, float | None], dict[Line, Attained]] = {}
+    """Return each limit once, with the names of all that have it."""
+    limits: dict[tuple[float, float | None], dict[TimedContender, Attained]] = {}
     for of in placed:
-        limits.setdefault((of.peak, of.bandwidth), {}).setdefault(of.line, of)
+        limits.setdefault((of.peak, of.bandwidth), {}).setdefault(of.contender, of)
     return [
-        (words.listed([line.label for line in lines]), next(iter(lines.values())))
-        for lines in limits.values()
+        (
+            words.listed([contender.label for contender in contenders]),
+            next(iter(contenders.values())),
+        )
+        for contenders in limits.values()
     ]
 
 
 def _roof(of: Attained, ends: tuple[float, float]) -> tuple[Point, ...]:
-    """Up to the ridge, where arithmetic becomes the limit, and level from there."""
+    """Return the roof: up to the ridge, where arithmetic becomes the limit, then level."""
     assert of.bandwidth is not None
     ridge = of.peak / of.bandwidth
     places = sorted({min(ends[0], ridge), ridge, max(ends[1], ridge)})
@@ -175,7 +182,7 @@ def _roof(of: Attained, ends: tuple[float, float]) -> tuple[Point, ...]:
 def _table(found: Sequence[Attained]) -> Table:
     rows = [
         (
-            of.line.label,
+            of.contender.label,
             words.size(of.size),
             words.amount(of.rate, "flop/s"),
             words.amount(of.peak, "flop/s"),

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ort_deepdream.measure import seed_table
+from ort_deepdream.measure.analysis import TimedContender
 from ort_deepdream.report import words
-from ort_deepdream.report.answer import KINDS
-from ort_deepdream.report.runs import Line, Run
-from ort_deepdream.report.series import baseline, leading_pair, sound
+from ort_deepdream.report.runs import Run
 from ort_deepdream.report.tables import Table
 
 TRIALS = len(seed_table.CPU.seconds)
@@ -19,14 +18,18 @@ STEPS = (seed_table.OCTAVES, seed_table.ITERATIONS)
 
 
 def then_and_now(runs: Sequence[Run]) -> Table:
-    """Rows: the trials, their median, the ratio of the medians. A dash was not measured."""
+    """Return a table of the trials, their median and the ratio of the medians.
+
+    A dash was not measured.
+    """
     then = seed_table.CPU, seed_table.GPU
     columns: list[tuple[str, Sequence[float]]] = [
         (f"{seed_table.YEAR}, {row.name}", row.seconds) for row in then
     ]
     speedups = [_ratio(*(row.seconds for row in then))]
     for run in runs:
-        cpu, gpu = _lines(run)
+        leading = run.analysis.leading
+        cpu, gpu = run.analysis.baseline, leading.accelerator if leading else None
         trials = [_trials(cpu), _trials(gpu)]
         columns += [(_heading("CPU", cpu, run), trials[0]), (_heading("GPU", gpu, run), trials[1])]
         speedups.append(_ratio(*trials))
@@ -40,7 +43,7 @@ def then_and_now(runs: Sequence[Run]) -> Table:
 
 
 def same_dream(run: Run) -> str:
-    """What was dreamt now, and whether that can be set beside 2019."""
+    """Return what was dreamt now, and whether that can be set beside 2019."""
     model, settings = run.result.model, run.result.settings
     layers = words.listed([words.clean(layer) for layer in model.layers])
     now = f"Now{f' ({run.letter})' if run.letter else ''}"
@@ -53,19 +56,14 @@ def same_dream(run: Run) -> str:
     return f"{said}. That is not the dream of 2019, so the times are not to be compared with it."
 
 
-def _lines(run: Run) -> tuple[Line | None, Line | None]:
-    pair = leading_pair(run, KINDS)
-    return (pair.cpu, pair.gpu) if pair else (baseline(sound(run)), None)
-
-
-def _heading(kind: str, line: Line | None, run: Run) -> str:
+def _heading(kind: str, contender: TimedContender | None, run: Run) -> str:
     when = f"{run.letter} · now" if run.letter else "now"
-    return f"{when}, {line.label if line and not run.letter else kind}"
+    return f"{when}, {contender.label if contender and not run.letter else kind}"
 
 
-def _trials(line: Line | None) -> tuple[float, ...]:
-    """The first ones, in the order they were taken, as the seed's were."""
-    return tuple(line.seconds("warm", seed_table.SIZE)[:TRIALS]) if line else ()
+def _trials(contender: TimedContender | None) -> tuple[float, ...]:
+    """Return the first ones, in the order they were taken, as the seed's were."""
+    return contender.seconds("warm", seed_table.SIZE)[:TRIALS] if contender else ()
 
 
 def _cell(trials: Sequence[float], number: int) -> str:

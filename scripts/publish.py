@@ -142,7 +142,7 @@ def write_past(results: Path, folder: Path) -> None:
     folder.mkdir()
     runs = [read_runs([path])[0] for path in files]
     runs.sort(key=lambda run: run.result.created, reverse=True)
-    reports = [(f"report-{Path(run.name).stem}.html", run, answer(run)) for run in runs]
+    reports = [(f"report-{Path(run.name).stem}.html", run, answer(run.analysis)) for run in runs]
     links = [Link("Past reports", "index.html"), Link("The newest report", "../index.html")]
     for name, run, _ in reports:
         write_report(folder / name, [run], [], links)

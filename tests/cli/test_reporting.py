@@ -48,7 +48,7 @@ REFUSALS = {
     "empty.json": ("empty.json", "is not JSON"),
     "other.json": ("other.json", "not a result file that `dream bench` wrote"),
     "older.json": ("older.json", "version 0", "this program reads 1", "measure again"),
-    "newer.json": ("newer.json", "version 2", "update it"),
+    "newer.json": ("newer.json", "version 2", "update ort-deepdream to read this"),
     "damaged.json": ("damaged.json", "is damaged: series"),
     "result.json damaged.json": ("damaged.json",),
     "result.json -o .": ("is a folder",),

@@ -5,17 +5,23 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from small_bench import wanted
-from synthetic_results import SEED_SIZE, SIZES, machine, result, series
+from small_bench import plan
+from synthetic_results import SEED_SIZE, SIZES, check, machine, result, series
 
+from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
-from ort_deepdream.measure.compare import changes, differences, only_in_one
+from ort_deepdream.measure.compare import Change, broken, differences, only_in_one
+from ort_deepdream.measure.compare import changes as changes_of
 from ort_deepdream.measure.result import Result
 from ort_deepdream.weights.builtin import shipped_file
 
 LIMIT = 1.10
 NOISY_LIMIT = 1.5  # of real measurements, on whatever machine runs the tests
 COUNT = 7  # samples of each measurement
+
+
+def changes(before: Result, after: Result) -> list[Change]:
+    return changes_of(analyse(before), analyse(after))
 
 
 def noisy(seed: int, slower: float = 1.0) -> Result:
@@ -43,7 +49,7 @@ def noisy(seed: int, slower: float = 1.0) -> Result:
 def test_the_same_code_is_not_flagged(seed):
     found = changes(noisy(2 * seed), noisy(2 * seed + 1))
     assert len(found) == 18
-    assert [change.cell for change in found if change.is_slower(LIMIT)] == []
+    assert [change.measured for change in found if change.is_slower(LIMIT)] == []
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -119,13 +125,13 @@ def test_real_results_of_one_commit_and_of_a_planted_slowdown(slow_model, photo,
     def measured(model):
         options = {"backends": ("cpu",), "threads": (1,), "sizes": ("96x80",)}
         return Bench(
-            wanted(photo, model, trials=7, most_trials=7, **options), tmp_path / "result.json"
+            plan(photo, model, trials=7, most_trials=7, **options), tmp_path / "result.json"
         ).run()
 
     shipped = shipped_file("conv2/3x3", "cpu")
 
     def flagged_same(before):
-        return {c.cell for c in changes(before, measured(shipped)) if c.is_slower(NOISY_LIMIT)}
+        return {c.measured for c in changes(before, measured(shipped)) if c.is_slower(NOISY_LIMIT)}
 
     before = measured(shipped)
     for _ in range(5):
@@ -153,6 +159,19 @@ def test_what_differs_is_listed():
 
 def test_what_only_one_measured_is_told():
     one, other = result(("cpu", "cuda"), sizes=SIZES[:1]), result(("cpu",), sizes=SIZES[:2])
-    lost, gained = only_in_one(one, other)
-    assert {cell.contender for cell in lost} == {"cuda"}
-    assert {cell.size for cell in gained} == {SIZES[1]}
+    lost, gained = only_in_one(analyse(one), analyse(other))
+    assert {measured.contender for measured in lost} == {"cuda"}
+    assert {measured.size for measured in gained} == {SIZES[1]}
+
+
+def test_a_wrong_contender_is_broken_and_neither_slower_nor_faster():
+    right = result(("cpu", "cuda"))
+    wrong = result(("cpu", "cuda"), checks=(check("cpu"), check("cuda", passed=False)))
+    slower = tuple(series("cuda", size, "step", speed=(1, 1e-6)) for size in SIZES)
+    wrong_and_slow = wrong.model_copy(update={"series": slower})
+    assert [contender.name for contender in broken(analyse(right), analyse(wrong))] == ["cuda"]
+    assert broken(analyse(wrong), analyse(wrong)) == []
+    assert broken(analyse(wrong), analyse(right)) == []
+    found = changes(right, wrong_and_slow)
+    assert [change.ratio.value > 10 for change in found] == [True] * len(SIZES)
+    assert not any(change.is_slower(LIMIT) for change in found)

@@ -22,9 +22,10 @@ from synthetic_results import (
     starting,
 )
 
+from ort_deepdream.measure.analysis import FIRST, STARTING, Figure, Speedup
 from ort_deepdream.measure.result import Kind, Series, Size
-from ort_deepdream.report.answer import FIRST, START, Answer, answer, growth, part_shares, wins_from
-from ort_deepdream.report.series import Figure, Speedup, leading_pair, pairs
+from ort_deepdream.report.answer import Answer, answer, part_shares
+from ort_deepdream.report.growth import growth, wins_from
 
 KINDS: tuple[Kind, ...] = ("cold", "warm", "step")
 
@@ -45,7 +46,7 @@ def everything(found: Answer) -> str:
 
 def test_the_headline_is_the_ratio_of_medians_at_the_seeds_size(runs):
     (run,) = runs(result())
-    found = answer(run)
+    found = answer(run.analysis)
     ratio = seconds("cpu", SEED_SIZE, "warm") / seconds("cuda", SEED_SIZE, "warm")
     assert found.headline == f"{ratio:.1f}×"
     assert f"the GPU is {ratio:.1f} times as fast" in found.sentence
@@ -67,7 +68,7 @@ def test_the_interval_is_that_of_the_noise(runs):
         for name, noise in zip(("cpu", "cuda"), independent, strict=True)
     ]
     (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
-    low, high = map(float, re.findall(r"([\d.]+)×", answer(run).noise))
+    low, high = map(float, re.findall(r"([\d.]+)×", answer(run.analysis).noise))
     cpu, cuda = ([s.seconds for s in one.samples] for one in times)
     ratio = np.median(cpu) / np.median(cuda)
     assert low < ratio < high
@@ -77,7 +78,7 @@ def test_the_interval_is_that_of_the_noise(runs):
 
 def test_every_other_size_has_its_speedup_and_interval(runs):
     (run,) = runs(result())
-    words = said(answer(run), "At other sizes?")
+    words = said(answer(run.analysis), "At other sizes?")
     for size in SIZES[1:]:
         ratio = seconds("cpu", size, "warm") / seconds("cuda", size, "warm")
         assert f"{ratio:.1f}× at {size.width}×{size.height} (95 % interval " in words
@@ -85,18 +86,18 @@ def test_every_other_size_has_its_speedup_and_interval(runs):
 
 def test_without_the_seeds_size_the_smallest_is_taken_and_named(runs):
     (run,) = runs(result(sizes=SIZES[1:]))
-    assert answer(run).sentence.startswith("At 640×427 pixels a dream")
+    assert answer(run.analysis).sentence.startswith("At 640×427 pixels a dream")
 
 
 def test_steps_are_taken_where_no_dream_was_timed(runs):
     (run,) = runs(result(kinds=("step",)))
-    assert "one step of a dream takes" in answer(run).sentence
+    assert "one step of a dream takes" in answer(run.analysis).sentence
 
 
 def test_a_slower_gpu_is_called_slower(runs):
     times = [series("cpu", SEED_SIZE, "warm"), series("cuda", SEED_SIZE, "warm", speed=(0.1, 1e-6))]
     (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
-    found = answer(run)
+    found = answer(run.analysis)
     ratio = (0.1 + 1e-6 * 182 * 158) / (1e-3 + 1e-6 * 182 * 158)
     assert f"the GPU is slower and takes {ratio:.2f} times as long" in found.sentence
     assert "further dream: at no size" in said(found, "From which size").lower()
@@ -108,37 +109,37 @@ def test_what_cannot_be_told_apart_is_not(runs):
         series("cuda", SEED_SIZE, "warm", speed=SPEED["cpu"], noise=tuple(reversed(NOISE))),
     ]
     (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
-    assert "no difference can be told from the noise" in answer(run).sentence
+    assert "no difference can be told from the noise" in answer(run.analysis).sentence
 
 
 def test_one_off_dreams_and_what_share_of_them_is_starting(runs):
     (run,) = runs(result())
-    words = said(answer(run), "And if the program must first be started?")
+    words = said(answer(run.analysis), "And if the program must first be started?")
     slower = seconds("cuda", SEED_SIZE, "cold") / seconds("cpu", SEED_SIZE, "cold")
     assert f"the GPU is slower and takes {slower:.2f} times as long" in words
     for name in ("cpu", "cuda"):
         share = starting(name) / seconds(name, SEED_SIZE, "cold")
         assert f"On {name} starting is {share:.0%}".replace("%", " %") in words
-        line = next(line for line in run.lines if line.name == name)
-        assert part_shares(line, SEED_SIZE, START) == pytest.approx([share] * len(NOISE))
-        assert part_shares(line, SEED_SIZE, FIRST) == pytest.approx(
+        (timed,) = [contender for contender in run.contenders if contender.name == name]
+        assert part_shares(timed, SEED_SIZE, STARTING) == pytest.approx([share] * len(NOISE))
+        assert part_shares(timed, SEED_SIZE, FIRST) == pytest.approx(
             [0.2 * (1 - share)] * len(NOISE)
         )
     assert "kernels are chosen, is 10 % (10 % to 10 %)." in words
 
 
 def test_the_size_from_which_the_gpu_wins(runs):
-    words = said(answer(runs(result())[0]), "From which size")
+    words = said(answer(runs(result())[0].analysis), "From which size")
     assert "One-off dream: from 640×427 on; 0.62" in words.replace("0.619", "0.62")
     assert "Further dream: at every size that was measured, from 182×158 on." in words
 
 
 def test_the_baseline_has_all_threads_and_the_others_are_beside_it(runs):
     (run,) = runs(result())
-    (pair,) = pairs(run)
+    (pair,) = run.analysis.pairs
     assert pair.cpu.name == "cpu"
     longer = seconds("cpu, 1 thread", SEED_SIZE, "warm") / seconds("cpu", SEED_SIZE, "warm")
-    words = said(answer(run), "Other ways to use the CPU?")
+    words = said(answer(run.analysis), "Other ways to use the CPU?")
     assert f"cpu, 1 thread takes 1.22 s, {longer:.2f} times as long as cpu" in words
 
 
@@ -158,10 +159,10 @@ def test_several_gpus_the_fastest_of_full_precision_leads(runs):
     contenders[2] = contender("cuda half", precision="float16")
     contenders[3] = contender("cuda B", device="Synthetic GPU B")
     (run,) = runs(several(names, speed, contenders=tuple(contenders)))
-    pair = leading_pair(run, KINDS)
+    pair = run.analysis.leading
     assert pair is not None
-    assert pair.gpu.name == "cuda B"  # not PyTorch's, not the one of half precision
-    words = said(answer(run), "Other ways to use a GPU?")
+    assert pair.accelerator.name == "cuda B"  # not PyTorch's, not the one of half precision
+    words = said(answer(run.analysis), "Other ways to use a GPU?")
     for name in ("cuda (", "cuda half (", "PyTorch cuda ("):
         assert name in words
     assert "float16" in words
@@ -171,27 +172,28 @@ def test_pytorch_is_set_against_pytorch(runs):
     names = ("cpu", "cuda", "PyTorch cpu", "PyTorch cuda")
     speed = SPEED | {"PyTorch cpu": (1e-3, 3e-6), "PyTorch cuda": (1e-3, 1e-7)}
     made = several(names, speed, contenders=tuple(contender(name) for name in names))
-    found = {(pair.cpu.name, pair.gpu.name) for pair in pairs(runs(made)[0])}
+    pairs = runs(made)[0].analysis.pairs
+    found = {(pair.cpu.name, pair.accelerator.name) for pair in pairs}
     assert found == {("cpu", "cuda"), ("PyTorch cpu", "PyTorch cuda")}
 
 
 def test_a_driver_that_plays_a_gpu_is_none(runs):
     played = contender("cuda", backend="webgpu", device="llvmpipe (LLVM 15.0)")
     (run,) = runs(result(("cpu", "cuda"), contenders=(contender("cpu"), played)))
-    assert answer(run).unit == "a dream on the CPU; no GPU compared"
+    assert answer(run.analysis).unit == "a dream on the CPU; no GPU compared"
 
 
 def test_openvino_on_the_processor_is_no_gpu(runs):
     other = contender("cuda", backend="openvino", device="Synthetic Processor 4000")
     (run,) = runs(result(("cpu", "cuda"), contenders=(contender("cpu"), other)))
-    assert answer(run).unit == "a dream on the CPU; no GPU compared"
+    assert answer(run.analysis).unit == "a dream on the CPU; no GPU compared"
 
 
 def test_a_device_that_is_not_known_is_doubted(runs):
     (run,) = runs(
         result(("cpu", "cuda"), contenders=(contender("cpu"), contender("cuda", device=None)))
     )
-    (caution,) = answer(run).cautions
+    (caution,) = answer(run.analysis).cautions
     assert caution == "cuda: its device is not known, and may be a processor that plays a GPU."
 
 
@@ -201,7 +203,7 @@ def test_a_faster_cpu_is_not_passed_over(runs):
         series("cpu, 1 thread", SEED_SIZE, "warm", speed=SPEED["cpu"]),
         series("cuda", SEED_SIZE, "warm"),
     ]
-    found = answer(runs(result(series=tuple(times)))[0])
+    found = answer(runs(result(series=tuple(times)))[0].analysis)
     ratio = seconds("cpu", SEED_SIZE, "warm") / seconds("cuda", SEED_SIZE, "warm")
     (caution,) = found.cautions
     assert caution.startswith("cpu, 1 thread is faster than cpu, which the GPU is set against here")
@@ -213,7 +215,7 @@ def test_a_faster_cpu_is_not_passed_over(runs):
 
 def test_a_failed_contender_is_left_out_and_named(runs):
     checks = (check("cpu"), check("cpu, 1 thread"), check("cuda", passed=False))
-    found = answer(runs(result(checks=checks))[0])
+    found = answer(runs(result(checks=checks))[0].analysis)
     assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cuda failed its check." in said(found, "Why is no GPU compared?")
     (caution,) = found.cautions
@@ -225,13 +227,16 @@ def test_a_failed_contender_is_left_out_and_named(runs):
 
 def test_one_failed_check_of_several_is_enough(runs):
     checks = (check("cpu"), check("cpu, 1 thread"), check("cuda"), check("cuda", passed=False))
-    assert answer(runs(result(checks=checks))[0]).unit == "a dream on the CPU; no GPU compared"
+    assert (
+        answer(runs(result(checks=checks))[0].analysis).unit
+        == "a dream on the CPU; no GPU compared"
+    )
 
 
 def test_a_failed_baseline_is_replaced_by_the_next_cpu(runs):
     checks = (check("cpu", passed=False), check("cpu, 1 thread"), check("cuda"))
     (run,) = runs(result(checks=checks))
-    pair = leading_pair(run, KINDS)
+    pair = run.analysis.leading
     assert pair is not None
     assert pair.cpu.name == "cpu, 1 thread"
 
@@ -239,14 +244,14 @@ def test_a_failed_baseline_is_replaced_by_the_next_cpu(runs):
 def test_where_all_failed_there_is_no_answer(runs):
     names = ("cpu", "cuda")
     checks = tuple(check(name, passed=False) for name in names)
-    found = answer(runs(result(names, checks=checks))[0])
+    found = answer(runs(result(names, checks=checks))[0].analysis)
     assert found.headline == "No answer"
     assert "every contender failed its check" in found.sentence
     assert len(found.cautions) == 2
 
 
 def test_a_contender_without_a_check_is_named(runs):
-    found = answer(runs(result(checks=(check("cpu"), check("cuda"))))[0])
+    found = answer(runs(result(checks=(check("cpu"), check("cuda"))))[0].analysis)
     assert found.cautions == ("Not checked for correctness: cpu, 1 thread.",)
 
 
@@ -255,7 +260,7 @@ def test_a_series_that_did_not_settle_is_marked_beside_its_figure(runs):
         series("cpu", SEED_SIZE, "warm"),
         series("cuda", SEED_SIZE, "warm", stable=False),
     ]
-    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
+    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0].analysis)
     assert "×; not settled; samples" in found.noise
     (caution,) = found.cautions
     assert caution == (
@@ -265,7 +270,7 @@ def test_a_series_that_did_not_settle_is_marked_beside_its_figure(runs):
 
 def test_warnings_and_interruptions_come_first(runs):
     (run,) = runs(result(complete=False, warnings=("the machine was busy",)))
-    cautions = answer(run).cautions
+    cautions = answer(run.analysis).cautions
     assert cautions[0].startswith("The measurement was interrupted")
     assert cautions[1] == "The machine was busy."
 
@@ -273,7 +278,7 @@ def test_warnings_and_interruptions_come_first(runs):
 def test_many_series_that_did_not_settle_are_counted(runs):
     times = [series("cpu", size, kind, stable=False) for size in SIZES for kind in KINDS]
     (run,) = runs(result(("cpu",), series=tuple(times)))
-    assert answer(run).cautions == (
+    assert answer(run.analysis).cautions == (
         "9 of 9 measurements did not settle; each is marked in its table.",
     )
 
@@ -281,7 +286,7 @@ def test_many_series_that_did_not_settle_are_counted(runs):
 def test_one_sample_has_no_interval(runs):
     times = [series(name, SEED_SIZE, "warm", noise=(1.0,)) for name in ("cpu", "cuda")]
     (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
-    found = answer(run)
+    found = answer(run.analysis)
     assert found.noise == "one sample, no interval"
     assert "23.6× as fast by one sample, which does not tell a difference" in found.sentence
     assert said(found, "From which size") == (
@@ -291,7 +296,7 @@ def test_one_sample_has_no_interval(runs):
 
 def test_single_samples_show_no_growth(runs):
     times = [series(n, size, "warm", noise=(1.0,)) for n in ("cpu", "cuda") for size in SIZES]
-    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
+    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0].analysis)
     assert said(found, "Does the advantage grow").startswith("Not known: a single sample")
 
 
@@ -302,7 +307,7 @@ def test_cpu_only_says_why_and_what_can_be_said(runs):
     names = ("cpu", "cpu, 1 thread")
     contenders = (*map(contender, names), missing("cuda", "no NVIDIA driver was found"))
     (run,) = runs(result(names, contenders=contenders, machine=machine(gpu=None)))
-    found = answer(run)
+    found = answer(run.analysis)
     assert found.headline == "655 ms"
     assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cannot be said here" in found.sentence
@@ -319,12 +324,12 @@ def test_cpu_only_says_why_and_what_can_be_said(runs):
 
 
 def test_no_gpu_was_asked_for(runs):
-    found = answer(runs(result(("cpu",)))[0])
+    found = answer(runs(result(("cpu",)))[0].analysis)
     assert said(found, "Why is no GPU compared?") == "No GPU was asked for."
 
 
 def test_gpu_only_gives_no_speedup(runs):
-    found = answer(runs(result(("cuda",)))[0])
+    found = answer(runs(result(("cuda",)))[0].analysis)
     assert found.headline == "27.8 ms"
     assert found.unit == "a dream on the GPU; no CPU to compare with"
     assert "No speed-up can be given" in found.sentence
@@ -332,14 +337,14 @@ def test_gpu_only_gives_no_speedup(runs):
 
 def test_a_gpu_without_its_kind_on_the_cpu_is_not_compared(runs):
     times = [series("cpu", SEED_SIZE, "warm"), series("cuda", SEED_SIZE, "step")]
-    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0])
+    found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0].analysis)
     assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cuda was measured, but nothing of its kind" in said(found, "Why is no GPU compared?")
 
 
 def test_nothing_measured(runs):
     (run,) = runs(result(("cpu",), series=()))
-    assert "nothing was measured" in answer(run).sentence
+    assert "nothing was measured" in answer(run.analysis).sentence
 
 
 # --- Growth, and from where on ------------------------------------------------------------------
@@ -391,7 +396,7 @@ def test_parts_that_were_not_measured_are_not_guessed(runs):
     bare: Series = series("cpu", SEED_SIZE, "cold")
     samples = tuple(one.model_copy(update={"parts": {}}) for one in bare.samples)
     times = (bare.model_copy(update={"samples": samples}), series("cpu", SEED_SIZE, "warm"))
-    found = answer(runs(result(("cpu",), series=times))[0])
+    found = answer(runs(result(("cpu",), series=times))[0].analysis)
     assert said(found, "And if the program") == "Not measured."
 
 

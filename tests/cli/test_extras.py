@@ -1,0 +1,41 @@
+"""What an extra brings is asked for before it is imported."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ort_deepdream.cli.extras import EXTRAS, require_extra
+from ort_deepdream.errors import DreamError
+
+COMMANDS = {
+    "bench": ("bench", "photo.jpg"),
+    "compare": ("compare", "before.json", "after.json"),
+    "report": ("report", "result.json"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("module", EXTRAS["measure"][1])
+def test_measuring_without_its_extra_is_one_line(dream, monkeypatch, command, module):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    assert dream(*COMMANDS[command]).error == (
+        f"this needs pydantic, psutil and jinja2, but there is no {module} here; "
+        f"pip install 'ort-deepdream[measure]'"
+    )
+
+
+def test_all_that_is_missing_is_named_with_what_can_be_done_without(monkeypatch):
+    for module in ("torch", "onnx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(
+        DreamError,
+        match=r"no torch and no onnx here; pip install 'ort-deepdream\[export\]', or dream",
+    ):
+        require_extra("export", ", or dream of a shipped layer")
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_what_is_installed_is_not_missed(name):
+    require_extra(name)
