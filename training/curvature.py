@@ -92,7 +92,7 @@ class KFAC:
 
 
 def _patches(x: Tensor, unit: nn.Conv2d, generator: torch.Generator) -> Tensor:
-    """About ROWS of the patches that a convolution sees, a 1 appended: [rows, n + 1] float32.
+    """Take about ROWS of the patches that a convolution sees, a 1 appended: [rows, n + 1] float32.
 
     They are of every picture: a rare kind has details that the others lack, and a step along a
     detail that was never measured has no bound.
@@ -110,7 +110,7 @@ def _patches(x: Tensor, unit: nn.Conv2d, generator: torch.Generator) -> Tensor:
 
 
 def _inverse(matrix: Tensor, damping: float) -> Tensor:
-    """Of a covariance with `damping` of its own diagonal added, so that no channel's unit counts.
+    """Invert a covariance with `damping` of its diagonal added, so that no channel's unit counts.
 
     A channel that was silent while it was measured counts as one that answers a little: with its
     own diagonal, its first answer would move it to no end.

@@ -44,7 +44,7 @@ class Dreams:
         self.rate = 1 + 2 * float(torch.rand(1, generator=rng))
 
     def ascend(self, network: BlockwiseGoogLeNet) -> None:
-        """One step of ascent on `network`, then on to the next octave or to the next dream."""
+        """Take one step of ascent on `network`, then go to the next octave or the next dream."""
         device = next(network.parameters()).device
         shifts = torch.randint(-16, 17, (2,), generator=self.generator).tolist()
         picture = self.picture.to(device).roll(shifts, (2, 3)).requires_grad_()
@@ -80,7 +80,7 @@ class Dreams:
             self.made += 1
 
     def take(self, count: int, side: int) -> Tensor:
-        """Float RGB crops [count, 3, side, side], mirrored half of the time."""
+        """Return float RGB crops [count, 3, side, side], mirrored half of the time."""
         rng, room = self.generator, SIDES[-1] - side
         result = torch.empty(count, 3, side, side)
         chosen = torch.randint(min(self.made, CAPACITY), (count,), generator=rng).tolist()

@@ -14,13 +14,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from rich.progress import track
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.curvature import KFAC
-from training.network import BLOCKS, BlockwiseGoogLeNet, load_network, network_input
+from training.network import BLOCKS, BlockwiseGoogLeNet, load_network, network_input, save_weights
 from training.pictures import Crops, load_pool
-from training.train import error_gradient, floored, random_direction
+from training.trainer import Trainer, floored
 
 LAST_BLOCKS = ("5a", "5b")
 BELOW = BLOCKS[: BLOCKS.index(LAST_BLOCKS[0])]
@@ -30,6 +28,7 @@ BATCH = 512
 RATE = 0.3
 MEASURE_EVERY = 5
 FIRST_MEASURES = 20
+WARM_UP = 20  # steps
 AVERAGED = 0.97
 
 
@@ -37,7 +36,7 @@ AVERAGED = 0.97
 def inputs_and_targets(
     student: BlockwiseGoogLeNet, teacher: BlockwiseGoogLeNet, crops: Crops, count: int
 ) -> tuple[Tensor, list[Tensor]]:
-    """What the student feeds its last blocks, and what the teacher gives there, in bfloat16."""
+    """Return what the student feeds its last blocks, and the teacher's outputs, in bfloat16."""
     fed, given = [], []
     for _ in track(range(count // TOGETHER), "what the last blocks see"):
         x = picture = network_input(crops.take(TOGETHER, SIDE))
@@ -49,28 +48,15 @@ def inputs_and_targets(
     return torch.cat(fed), [torch.cat(parts) for parts in zip(*given, strict=True)]
 
 
-class LastBlocks:
-    """The student's last blocks, and the way they learn."""
+class LastBlocks(Trainer):
+    """A run that teaches the student's last blocks, from inputs and targets in memory."""
 
     def __init__(
         self, student: BlockwiseGoogLeNet, fed: Tensor, given: list[Tensor], seed: int
     ) -> None:
-        self.student, self.fed, self.given = student, fed, given
-        self.units: dict[str, nn.Conv2d] = {
-            name: unit
-            for name, unit in student.convolutions.items()
-            if name.startswith(tuple(f"inception_{block}/" for block in LAST_BLOCKS))
-            and isinstance(unit, nn.Conv2d)
-        }
-        for unit in self.units.values():
-            unit.requires_grad_()
-        self.kfac = KFAC(self.units, seed)
+        super().__init__(student, [floored(t.float().var((0, 2, 3))) for t in given], seed)
+        self.fed, self.given = fed, given
         self.generator = torch.Generator().manual_seed(seed)
-        self.variances = [floored(t.float().var((0, 2, 3))) for t in given]
-        self.average = [p.detach().clone() for p in self.parameters()]
-
-    def parameters(self) -> list[nn.Parameter]:
-        return [p for unit in self.units.values() for p in unit.parameters()]
 
     def forward(self) -> tuple[list[Tensor], list[Tensor]]:
         chosen = torch.randint(len(self.fed), (BATCH,), generator=self.generator)
@@ -81,28 +67,18 @@ class LastBlocks:
                 x = F.relu(values[-1].detach())
         return values, [t[chosen] for t in self.given]
 
-    def measure(self) -> None:
-        self.student.seen = {}
-        values, targets = self.forward()
-        seen, self.student.seen = self.student.seen, None
-        directions = [
-            random_direction(*parts) for parts in zip(values, targets, self.variances, strict=True)
-        ]
-        found = torch.autograd.grad(values, [seen[name][1] for name in seen], directions)
-        self.kfac.measure(seen, dict(zip(seen, found, strict=True)))
-
-    def learn(self, rate: float) -> list[float]:
-        """One step; returns the unexplained share of each block."""
-        values, targets = self.forward()
-        found = [
-            error_gradient(*parts) for parts in zip(values, targets, self.variances, strict=True)
-        ]
-        self.student.zero_grad()
-        torch.autograd.backward(values, [gradient for gradient, _ in found])
-        self.kfac.step(rate)
-        for kept, parameter in zip(self.average, self.parameters(), strict=True):
-            kept.lerp_(parameter.detach(), 1 - AVERAGED)
-        return [loss for _, loss in found]
+    def run(self, steps: int) -> None:
+        """Learn for so many steps."""
+        for _ in range(FIRST_MEASURES):
+            self.measure()
+        for step in range(steps):
+            if step % MEASURE_EVERY == 0:
+                self.measure()
+                self.kfac.invert()
+            losses = self.learn(RATE * min(1.0, step / WARM_UP) * (1 - step / steps))
+            self.update_average(AVERAGED)
+            if step % 20 == 0:
+                print(step, " ".join(f"{loss:.3f}" for loss in losses), flush=True)
 
 
 def main() -> None:
@@ -122,21 +98,8 @@ def main() -> None:
     pool = load_pool(o.photos, "train", 0, o.pools or o.student.parent)
     fed, given = inputs_and_targets(student, teacher, Crops(pool, o.seed), o.pictures)
     last = LastBlocks(student, fed, given, o.seed)
-    for _ in range(FIRST_MEASURES):
-        last.measure()
-    for step in range(o.steps):
-        if step % MEASURE_EVERY == 0:
-            last.measure()
-            last.kfac.invert()
-        losses = last.learn(RATE * min(1.0, step / 20) * (1 - step / o.steps))
-        if step % 20 == 0:
-            print(step, " ".join(f"{loss:.3f}" for loss in losses), flush=True)
-    with torch.no_grad():
-        for parameter, kept in zip(last.parameters(), last.average, strict=True):
-            parameter.copy_(kept)
-    state = student.convolutions.state_dict()
-    tensors = {name: value.clone().contiguous() for name, value in state.items()}
-    save_file(tensors, o.output, {"architecture": "bvlc"})
+    last.run(o.steps)
+    save_weights(last.average, o.output)
 
 
 if __name__ == "__main__":

@@ -36,10 +36,11 @@ CLASSIFIER = "loss3/classifier"  # Caffe's name
 def explained_variance(
     student: BlockwiseGoogLeNet, teacher: BlockwiseGoogLeNet, rgb: Tensor
 ) -> dict[str, float]:
-    """Of the teacher's activations, by block; the student runs from the picture.
+    """Return the explained variance of the teacher's activations, by block.
 
-    1 - sum((s - t)^2) / sum((t - mean t)^2) for each channel over all positions of all pictures
-    together, averaged over the channels that are not constant. `rgb` is [N, 3, H, W] in 0..255.
+    It is 1 - sum((s - t)^2) / sum((t - mean t)^2) for each channel over all positions of all
+    pictures together, averaged over the channels that are not constant; the student runs from the
+    picture. `rgb` is [N, 3, H, W] in 0..255.
     """
     sums: dict[str, list[Tensor]] = {}
     for part in torch.split(rgb, BATCH):
@@ -76,7 +77,7 @@ def agreement(
     classifier: tuple[Tensor, Tensor],
     rgb: Tensor,
 ) -> dict[str, float]:
-    """How often the teacher's first class is the student's first, or among its first five.
+    """Return how often the teacher's first class is the student's first, or in its first five.
 
     Both networks' last block goes through the teacher's own classifier (weight [1000, 1024], bias).
     """
@@ -94,7 +95,7 @@ def agreement(
 
 
 def dream_ratio(student: Model, teacher: Model, photo: Path) -> dict[str, float]:
-    """The teacher's objective of the photo, of its own default dream, and of the student's."""
+    """Return the teacher's objective of a photo, of its own default dream, of the student's."""
     rgb = read_picture(photo).rgb
     settings = Settings(seed=SEED)
     pictures = {
@@ -109,14 +110,14 @@ def dream_ratio(student: Model, teacher: Model, photo: Path) -> dict[str, float]
 
 
 def exported(weights: Path, folder: Path) -> Model:
-    """The default layer's model of a weights file, on the CPU."""
+    """Export the default layer's model of a weights file and load it on the CPU."""
     path = folder / f"{weights.stem}.onnx"
     save(export_gradient(load_weights(str(weights)), [LAYER]), path)
     return load_model(path, "cpu")
 
 
 def dream_ratios(student: Path, teacher: Path, photos: Sequence[Path]) -> dict[str, object]:
-    """`dream_ratio` of each photo, and the mean of the ratios."""
+    """Return the `dream_ratio` of each photo, and the mean of the ratios."""
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = (exported(weights, Path(folder)) for weights in (student, teacher))
     by_photo = {photo.name: dream_ratio(ours, theirs, photo) for photo in photos}

@@ -6,14 +6,18 @@ inception output. Between two blocks lie only LRN and pools, which learn nothing
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ort_deepdream.export.googlenet import BVLC, INCEPTION_WIDTHS, GoogLeNet
+from ort_deepdream.export.googlenet import GoogLeNet
 from ort_deepdream.export.weights import load_weights
+from ort_deepdream.files import replacing
+from ort_deepdream.weights.googlenet import BVLC, INCEPTION_WIDTHS
 
 BLOCKS = ("conv1", "conv2", *INCEPTION_WIDTHS)
 # The convolutions of a block that give its output, in the order in which they are concatenated.
@@ -40,7 +44,7 @@ class BlockwiseGoogLeNet(GoogLeNet):
         self.seen: Seen | None = None
 
     def convolve(self, name: str, x: Tensor) -> Tensor:
-        """One convolution [N, C, h, w], before its ReLU."""
+        """Run one convolution: [N, C, h, w] before its ReLU."""
         unit = self.convolutions[name]
         assert isinstance(unit, nn.Conv2d)
         if name == "conv1/7x7_s2":  # bfloat16 would round its filters, which must be exact
@@ -53,7 +57,7 @@ class BlockwiseGoogLeNet(GoogLeNet):
         return y
 
     def block(self, name: str, x: Tensor) -> Tensor:
-        """The output of a block before its last ReLU, from the block's input."""
+        """Run a block on its input: its output before its last ReLU."""
         if name == "conv1":
             return self.convolve("conv1/7x7_s2", x)
         if name == "conv2":
@@ -71,7 +75,7 @@ class BlockwiseGoogLeNet(GoogLeNet):
         return torch.cat(parts, dim=1)
 
     def onwards(self, name: str, x: Tensor) -> Tensor:
-        """The next block's input, from a block's output (after its ReLU)."""
+        """Turn a block's output (after its ReLU) into the next block's input."""
         if name == "conv1":
             return self._norm("pool1/norm1", _halve(x))
         if name == "conv2":
@@ -84,7 +88,7 @@ class BlockwiseGoogLeNet(GoogLeNet):
         return y.to(x.dtype)
 
     def outputs(self, picture: Tensor) -> list[Tensor]:
-        """The output of every block, after its ReLU, from a picture in the network's units."""
+        """Run every block on a picture in the network's units: each one's output after its ReLU."""
         found = []
         x = picture
         for name in BLOCKS:
@@ -98,27 +102,34 @@ def _halve(x: Tensor) -> Tensor:
 
 
 def network_input(rgb: Tensor) -> Tensor:
-    """RGB 0..255 [N, 3, H, W] to BGR minus the mean, in the memory format that is fast."""
+    """Turn RGB 0..255 [N, 3, H, W] into BGR minus the mean, in the memory format that is fast."""
     order, mean = BVLC.preprocessing.order, BVLC.preprocessing.mean
     shifted = rgb[:, list(order)] - torch.tensor(mean, device=rgb.device).view(1, 3, 1, 1)
     return shifted.contiguous(memory_format=torch.channels_last)
 
 
 def load_network(path: Path) -> BlockwiseGoogLeNet:
-    """The network with the weights of a file of any kind that `export` reads, not to be trained."""
+    """Load a file of weights, of any kind that `export` reads, into a network without gradients."""
     network = BlockwiseGoogLeNet()
     network.convolutions.load_state_dict(load_weights(str(path)).tensors)
     return in_fast_format(network.requires_grad_(False))
 
 
+def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write a student's convolutions as a file of weights, whole or not at all."""
+    contiguous = {name: value.contiguous() for name, value in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(contiguous, temporary, {"architecture": "bvlc"})
+
+
 def in_fast_format(network: BlockwiseGoogLeNet) -> BlockwiseGoogLeNet:
-    """The network itself, its filters in the memory format in which convolutions are quick."""
+    """Put a network's filters into the memory format that is fast, and return it."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
 def fresh_network(seed: int) -> BlockwiseGoogLeNet:
-    """A student that has learnt nothing: random filters, no biases."""
+    """Make a student that has learnt nothing: random filters, no biases."""
     torch.manual_seed(seed)
     network = BlockwiseGoogLeNet()
     for unit in network.convolutions.values():

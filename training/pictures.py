@@ -2,7 +2,8 @@
 
 A pool holds everything as squares of SIDE pixels in memory; `Crops` takes from it what a step
 learns from, with changes of scale, shape, rotation, colour and noise, so that no picture is seen
-twice. A twentieth of the photographs, and every fifth wallpaper, is held out.
+twice. A twentieth of the photographs, and a fifth of the wallpapers, are held out for the judge,
+who sees nothing that was drawn: every emoji and every family of textures is in the training.
 """
 
 from __future__ import annotations
@@ -13,27 +14,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from training import backgrounds, emoji, textures
+from training import debian, textures
+from training.debian import Pixels
 
 SIDE = 160
 HELD_OUT_EVERY = 20  # photographs
-WALLPAPERS = {"train": 2000, "held_out": 100}
-TEXTURES_EACH = {"train": 8, "held_out": 1}
+CROPS_EACH = {"train": 27, "held_out": 5}  # of a wallpaper
+TEXTURES_EACH = 32  # of a class
 PROCESSES = 2
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def build_pool(photos: Path, split: str, seed: int) -> Tensor:
-    """Every picture of the split, "train" or "held_out": uint8 RGB [n, 3, SIDE, SIDE].
+    """Gather every picture of the split, "train" or "held_out": uint8 RGB [n, 3, SIDE, SIDE].
 
-    `photos` is a folder with .jpg files at any depth.
+    `photos` is a folder with .jpg files at any depth. Raise SystemExit when it has none, or when
+    Debian's wallpapers are not installed.
     """
     held_out = split == "held_out"
     rng = np.random.default_rng([seed, held_out])
@@ -42,26 +42,29 @@ def build_pool(photos: Path, split: str, seed: int) -> Tensor:
         for i, path in enumerate(sorted(photos.rglob("*.jpg")))
         if (i % HELD_OUT_EVERY == 7) == held_out
     ]
-    if not files:
-        raise SystemExit(f"no photographs (.jpg) in {photos}")
-    wallpapers = backgrounds.crops(rng, WALLPAPERS[split], SIDE, held_out)
-    jobs = [
-        (name, seed + 1000 * held_out + k)
-        for name in textures.CLASSES
-        for k in range(TEXTURES_EACH[split])
+    papers = debian.wallpapers(held_out)
+    for found, what in ((files, f"photographs (.jpg) in {photos}"), (papers, "wallpapers")):
+        if not found:
+            raise SystemExit(f"no {what}: training/README.md says what training needs")
+    wallpapers = [
+        crop for path in papers for crop in debian.crops(rng, path, CROPS_EACH[split], SIDE)
     ]
     with multiprocessing.get_context("fork").Pool(PROCESSES) as workers:
-        photographs = workers.map(_photograph, files, chunksize=50)
-        drawn = workers.map(_texture, jobs, chunksize=20)
+        pictures = workers.map(_photograph, files, chunksize=50) + wallpapers
+        if not held_out:
+            jobs = [(name, seed + k) for name in textures.CLASSES for k in range(TEXTURES_EACH)]
+            pictures += workers.map(_texture, jobs, chunksize=20)
     if not held_out:
-        drawn += list(emoji.sprites(SIDE).values())
-    made = [_laid_over(rng, sprite, wallpapers) for sprite in drawn]
-    pictures = np.stack([*photographs, *wallpapers, *made])
-    return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+        sprites = debian.emoji(SIDE).values()
+        pictures += [_laid_over(rng, sprite, wallpapers) for sprite in sprites]
+    return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy())
 
 
 def load_pool(photos: Path, split: str, seed: int, folder: Path) -> Tensor:
-    """`build_pool`, kept as a file in `folder`: delete it after a change of the material."""
+    """Load the pool that `folder` keeps; the first time, build and keep it.
+
+    Delete the file after a change of the material.
+    """
     path = folder / f"pictures-{split}.pt"
     if not path.exists():
         torch.save(build_pool(photos, split, seed), path)
@@ -70,7 +73,7 @@ def load_pool(photos: Path, split: str, seed: int, folder: Path) -> Tensor:
 
 
 def _photograph(path: Path) -> Pixels:
-    """The middle square, SIDE pixels wide."""
+    """Load the middle square of a photograph, SIDE pixels wide."""
     with Image.open(path) as image:
         picture = image.convert("RGB")
     side = min(picture.size)
@@ -85,9 +88,9 @@ def _texture(job: tuple[str, int]) -> Pixels:
     return textures.render(name, np.random.default_rng([index, seed]), SIDE)
 
 
-def _laid_over(rng: np.random.Generator, sprite: Pixels, wallpapers: Pixels) -> Pixels:
-    """A sprite with premultiplied alpha, made smaller, somewhere on a wallpaper."""
-    picture = wallpapers[rng.integers(len(wallpapers))].astype(np.float32)
+def _laid_over(rng: np.random.Generator, sprite: Pixels, wallpapers: Sequence[Pixels]) -> Pixels:
+    """Lay a sprite with premultiplied alpha, made smaller, somewhere on a wallpaper."""
+    picture = wallpapers[int(rng.integers(len(wallpapers)))].astype(np.float32)
     side = round(SIDE * rng.uniform(0.4, 1))
     small = np.asarray(Image.fromarray(sprite, "RGBa").resize((side, side)), np.float32)
     left, top = rng.integers(SIDE - side + 1, size=2)
@@ -98,14 +101,14 @@ def _laid_over(rng: np.random.Generator, sprite: Pixels, wallpapers: Pixels) -> 
 
 
 class Crops:
-    """Random crops of a pool: which ones depends on the seed and on how many were taken before."""
+    """Take random crops of a pool: which ones, the seed and what was taken before decide."""
 
     def __init__(self, pool: Tensor, seed: int) -> None:
         self.pool = pool
         self.generator = torch.Generator().manual_seed(seed)
 
     def take(self, count: int, side: int) -> Tensor:
-        """Float RGB pictures [count, 3, side, side], whole levels in 0..255."""
+        """Return float RGB pictures [count, 3, side, side], whole levels in 0..255."""
         rng, n = self.generator, count
         chosen = self.pool[torch.randint(len(self.pool), (n,), generator=rng)].float()
         scale = _between(rng, math.log(0.4), math.log(1.1), n).exp().clamp(max=1)
@@ -127,7 +130,7 @@ def _between(rng: torch.Generator, low: float, high: float, *shape: int) -> Tens
 
 
 def _recoloured(rng: torch.Generator, picture: Tensor) -> Tensor:
-    """Contrast, brightness and colour cast of each picture changed, noise on half of them."""
+    """Change contrast, brightness and colour cast of each picture; add noise to half of them."""
     n = len(picture)
     contrast = _between(rng, -0.3, 0.3, n, 1, 1, 1).exp()
     cast = (0.08 * torch.randn(n, 3, 1, 1, generator=rng)).exp()
@@ -138,7 +141,7 @@ def _recoloured(rng: torch.Generator, picture: Tensor) -> Tensor:
 
 
 def held_out_crops(pool: Tensor, count: int, side: int) -> Tensor:
-    """The same crops at each call, as the judge sees them: [count, 3, side, side]."""
+    """Return the same crops at each call, as the judge sees them: [count, 3, side, side]."""
     picked: Sequence[int] = np.linspace(0, len(pool) - 1, count).astype(int).tolist()
     start = (SIDE - side) // 2
     return pool[picked][..., start : start + side, start : start + side].float()

@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ort_deepdream.export.googlenet import BVLC, GoogLeNet
+from ort_deepdream.export.network import new_network
+from ort_deepdream.weights.googlenet import BVLC
 from training.network import BLOCKS, LAST, BlockwiseGoogLeNet, fresh_network, network_input
 
 
@@ -12,7 +13,7 @@ def network() -> BlockwiseGoogLeNet:
 
 
 def test_the_blocks_give_what_the_network_gives(network: BlockwiseGoogLeNet) -> None:
-    plain = GoogLeNet(BVLC)
+    plain = new_network(BVLC)
     plain.convolutions.load_state_dict(network.convolutions.state_dict())
     picture = network_input(255 * torch.rand(2, 3, 75, 66))
     with torch.no_grad():

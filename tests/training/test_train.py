@@ -40,7 +40,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
 
 
 def test_a_run_learns_is_kept_and_goes_on(options: Namespace) -> None:
-    first = train.Lessons(options)
+    first = train.Run(options)
     first.run()
     row = json.loads((options.out / "log.jsonl").read_text().splitlines()[-1])
     assert list(row["explained"]) == list(BLOCKS)
@@ -49,7 +49,7 @@ def test_a_run_learns_is_kept_and_goes_on(options: Namespace) -> None:
     assert set(student) == set(load_weights("seeded:0").tensors)
     assert all(bool(value.isfinite().all()) for value in student.values())
     options.minutes = 0.5
-    again = train.Lessons(options)
+    again = train.Run(options)
     assert again.progress == first.progress
     latest = load_file(options.out / "latest.safetensors")
     for name, value in again.student.convolutions.state_dict().items():
@@ -60,8 +60,8 @@ def test_a_run_learns_is_kept_and_goes_on(options: Namespace) -> None:
 
 def test_a_run_goes_on_from_what_ships(options: Namespace) -> None:
     options.start, options.minutes = options.teacher, 0.05
-    lessons = train.Lessons(options)
-    assert not lessons.fed_by_teacher()
-    lessons.run()
+    run = train.Run(options)
+    assert not run.fed_by_teacher()
+    run.run()
     row = json.loads((options.out / "log.jsonl").read_text().splitlines()[-1])
     assert min(row["explained"].values()) > 0.9  # it began as the teacher itself
