@@ -1,9 +1,9 @@
 """Make docs/gallery: `python -m scripts.make_gallery [--original WEIGHTS]`.
 
-One photograph dreamt at every shipped layer, with one setting changed in each dream, and octave by
-octave; a contact sheet of single channels; and the default dream of the 182x158 picture: all with
-the shipped weights. With a file of the original's weights, or the name `bvlc`, also the dreams of
-both networks side by side.
+One photograph dreamt at a few layers and at every shipped one, with one setting changed in each
+dream, and octave by octave; a contact sheet of single channels; and the default dream of the
+182x158 picture: all with the shipped weights. With a file of the original's weights, or the name
+`bvlc`, also the dreams of both networks side by side.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ CHANGED = [  # from the defaults, one at a time
     ("--octave-scale 1.15", replace(SETTINGS, octave_scale=1.15)),
     ("--jitter 0", replace(SETTINGS, jitter=0)),
 ]
+HEAD = [  # of README: what a first look should see
+    (layer, layer, SETTINGS)
+    for layer in ("inception_3a/output", "inception_3b/output", "inception_4a/output")
+] + [
+    (f"{DEFAULT_LAYER}, the default", DEFAULT_LAYER, SETTINGS),
+    (f"{DEFAULT_LAYER}, 40 iterations", DEFAULT_LAYER, replace(SETTINGS, iterations=40)),
+]
 BOTH = [f"inception_{block}/output" for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a")]
 CHANNEL_SIDE = 128
 CHANNEL_SETTINGS = ort_deepdream.Settings(iterations=24, octaves=3, seed=1)
@@ -81,6 +88,15 @@ def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
         canvas.paste(as_image(rgb), (left, top))
         draw.text((left + 4, top + height + 1), title, "black", font)
     return canvas
+
+
+def head(photograph: Rgb) -> Image.Image:
+    """Return the photograph and five of its dreams."""
+    dreams = [
+        (title, dreamt(layer, photograph, settings))
+        for title, layer, settings in track(HEAD, "the head of README")
+    ]
+    return sheet([("the photograph", photograph), *dreams], columns=3)
 
 
 def with_settings(photograph: Rgb) -> Image.Image:
@@ -135,6 +151,7 @@ def main() -> None:
         (layer, dream_at(layer, photograph)) for layer in track(LAYERS, "every shipped layer")
     ]
     write("layers.jpg", sheet([("the photograph", photograph), *layers], columns=3))
+    write("head.jpg", head(photograph))
     write("settings.jpg", with_settings(photograph))
     write("octaves.jpg", octave_by_octave(photograph))
     channels = [

@@ -42,7 +42,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Return the page's text with its links changed to those that hold in the site."""
-    return site_links(markdown, page.file.src_uri, (config.repo_url or "").rstrip("/"))
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation"]  # it is alone in its section
+    return site_links(markdown, page.file.src_uri, config.extra["repository"])
 
 
 def site_links(markdown: str, page: str, repository: str) -> str:
