@@ -1,13 +1,13 @@
-"""The way to the `export` package, which needs PyTorch and onnx: asked for first, imported late."""
+"""The way to the `export` package, which needs PyTorch and onnx and is imported late."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import stages
 from ort_deepdream.cli.options import DEFAULT_TARGETS
 from ort_deepdream.errors import DreamError, nearest
@@ -15,21 +15,6 @@ from ort_deepdream.errors import DreamError, nearest
 if TYPE_CHECKING:
     from ort_deepdream.export.targets import Target
     from ort_deepdream.export.weights import Weights
-
-NEEDED = ("torch", "onnx", "onnx_ir", "safetensors")
-
-
-def require_export_extra(instead: str = "") -> None:
-    """Raise DreamError, with the remedy, when PyTorch or onnx is not installed.
-
-    `instead` is the end of the message: what can be done without them.
-    """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise DreamError(
-            f"this needs PyTorch and onnx, but there is no {' and no '.join(missing)} here; "
-            f"pip install 'ort-deepdream[export]'{instead}"
-        )
 
 
 def export_to(
@@ -46,7 +31,7 @@ def export_to(
 
     Raise DreamError when it cannot be done, before the work as far as that can be seen then.
     """
-    require_export_extra()
+    require_extra("export")
     check_output(path)
     sides = _sides(size) if size is not None else None
     with stages() as show_stage:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ort_deepdream.cli.exporting import export_to, require_export_extra
+from ort_deepdream.cli.exporting import export_to
+from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.errors import DreamError, nearest
@@ -125,7 +126,7 @@ def _exported(wanted: Request, target: str) -> Path:
     if named is not None and (named.shipped or not location(named).exists()):
         # Nothing can be kept of it yet; and what cannot be used then is not downloaded.
         layer = nearest(wanted.layers[0], shipped_layers())
-        require_export_extra(f", or dream of one shipped layer: {layer}")
+        require_extra("export", f", or dream of one shipped layer: {layer}")
     weights = find_weights(wanted.weights)
     path = cache_folder() / "graphs" / f"{_key(weights, wanted.layers, target)}.onnx"
     if not path.is_file():
