@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ort_deepdream.cli.exporting import export_to, require_export_extra
+from ort_deepdream.cli.exporting import export_to
+from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import say, shown, stages, table
 from ort_deepdream.cli.options import DEFAULT_WEIGHTS
@@ -33,7 +34,7 @@ def export(
     picture_size: str | None,
 ) -> None:
     """Write the gradient file for `layers` to `output`."""
-    require_export_extra()  # do not download what cannot be used then
+    require_extra("export")  # do not download what cannot be used then
     started = time.perf_counter()
     loaded = export_to(output, find_weights(weights), layers, target, precision, picture_size)
     seconds = time.perf_counter() - started
@@ -45,12 +46,12 @@ def export(
 
 
 def verify(path: Path, machine: Machine) -> None:
-    """Compare the file at `path` with PyTorch, row by row; leaves with 1 when one fails."""
-    require_export_extra()
+    """Compare the file at `path` with PyTorch, row by row; exit with 1 when one fails."""
+    require_extra("export")
     from ort_deepdream.engine.loading import load_model
 
-    with stages() as tell:
-        tell("loading the model and PyTorch")
+    with stages() as show_stage:
+        show_stage("loading the model and PyTorch")
         model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
         from ort_deepdream.export import verify as judge
 
