@@ -20,7 +20,7 @@ from ort_deepdream.weights.builtin import shipped_layers
 
 if TYPE_CHECKING:
     from ort_deepdream.export.verify import Row
-    from ort_deepdream.weights.architectures import Architecture
+    from ort_deepdream.weights.architecture import Architecture
 
 FULL = "float32"
 
@@ -89,11 +89,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def layers(weights: str | None, architecture: str | None, text: str) -> None:
     """List the layers that a dream can amplify, those with `text` in a name."""
-    from ort_deepdream.weights.architectures import layer_shapes
-
     chosen = _architecture(weights, architecture)
-    shapes = layer_shapes(chosen)
-    shipped = shipped_layers()
+    shapes = chosen.layers
+    shipped = shipped_layers(chosen.name)
     aliases = {caffe: theirs for theirs, caffe in chosen.layer_aliases.items()}
     names = {name: aliases.get(name, "") for name in shapes}
     found = [name for name in names if text in name or text in names[name]]

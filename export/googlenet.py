@@ -1,6 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, arXiv:1409.4842) in its two public forms, written once.
 
-What distinguishes the two is in weights/architectures.py, whose names are here too.
+What distinguishes the two is in weights/googlenet.py.
 
 Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`) is its value
 *before* the ReLU, as the notebook uses it; the ReLU is `inception_3b/relu_5x5_reduce`; every
@@ -9,83 +9,31 @@ Layers carry Caffe's names. A convolution's own name (`inception_3b/5x5_reduce`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ort_deepdream.weights.architectures import (
-    ARCHITECTURES,
-    BVLC,
-    INCEPTION_WIDTHS,
-    TORCHVISION,
-    Architecture,
-    LayerShape,
-    Preprocessing,
-    Widths,
-    layer_shapes,
-    relu_name,
-)
+from ort_deepdream.export.network import ConvolutionUnit, Layers, LocalResponseNorm, Network
+from ort_deepdream.weights.architecture import Architecture
+from ort_deepdream.weights.googlenet import INCEPTION_WIDTHS, GoogLeNetArchitecture, relu_name
 
-__all__ = [
-    "ARCHITECTURES",
-    "BVLC",
-    "INCEPTION_WIDTHS",
-    "TORCHVISION",
-    "Architecture",
-    "GoogLeNet",
-    "LayerShape",
-    "LocalResponseNorm",
-    "Preprocessing",
-    "Widths",
-    "layer_shapes",
-    "relu_name",
-]
+__all__ = ["GoogLeNet", "relu_name"]
 
-Layers = Iterator[tuple[str, Tensor]]
 Step = Generator[tuple[str, Tensor], None, Tensor]
-ConvolutionUnit = Callable[..., nn.Module]
 
 
-class LocalResponseNorm(nn.Module):
-    """Caffe's LRN across channels: `x * (k + alpha/size * sum of size neighbours' squares)^-beta`.
+class GoogLeNet(Network):
+    """The network up to `inception_5b/output`, its classifier left out."""
 
-    The same as `F.local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=1)`, whose reshape would
-    fix the picture's size in a trace. The sum over neighbours is a 1x1 convolution with a banded
-    matrix. x: [N, C, H, W].
-    """
-
-    size, alpha, beta, k = 5, 1e-4, 0.75, 1.0
-    band: Tensor
-    offset: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        reach = self.size // 2
-        band = torch.ones(channels, channels).triu(-reach).tril(reach) * (self.alpha / self.size)
-        self.register_buffer("band", band[:, :, None, None], persistent=False)
-        self.register_buffer("offset", torch.full((channels,), self.k), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * F.conv2d(x * x, self.band, self.offset).pow(-self.beta)
-
-
-class GoogLeNet(nn.Module):
-    """The network up to `inception_5b/output`, its classifier left out.
-
-    `unit(in_channels, out_channels, kernel_size, stride=, padding=)` makes each convolution;
-    training passes one with BatchNorm. The convolutions are in `convolutions`, keyed by Caffe's
-    name with `/` kept, in the order of `layers`.
-    """
+    architecture: GoogLeNetArchitecture
 
     def __init__(self, architecture: Architecture, unit: ConvolutionUnit = nn.Conv2d) -> None:
-        super().__init__()
-        self.architecture = architecture
-        self._unit = unit
-        self.relu: Callable[[Tensor], Tensor] = F.relu
-        self.convolutions = nn.ModuleDict()
-        self.norms = nn.ModuleDict()
+        """Raise TypeError for another network's architecture."""
+        if not isinstance(architecture, GoogLeNetArchitecture):
+            raise TypeError(f"{architecture.name} is no GoogLeNet")
+        super().__init__(architecture, unit)
         if architecture.local_response_norm:
             self.norms["pool1/norm1"] = LocalResponseNorm(64)
             self.norms["conv2/norm2"] = LocalResponseNorm(192)
@@ -105,27 +53,10 @@ class GoogLeNet(nn.Module):
             channels = width.one + width.three + width.five + width.pool
 
     def _add(self, name: str, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        unit = self._unit(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
+        unit = self.unit(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
         self.convolutions[name] = unit
 
-    def tune(self, torch_lrn: bool) -> None:
-        """Make gradients of the picture as quick as PyTorch can; the values stay the same.
-
-        The ReLUs work in place, no weight asks for a gradient, and `torch_lrn` chooses PyTorch's
-        own LRN over the banded convolution: which is quicker depends on the processor.
-        """
-        self.relu = F.relu_
-        for name, norm in self.norms.items():
-            if torch_lrn and isinstance(norm, LocalResponseNorm):
-                own = nn.LocalResponseNorm(norm.size, norm.alpha, norm.beta, norm.k)
-                self.norms[name] = own
-        self.eval().requires_grad_(False)
-
     def layers(self, image: Tensor) -> Layers:
-        """Yield (name, activation [N, C, h, w]) in the network's order; stop asking to stop early.
-
-        `image` is [N, 3, H, W] in the network's units (after `architecture.preprocessing`).
-        """
         x = yield from self._convolve("conv1/7x7_s2", image)
         x = yield from self._pool("pool1/3x3_s2", x)
         if self.architecture.local_response_norm:

@@ -18,7 +18,6 @@ import torch
 
 import ort_deepdream.export.rules  # noqa: F401  registers the rules
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.googlenet import Architecture, layer_shapes
 from ort_deepdream.export.lower import lower
 from ort_deepdream.export.objective import objective, open_channels
 from ort_deepdream.export.passes.half import compute_in_half
@@ -26,6 +25,7 @@ from ort_deepdream.export.targets import TARGETS, Size, Target
 from ort_deepdream.export.trace import trace_gradient
 from ort_deepdream.export.weights import Weights, build_network
 from ort_deepdream.files import replacing
+from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.terms import Term, parse_term
 
 FORMAT = "1"
@@ -44,11 +44,11 @@ def export_gradient(
     on_stage: OnStage = lambda stage: None,
     channels: bool = False,
 ) -> ir.Model:
-    """The model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
+    """Make the model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
 
     `precision` is what the network is computed in; image, objective and gradient are float32.
     `size` is that of the only pictures it will be for; None: of any size. `on_stage` is told what
-    begins. Raises DreamError for a layer that is not there, a precision that the target does not
+    begins. Raise DreamError for a layer that is not there, a precision that the target does not
     have, or a size below the layer's stride.
     """
     if not layers:
@@ -90,12 +90,11 @@ def export_gradient(
 
 
 def _stride(architecture: Architecture, terms: Sequence[Term]) -> int:
-    shapes = layer_shapes(architecture)
-    return max(shapes[term.layer].stride for term in terms)
+    return max(architecture.layers[term.layer].stride for term in terms)
 
 
 def initializer_name(tensor: str) -> str:
-    """`convolutions.conv1/7x7_s2.weight` -> `conv1/7x7_s2.weight`, as in a weights file."""
+    """Return a tensor's name as in a weights file: without `convolutions.` or `norms.`."""
     return tensor.removeprefix("convolutions.").removeprefix("norms.")
 
 
@@ -131,7 +130,7 @@ def _metadata(weights: Weights, terms: Sequence[Term], target: Target) -> dict[s
 def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) -> None:
     """Write `model` to `path`, checked by onnx's checker and by running it; whole or not at all.
 
-    Raises DreamError when the folder cannot be written or the file fails a check.
+    Raise DreamError when the folder cannot be written or the file fails a check.
     """
     on_stage("writing and checking the file")
     try:
@@ -144,7 +143,7 @@ def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) ->
 
 
 def _check(path: Path) -> None:
-    """onnx's own checker, and one run: finite numbers of the right shapes. Raises DreamError."""
+    """Run onnx's checker and the file: finite numbers of the right shapes. Raise DreamError."""
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ort_deepdream.export.googlenet import GoogLeNet, layer_shapes
+from ort_deepdream.export.network import Network
 from ort_deepdream.weights.terms import Term, parse_term
 
 __all__ = ["Term", "objective", "open_channels", "parse_term"]
@@ -19,18 +19,18 @@ __all__ = ["Term", "objective", "open_channels", "parse_term"]
 CHANNELS = "channels"  # a buffer of the network, and an initializer of the gradient file
 
 
-def open_channels(network: GoogLeNet, term: Term) -> None:
+def open_channels(network: Network, term: Term) -> None:
     """Give `network` a factor of 1 for each channel of a term's layer, which `objective` applies.
 
     In the gradient file they are numbers of their own, [1, C, 1, 1], that can be replaced without
     another export: a channel alone has a 1 among zeros.
     """
-    channels = layer_shapes(network.architecture)[term.layer].channels
+    channels = network.architecture.layers[term.layer].channels
     network.register_buffer(CHANNELS, torch.ones(1, channels, 1, 1), persistent=False)
 
 
-def objective(network: GoogLeNet, terms: Sequence[Term]) -> Callable[[Tensor], Tensor]:
-    """The function image [1, 3, H, W] -> scalar: the sum over terms of weight * 1/2 sum(a^2).
+def objective(network: Network, terms: Sequence[Term]) -> Callable[[Tensor], Tensor]:
+    """Return the function image [1, 3, H, W] -> scalar, the sum of weight * 1/2 sum(a^2) of terms.
 
     After `open_channels` each square is multiplied by its channel's factor.
     """
@@ -59,7 +59,7 @@ def _half_square_sum(term: Term, activation: Tensor, factors: Tensor | None) -> 
 
 
 def sum_of(values: Sequence[Tensor]) -> Tensor:
-    """The sum, without the zero that Python's `sum` starts from (an operator more in a trace)."""
+    """Return the sum, without the zero that Python's `sum` starts from: it would be traced."""
     total = values[0]
     for value in values[1:]:
         total = total + value

@@ -20,9 +20,11 @@ import torch
 from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.googlenet import ARCHITECTURES, GoogLeNet
 from ort_deepdream.export.model_file import FORMAT, PREFIX, initializer_name
-from ort_deepdream.export.objective import Term, objective, parse_term
+from ort_deepdream.export.network import Network, new_network
+from ort_deepdream.export.objective import objective
+from ort_deepdream.weights.architectures import ARCHITECTURES
+from ort_deepdream.weights.terms import Term, parse_term
 
 Array = NDArray[np.float32]
 Runner = Callable[[Array], tuple[float, Array]]  # image [1, 3, H, W] -> (objective, gradient)
@@ -103,7 +105,7 @@ def verify(
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
     `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them;
-    `margin` is how much larger than the layer's stride the smallest picture is. Raises DreamError
+    `margin` is how much larger than the layer's stride the smallest picture is. Raise DreamError
     when `path` is not a gradient file.
     """
     try:
@@ -112,7 +114,7 @@ def verify(
         smallest = int(properties[PREFIX + "stride"]) + margin
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DreamError(f"{path}: its description is damaged ({error!r})") from error
-    double = GoogLeNet(network.architecture).double()
+    double = new_network(network.architecture).double()
     double.load_state_dict(network.state_dict())
     precision = HALF if rounded else properties.get(PREFIX + "precision", "float32")
     if precision == HALF:
@@ -131,7 +133,7 @@ def verify(
             yield row
 
 
-def _round_activations(network: GoogLeNet) -> None:
+def _round_activations(network: Network) -> None:
     """Round the picture and every convolution's value to float16; gradients pass as they are."""
 
     def rounded(x: torch.Tensor) -> torch.Tensor:
@@ -153,7 +155,7 @@ def _errors(
 
 
 def autograd(
-    network: GoogLeNet, terms: Sequence[Term], image: torch.Tensor
+    network: Network, terms: Sequence[Term], image: torch.Tensor
 ) -> tuple[float, NDArray[np.floating]]:
     image.requires_grad_(True)
     value = objective(network, terms)(image)
@@ -164,7 +166,7 @@ def autograd(
 def _picture(
     kind: str, height: int, width: int, low: Array, high: Array, attempt: int = 1
 ) -> Array:
-    """[1, 3, H, W] in the network's units: noise, one flat colour, or a smooth ramp."""
+    """Return [1, 3, H, W] in the network's units: noise, one flat colour, or a smooth ramp."""
     if kind == "noise":
         unit = np.random.default_rng(height * width).uniform(size=(3, height, width))
     elif kind == "flat":
@@ -194,10 +196,10 @@ def _numbers(initializer: ir.Value) -> Array:
     return initializer.const_value.numpy().astype(np.float32)
 
 
-def rebuild(path: Path) -> tuple[GoogLeNet, list[Term], Array, Array]:
-    """The network and objective of the file, and black and white in the network's units."""
+def rebuild(path: Path) -> tuple[Network, list[Term], Array, Array]:
+    """Return the network and objective of the file, and black and white in the network's units."""
     properties = _properties(path)
-    network = GoogLeNet(ARCHITECTURES[properties[PREFIX + "architecture"]])
+    network = new_network(ARCHITECTURES[properties[PREFIX + "architecture"]])
     initializers = ir.load(path).graph.initializers
     weights = {
         name: torch.from_numpy(_numbers(initializers[initializer_name(name)]))

@@ -1,4 +1,4 @@
-"""Weights of GoogLeNet as PyTorch's tensors, and the network with them.
+"""A network's weights as PyTorch's tensors, and the network with them.
 
     weights = load_weights("googlenet-12.onnx")
     network = build_network(weights)
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ort_deepdream.export.googlenet import Architecture, GoogLeNet
+from ort_deepdream.export.network import Network, new_network
+from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.readers import read_weights
 
 __all__ = ["Weights", "build_network", "load_weights"]
@@ -22,7 +23,7 @@ __all__ = ["Weights", "build_network", "load_weights"]
 class Weights:
     """Every convolution's `NAME.weight` [out, in, k, k] and `NAME.bias` [out], float32.
 
-    `tensors` is in the order of `GoogLeNet(architecture).convolutions`.
+    `tensors` is in the order of the network's `convolutions`.
     """
 
     architecture: Architecture
@@ -35,7 +36,7 @@ class Weights:
 def load_weights(source: str, architecture: Architecture | None = None) -> Weights:
     """Read `source`: a file, a folder of CaffeJS, `seeded:N` or `seeded:N:torchvision`.
 
-    With `architecture` given, weights of another one are refused. Raises DreamError, in one line
+    With `architecture` given, weights of another one are refused. Raise DreamError, in one line
     with the file and the first layer that does not fit.
     """
     read = read_weights(source, architecture)
@@ -43,8 +44,8 @@ def load_weights(source: str, architecture: Architecture | None = None) -> Weigh
     return Weights(read.architecture, tensors, read.identity, read.kind, read.sha256)
 
 
-def build_network(weights: Weights) -> GoogLeNet:
-    """The network with these weights, in evaluation mode, its parameters without gradients."""
-    network = GoogLeNet(weights.architecture)
+def build_network(weights: Weights) -> Network:
+    """Return the network with these weights, in evaluation mode, its parameters frozen."""
+    network = new_network(weights.architecture)
     network.convolutions.load_state_dict(weights.tensors)
     return network.eval().requires_grad_(False)

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.errors import DreamError, nearest
 
-if TYPE_CHECKING:  # which would load ONNX Runtime, and the file reader
+if TYPE_CHECKING:
     from ort_deepdream.engine.settings import Settings
-    from ort_deepdream.export.googlenet import GoogLeNet
-    from ort_deepdream.weights.architectures import Preprocessing
+    from ort_deepdream.export.network import Network
+    from ort_deepdream.weights.architecture import Preprocessing
 
 Array = NDArray[np.float32]
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> (objective, gradient)
@@ -56,7 +56,7 @@ def parse_way(text: str, has_lrn: bool) -> Way:
     return known[text]
 
 
-def tuned(network: GoogLeNet, way: Way) -> GoogLeNet:
+def tuned(network: Network, way: Way) -> Network:
     """Change a network to be written in a way, and return it."""
     network.tune(torch_lrn=bool(way.torch_lrn))
     network.to(memory_format=memory_format(way.channels_last))  # type: ignore[call-overload]  # its stub lacks this
@@ -71,7 +71,7 @@ def memory_format(channels_last: bool) -> torch.memory_format:
 class Objective(nn.Module):
     """image [1, 3, H, W] -> half the sum of squares at `layer`."""
 
-    def __init__(self, network: GoogLeNet, layer: str) -> None:
+    def __init__(self, network: Network, layer: str) -> None:
         super().__init__()
         self.network, self.layer = network, layer
 

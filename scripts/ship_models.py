@@ -24,8 +24,8 @@ from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.shared_weights import share_weights
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.weights import Weights, load_weights
-from ort_deepdream.weights.architectures import BVLC, TORCHVISION, convolution_shapes
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
+from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.joining import point_at
 from ort_deepdream.weights.prepared import Prepared
 from ort_deepdream.weights.readers import read_weights
@@ -52,7 +52,7 @@ LAYERS = (
 
 def ship_weights(trained: Path) -> None:
     """Write the convolutions' weights as float16, and what their metadata says of the training."""
-    names = convolution_shapes(BVLC)
+    names = BVLC.parameters
     with safe_open(trained, framework="pt") as file:
         tensors = {name: file.get_tensor(name).to(torch.float16) for name in names}
         metadata = {**(file.metadata() or {}), "architecture": BVLC.name}

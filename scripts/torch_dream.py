@@ -2,28 +2,34 @@
 
     python scripts/torch_dream.py photo.jpg --weights weights.pt -o dream.png
 
-`weights.pt` is what `torch.save(network.convolutions.state_dict(), ...)` writes. `--nchw` and
-`--torch-lrn` take back channels last and the band of LRN; which is faster depends on the processor.
+`weights.pt` is what `torch.save(network.convolutions.state_dict(), ...)` writes. `--way` is how the
+step is written, such as "NCHW, own LRN"; which way is faster depends on the processor.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import gc
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
-from ort_deepdream.export.googlenet import ARCHITECTURES
+from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.export.network import new_network
 from ort_deepdream.measure.torch_step import (
     Objective,
     TorchAscent,
-    careful_network,
     dream,
     gradient_of,
+    parse_way,
+    tuned,
 )
+from ort_deepdream.weights.architectures import ARCHITECTURES
 
 
 def options() -> argparse.ArgumentParser:
@@ -33,30 +39,34 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, required=True, help="the convolutions' state dict")
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="bvlc")
     parser.add_argument("--layer", default="inception_4c/output")
-    parser.add_argument("--iterations", type=int, default=10)
-    parser.add_argument("--octaves", type=int, default=4)
-    parser.add_argument("--octave-scale", type=float, default=1.4)
-    parser.add_argument("--step", type=float, default=1.5, help="levels of 0..255")
-    parser.add_argument("--jitter", type=int, default=32, help="pixels")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="default: what PyTorch takes")
-    parser.add_argument("--nchw", action="store_true", help="instead of channels last")
-    parser.add_argument("--torch-lrn", action="store_true", help="F.local_response_norm")
+    parser.add_argument("--way", default="NHWC, banded LRN", help="default: %(default)s")
+    default = Settings(seed=0)
+    for setting in fields(Settings):
+        name, value = setting.name, getattr(default, setting.name)
+        parser.add_argument(f"--{as_typed(name)}", type=type(value), default=value)
     return parser
+
+
+def settings_of(o: argparse.Namespace) -> Settings:
+    return Settings(**{setting.name: getattr(o, setting.name) for setting in fields(Settings)})
 
 
 def main() -> None:
     o = options().parse_args()
+    settings = settings_of(o)
     if o.threads is not None:
         torch.set_num_threads(o.threads)
     architecture = ARCHITECTURES[o.architecture]
+    network = new_network(architecture, functools.partial(nn.utils.skip_init, nn.Conv2d))
+    way = parse_way(o.way, has_lrn=bool(network.norms))
     tensors = torch.load(o.weights, mmap=True, weights_only=True)
-    network = careful_network(architecture, tensors, not o.nchw, o.torch_lrn)
+    network.convolutions.load_state_dict(tensors, assign=True)
+    step = gradient_of(Objective(tuned(network, way), o.layer))
     with Image.open(o.photo) as photo:
         rgb = np.asarray(photo.convert("RGB"), np.float32)
-    step = gradient_of(Objective(network, o.layer))
-    ascent = TorchAscent(step, architecture.preprocessing, not o.nchw)
-    result = dream(rgb, ascent, architecture.preprocessing, o)
+    ascent = TorchAscent(step, architecture.preprocessing, way.channels_last)
+    result = dream(rgb, ascent, architecture.preprocessing, settings)
     Image.fromarray(np.clip(np.rint(result), 0, 255).astype(np.uint8)).save(o.output, "PNG")
 
 

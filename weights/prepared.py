@@ -29,15 +29,15 @@ class Prepared:
     path: Path
     architecture: str
     identity: str  # the source's name, or `seeded:7`
-    kind: str  # of the source, as models.readers has it
+    kind: str  # of the source, as weights/readers has it
     sha256: str  # of the source
 
 
 def prepare(source: str | Path) -> Prepared:
-    """The prepared file of `source`: a file, a folder of CaffeJS, or `seeded:N`.
+    """Return the prepared file of `source`: a file, a folder of CaffeJS, or `seeded:N`.
 
-    Raises DreamError, in one line, for a source that is no weights of GoogLeNet and for a cache
-    folder that cannot be used.
+    Raise DreamError, in one line, for a source that is no network's weights and for a cache folder
+    that cannot be used.
     """
     weights = read_weights(source) if is_seeded(source) else None  # they are made to be hashed
     sha256 = sha256_of(source) if weights is None else weights.sha256
@@ -55,7 +55,7 @@ def _path(sha256: str) -> Path:
 
 
 def _kept(path: Path, sha256: str) -> Prepared | None:
-    """What an earlier call has left, if it is whole."""
+    """Return what an earlier call has left, if it is whole."""
     try:
         with path.open("rb") as stream:
             metadata = read_header(stream, path.stat().st_size).metadata
@@ -69,7 +69,7 @@ def _kept(path: Path, sha256: str) -> Prepared | None:
 
 
 def _write(weights: WeightsFile) -> Prepared:
-    """Raises OSError; nothing is left of a file that was not written to its end."""
+    """Write the prepared file, whole or not at all. Raise OSError."""
     made = Prepared(
         _path(weights.sha256),
         weights.architecture.name,
@@ -87,7 +87,7 @@ def _write(weights: WeightsFile) -> Prepared:
 
 
 def _header(made: Prepared, weights: WeightsFile) -> bytes:
-    """The beginning of a safetensors file: the length of a JSON text, and the text.
+    """Return the beginning of a safetensors file: the length of a JSON text, and the text.
 
     Spaces fill it up so that the tensors begin at a multiple of eight bytes.
     """
@@ -111,14 +111,14 @@ def _header(made: Prepared, weights: WeightsFile) -> bytes:
 
 
 def _drop_the_oldest(folder: Path) -> None:
-    """Graphs that lie beside the weights are left alone; what a killed command left is not."""
+    """Drop what was used longest ago, and what a killed command left; graphs are left alone."""
     kept = [path for path in folder.iterdir() if path.suffix in (".safetensors", SUFFIX)]
     for path in sorted(kept, key=_last_used, reverse=True)[MOST_KEPT:]:
         path.unlink(missing_ok=True)
 
 
 def _last_used(path: Path) -> float:
-    """Another command may have dropped it meanwhile."""
+    """Return when; 0 if another command has dropped it meanwhile."""
     try:
         return path.stat().st_mtime
     except OSError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, replace
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.architectures import Architecture, layer_shapes
+from ort_deepdream.weights.architecture import Architecture
 
 SHOWN = 12  # characters of a channel that is none
 
@@ -29,19 +28,16 @@ class Term:
 def parse_term(text: str, architecture: Architecture) -> Term:
     """Read `LAYER[:CHANNEL][=WEIGHT]`, such as `inception_3b/output=0.5`.
 
-    A layer may have the name that the architecture's own library gives it. Raises DreamError, with
+    A layer may have the name that the architecture's own library gives it. Raise DreamError, with
     the nearest names, for a layer or channel that is not there, and for a weight that is zero or
     not finite.
     """
     name, equals, weight_text = text.partition("=")
     name, colon, channel_text = name.partition(":")
-    shapes = layer_shapes(architecture)
+    shapes = architecture.layers
     layer = architecture.layer_aliases.get(name, name)
     if layer not in shapes:
-        known = [*shapes, *architecture.layer_aliases]
-        near = [known for known in (f"{name}/output",) if known in shapes]
-        near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
+        hint = _hint(name, architecture)
         raise DreamError(f"the architecture {architecture.name} has no layer '{name}': {hint}")
     term = Term(layer)
     if colon:
@@ -49,6 +45,16 @@ def parse_term(text: str, architecture: Architecture) -> Term:
     if equals:
         term = replace(term, weight=_weight(weight_text, text))
     return term
+
+
+def _hint(name: str, architecture: Architecture) -> str:
+    """Return how the message about an unknown layer ends."""
+    import difflib  # only a mistake needs it
+
+    known = [*architecture.layers, *architecture.layer_aliases]
+    near = [f"{name}/output"] if f"{name}/output" in architecture.layers else []
+    near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
 
 
 def _channel(text: str, layer: str, channels: int) -> int:

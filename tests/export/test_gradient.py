@@ -15,21 +15,15 @@ from graphs import Array, Layer, autograd, exported, half_square, runner, seeded
 from torch import nn
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.googlenet import (
-    ARCHITECTURES,
-    BVLC,
-    INCEPTION_WIDTHS,
-    TORCHVISION,
-    GoogLeNet,
-    LocalResponseNorm,
-    layer_shapes,
-)
 from ort_deepdream.export.model_file import PREFIX, export_gradient, save
+from ort_deepdream.export.network import LocalResponseNorm, new_network
 from ort_deepdream.export.objective import Term, objective, parse_term
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.trace import EXAMPLE_SIZES
 from ort_deepdream.export.verify import ALWAYS_ALLOWED, TIMES_TORCH, Row, verify
 from ort_deepdream.export.weights import build_network
+from ort_deepdream.weights.architectures import ARCHITECTURES
+from ort_deepdream.weights.googlenet import BVLC, INCEPTION_WIDTHS, TORCHVISION
 
 LAYERS = {
     "the first convolution": ("bvlc", ["conv1/7x7_s2"]),
@@ -127,7 +121,7 @@ def test_the_example_sizes_differ_in_every_layer():
     """Where both gave one number, it would be taken for one that no picture's size changes."""
     for architecture in ARCHITECTURES.values():
         with torch.device("meta"):
-            network = GoogLeNet(architecture)
+            network = new_network(architecture)
             both = [network.layers(torch.empty(1, 3, *size)) for size in EXAMPLE_SIZES]
             for (name, one), (_, other) in zip(*both, strict=True):
                 assert one.shape[2] != other.shape[2], f"{architecture.name} {name} height"
@@ -198,7 +192,7 @@ def test_lrn_is_the_librarys(channels):
 
 
 def test_layer_names_are_caffes():
-    names = list(layer_shapes(BVLC))
+    names = list(BVLC.layers)
     assert names[:9] == [
         "conv1/7x7_s2",
         "conv1/relu_7x7",
@@ -216,8 +210,8 @@ def test_layer_names_are_caffes():
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=lambda a: a.name)
 def test_layer_shapes_are_the_networks(architecture):
-    network = GoogLeNet(architecture)
-    expected = layer_shapes(architecture)
+    network = new_network(architecture)
+    expected = architecture.layers
     with torch.no_grad():
         found = dict(network.layers(torch.zeros(1, 3, 64, 96)))
     assert list(found) == list(expected)
@@ -231,13 +225,13 @@ def test_layer_shapes_are_the_networks(architecture):
 
 def test_torchvisions_names_are_those_of_the_same_layers():
     """Its modules' names, made from the published structure, each with its own width."""
-    shapes = layer_shapes(TORCHVISION)
+    shapes = TORCHVISION.layers
     for theirs, ours in TORCHVISION.layer_aliases.items():
         assert ours in shapes, theirs
     assert TORCHVISION.layer_aliases["conv2"] == "conv2/3x3_reduce"
     assert TORCHVISION.layer_aliases["inception4d.branch3.1"] == "inception_4d/5x5"
     assert TORCHVISION.layer_aliases["inception5b"] == "inception_5b/output"
-    convolutions = set(GoogLeNet(TORCHVISION).convolutions)
+    convolutions = set(new_network(TORCHVISION).convolutions)
     assert set(TORCHVISION.layer_aliases.values()) == convolutions | {
         f"inception_{block}/output" for block in INCEPTION_WIDTHS
     }
@@ -246,13 +240,13 @@ def test_torchvisions_names_are_those_of_the_same_layers():
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=lambda a: a.name)
 def test_third_branch_and_pools(architecture):
-    kernels = {n: m.kernel_size[0] for n, m in GoogLeNet(architecture).convolutions.items()}
+    kernels = {n: m.kernel_size[0] for n, m in new_network(architecture).convolutions.items()}
     third = {"bvlc": 5, "torchvision": 3}[architecture.name]
     assert {k for n, k in kernels.items() if n.endswith("/5x5")} == {third}
     assert {k for n, k in kernels.items() if n.endswith("/3x3")} == {3}
     assert kernels["conv1/7x7_s2"] == 7
     with torch.device("meta"):
-        layers = GoogLeNet(architecture).layers(torch.empty(1, 3, 224, 224))
+        layers = new_network(architecture).layers(torch.empty(1, 3, 224, 224))
         sides = {name: value.shape[2] for name, value in layers}
     pools = ["pool1/3x3_s2", "pool2/3x3_s2", "pool3/3x3_s2", "pool4/3x3_s2"]
     assert [sides[name] for name in pools] == [56, 28, 14, 7]

@@ -18,9 +18,9 @@ from torch import Tensor
 from ort_deepdream.export.composites import DOMAIN
 from ort_deepdream.export.emit import Emitter, operands
 from ort_deepdream.export.expansions import expand, portable
-from ort_deepdream.export.googlenet import LocalResponseNorm
 from ort_deepdream.export.lower import lower
 from ort_deepdream.export.model_file import export_gradient
+from ort_deepdream.export.network import LocalResponseNorm
 from ort_deepdream.export.objective import Term, objective
 from ort_deepdream.export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
 from ort_deepdream.export.passes.dimensions import measure_by_image, name_dimensions, weight_shape

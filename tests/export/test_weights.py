@@ -13,8 +13,10 @@ from onnx import helper, numpy_helper
 from weights_files import Tensors, assert_same, random_tensors, zoo_name
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.googlenet import BVLC, TORCHVISION, Architecture, GoogLeNet
+from ort_deepdream.export.googlenet import GoogLeNet
 from ort_deepdream.export.weights import build_network, load_weights
+from ort_deepdream.weights.architecture import Architecture
+from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.readers import read_weights
 
 LIGHT_INCEPTION = Path(onnx.__file__).parent / "backend/test/data/light/light_inception_v1.onnx"

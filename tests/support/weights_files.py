@@ -14,7 +14,8 @@ import safetensors.torch
 import torch
 from onnx import helper, numpy_helper
 
-from ort_deepdream.export.googlenet import BVLC, TORCHVISION, Architecture
+from ort_deepdream.weights.architecture import Architecture
+from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.readers import read_weights
 
 Tensors = dict[str, torch.Tensor]

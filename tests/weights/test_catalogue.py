@@ -13,7 +13,6 @@ import pytest
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights import catalogue
-from ort_deepdream.weights.architectures import BVLC, convolution_shapes
 from ort_deepdream.weights.catalogue import (
     CACHE_VARIABLE,
     CATALOGUE,
@@ -23,6 +22,7 @@ from ort_deepdream.weights.catalogue import (
     location,
 )
 from ort_deepdream.weights.download import fetch
+from ort_deepdream.weights.googlenet import BVLC
 
 
 def test_entries_are_complete() -> None:
@@ -45,7 +45,7 @@ def test_the_folder_of_bvlc_is_the_networks() -> None:
     pieces = {piece.name: piece for piece in folder.pieces()}
     assert sum(piece.size for piece in pieces.values()) == 27_994_208
     assert all(re.fullmatch(r"[0-9a-f]{64}", piece.sha256) for piece in pieces.values())
-    for name, shape in convolution_shapes(BVLC).items():
+    for name, shape in BVLC.parameters.items():
         layer, _, part = name.rpartition(".")
         file = pieces.pop(f"{layer}_{'filter' if part == 'weight' else 'bias'}.bin")
         assert file.size == 4 * math.prod(shape)

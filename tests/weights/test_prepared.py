@@ -14,9 +14,9 @@ import safetensors.numpy
 from weights_files import assert_same, layer_files, random_tensors, whole
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights import prepared
 from ort_deepdream.weights.catalogue import CACHE_VARIABLE
+from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.prepared import MOST_KEPT, Prepared, prepare
 from ort_deepdream.weights.readers import read_weights
 

@@ -47,8 +47,9 @@ from weights_files import (
 )
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.googlenet import GoogLeNet
-from ort_deepdream.weights.architectures import BVLC, TORCHVISION, Architecture, convolution_shapes
+from ort_deepdream.export.network import new_network
+from ort_deepdream.weights.architecture import Architecture
+from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.readers import read_weights, sha256_of
 
 LIGHT_INCEPTION = Path(onnx.__file__).parent / "backend/test/data/light/light_inception_v1.onnx"
@@ -421,7 +422,7 @@ def test_seeded_sources() -> None:
     for wrong in ("seeded:", "seeded:-1", "seeded:x", "seeded:1:bvlc:2", f"seeded:{1 << 64}"):
         with pytest.raises(DreamError, match="write seeded:N"):
             read_weights(wrong)
-    with pytest.raises(DreamError, match="no architecture 'vgg': there are bvlc and torchvision"):
+    with pytest.raises(DreamError, match="no architecture 'vgg': choose bvlc or torchvision"):
         read_weights("seeded:1:vgg")
 
 
@@ -712,9 +713,9 @@ def test_a_folder_that_is_not_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", [BVLC, TORCHVISION], ids=lambda a: a.name)
 def test_the_shapes_are_the_networks(architecture: Architecture) -> None:
     with torch.device("meta"):
-        state = GoogLeNet(architecture).convolutions.state_dict()
+        state = new_network(architecture).convolutions.state_dict()
     expected = [(name, tuple(parameter.shape)) for name, parameter in state.items()]
-    assert list(convolution_shapes(architecture).items()) == expected
+    assert list(architecture.parameters.items()) == expected
 
 
 def test_sha256_without_reading(tmp_path: Path) -> None:

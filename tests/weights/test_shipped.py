@@ -11,13 +11,13 @@ import onnx
 import pytest
 
 import ort_deepdream
-from ort_deepdream.export.googlenet import INCEPTION_WIDTHS
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.shared_weights import share_weights
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.verify import verify
 from ort_deepdream.export.weights import load_weights
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_model
+from ort_deepdream.weights.googlenet import INCEPTION_WIDTHS
 from scripts.ship_models import LAYERS
 
 DEFAULT = "inception_4c/output"

@@ -1,11 +1,11 @@
-"""Weights of GoogLeNet from a file of any known kind, or made from a seed, read with numpy alone.
+"""A network's weights from a file of any known kind, or made from a seed, read with numpy alone.
 
     weights = read_weights("googlenet-12.onnx")
     weights.tensors["conv1/7x7_s2.weight"]
 
 The kind of a file is recognised from its content, never from its name; a folder holds one file for
-each tensor. A module reads each kind into arrays under Caffe's layer names; the check that they fit
-the network is made once for all.
+each tensor. A module reads each kind into arrays under our layer names; which network they are of,
+and whether they fit it, is found once for all.
 """
 
 from __future__ import annotations
@@ -19,30 +19,24 @@ from pathlib import Path
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import top_level_fields
-from ort_deepdream.weights.architectures import BVLC, Architecture
+from ort_deepdream.weights.architecture import Architecture
+from ort_deepdream.weights.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from ort_deepdream.weights.readers import (
     caffe,
     layer_files,
     onnx_zoo,
     safetensors_file,
     seeded,
-    torchvision,
+    state_dict,
 )
-from ort_deepdream.weights.readers.fit import Tensors, fit
+from ort_deepdream.weights.readers.fit import Tensors, fit, most_like
 
 __all__ = ["WeightsFile", "is_seeded", "read_weights", "sha256_of"]
 
-LARGEST_FILE = (
-    1 << 30
-)  # GoogLeNet's files are 13 to 54 MB; do not read somebody's video into memory
-
-# Each reads a file's content into arrays by our names, and says which architecture they are of.
-Reader = Callable[[bytes], tuple[Tensors, Architecture]]
-READERS: Mapping[str, Reader] = {
+LARGEST_FILE = 1 << 30  # bytes; a network's are 13 to 600 MB: no video is read into memory
+PROTOBUFS: Mapping[str, Callable[[bytes], Tensors]] = {
     "onnx": onnx_zoo.read,
     "caffemodel": caffe.read,
-    "torchvision": torchvision.read,
-    "safetensors": safetensors_file.read,
 }
 
 
@@ -50,7 +44,7 @@ READERS: Mapping[str, Reader] = {
 class WeightsFile:
     """Every convolution's `NAME.weight` [out, in, k, k] and `NAME.bias` [out], float32.
 
-    `tensors` is in the network's order, as `convolution_shapes(architecture)`.
+    `tensors` is in the network's order, as `architecture.parameters`.
     """
 
     architecture: Architecture
@@ -63,7 +57,7 @@ class WeightsFile:
 def read_weights(source: str | Path, architecture: Architecture | None = None) -> WeightsFile:
     """Read `source`: a file, a folder of CaffeJS, `seeded:N` or `seeded:N:torchvision`.
 
-    With `architecture` given, weights of another one are refused. Raises DreamError, in one line
+    With `architecture` given, weights of another one are refused. Raise DreamError, in one line
     with the file and the first layer that does not fit.
     """
     with _naming(source):
@@ -74,17 +68,21 @@ def read_weights(source: str | Path, architecture: Architecture | None = None) -
 
 
 def sha256_of(source: str | Path) -> str:
-    """The same as `read_weights(source).sha256`; a file is only hashed for it, not understood."""
+    """Return `read_weights(source).sha256`; a file is only hashed for it, not understood.
+
+    Raise DreamError, in one line, when it cannot be read.
+    """
     if is_seeded(source):
         return read_weights(source).sha256
     path = Path(source)
     with _naming(source):
         if _is_folder(path):
-            return layer_files.digest(layer_files.read_files(path))
+            return layer_files.digest(layer_files.read_files(path, _of_folder(path)))
         return hashlib.sha256(_read_bytes(path)).hexdigest()
 
 
 def is_seeded(source: str | Path) -> bool:
+    """Return whether weights are made from a number."""
     return isinstance(source, str) and source.startswith("seeded:")
 
 
@@ -107,7 +105,7 @@ def _naming(source: str | Path) -> Iterator[None]:
 
 def _make_seeded(source: str, architecture: Architecture | None) -> WeightsFile:
     seed, named = seeded.parse(source)
-    chosen = _agree(named, architecture) or seeded.DEFAULT_ARCHITECTURE
+    chosen = _agree(named, architecture) or DEFAULT_ARCHITECTURE
     tensors = fit(seeded.make(seed, chosen), chosen)
     digest = hashlib.sha256()
     for tensor in tensors.values():
@@ -116,19 +114,55 @@ def _make_seeded(source: str, architecture: Architecture | None) -> WeightsFile:
 
 
 def _read_folder(path: Path, architecture: Architecture | None) -> WeightsFile:
-    _agree(BVLC, architecture)
-    contents = layer_files.read_files(path)
-    tensors = fit(layer_files.read(contents), BVLC)
-    return WeightsFile(BVLC, tensors, path.name, "caffejs", layer_files.digest(contents))
+    found = _of_folder(path)
+    _agree(found, architecture)
+    contents = layer_files.read_files(path, found)
+    tensors = fit(layer_files.read(contents, found), found)
+    return WeightsFile(found, tensors, path.name, "caffejs", layer_files.digest(contents))
+
+
+def _of_folder(path: Path) -> Architecture:
+    """Return the network whose files are in a folder; the first where there are none's."""
+    candidates = _with_kind("caffejs")
+    whole = (found for found in candidates if layer_files.has_all(path, found))
+    return next(whole, candidates[0])
 
 
 def _read_file(path: Path, architecture: Architecture | None) -> WeightsFile:
     content = _read_bytes(path)
     kind = _recognise(content)
-    tensors, found = READERS[kind](content)
+    tensors, found = _understand(content, kind)
     _agree(found, architecture)
     digest = hashlib.sha256(content).hexdigest()
     return WeightsFile(found, fit(tensors, found), path.name, kind, digest)
+
+
+def _understand(content: bytes, kind: str) -> tuple[Tensors, Architecture]:
+    """Return a file's tensors under our names, and the network that they are of."""
+    if kind == "torchvision":
+        return state_dict.read(content)
+    if kind == "safetensors":
+        tensors, named = safetensors_file.read(content)
+        converted = state_dict.convert(tensors)
+        if converted is not None:
+            return converted
+        if named is not None:
+            return tensors, _called(named)
+    else:
+        tensors = PROTOBUFS[kind](content)
+    return tensors, most_like(tensors, _with_kind(kind))
+
+
+def _with_kind(kind: str) -> list[Architecture]:
+    return [found for found in ARCHITECTURES.values() if kind in found.kinds]
+
+
+def _called(name: str) -> Architecture:
+    if name not in ARCHITECTURES:
+        raise DreamError(
+            f"its architecture '{name}' is unknown: {' and '.join(ARCHITECTURES)} are known"
+        )
+    return ARCHITECTURES[name]
 
 
 def _agree(found: Architecture | None, asked: Architecture | None) -> Architecture | None:
@@ -147,14 +181,14 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise DreamError(f"cannot be read: {error.strerror or error}") from None
     if content is None or len(content) > LARGEST_FILE:
-        raise DreamError(f"{status.st_size:,} bytes are too many for GoogLeNet's weights")
+        raise DreamError(f"{status.st_size:,} bytes are too many for a network's weights")
     if not content:
         raise DreamError("the file is empty")
     return content
 
 
 def _recognise(content: bytes) -> str:
-    """The kind of a file, by its first bytes or, for the two protobufs, its outermost fields."""
+    """Return the kind of a file, by its first bytes or, of a protobuf, its outermost fields."""
     start = content[:1024].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise DreamError("an HTML page, so a download that failed: fetch the file again")
@@ -162,7 +196,7 @@ def _recognise(content: bytes) -> str:
         raise DreamError("a Git LFS pointer, not the file it stands for: fetch that one")
     if safetensors_file.looks_like(content):
         return "safetensors"
-    if torchvision.looks_like(content):
+    if state_dict.looks_like(content):
         return "torchvision"
     wire_types = top_level_fields(content)
     if onnx_zoo.looks_like(wire_types):

@@ -22,7 +22,6 @@ from ort_deepdream.protobuf import (
     fields,
     varints,
 )
-from ort_deepdream.weights.architectures import BVLC, Architecture
 from ort_deepdream.weights.readers.fit import Tensors, times
 
 
@@ -43,19 +42,19 @@ IGNORED = ("loss1/", "loss2/", "loss3/")
 
 
 def looks_like(wire_types: Mapping[int, int]) -> bool:
-    """NetParameter: 1 is `name`, a string; layers are messages."""
+    """Return whether this is a NetParameter: 1 is `name`, a string; layers are messages."""
     has_layers = any(wire_types.get(number) == LENGTH for number in LAYER_FORMATS)
     return has_layers and wire_types.get(1, LENGTH) == LENGTH
 
 
-def read(content: bytes) -> tuple[Tensors, Architecture]:
-    """The weight and bias of every layer that has blobs."""
+def read(content: bytes) -> Tensors:
+    """Return the weight and bias of every layer that has blobs. Raise DreamError for damage."""
     tensors: Tensors = {}
     for number, wire_type, value in fields(memoryview(content)):
         if number in LAYER_FORMATS and wire_type == LENGTH:
             assert isinstance(value, memoryview)
             tensors |= _read_layer(value, LAYER_FORMATS[number])
-    return tensors, BVLC
+    return tensors
 
 
 def _read_layer(message: memoryview, layer_format: LayerFormat) -> Tensors:

@@ -1,4 +1,4 @@
-"""A folder as CaffeJS has it (github.com/chaosmail/caffejs): one file for each tensor of `bvlc`.
+"""A folder as CaffeJS has it (github.com/chaosmail/caffejs): one file for each tensor of a network.
 
 `conv1/7x7_s2_filter.bin` and `conv1/7x7_s2_bias.bin` hold the layer `conv1/7x7_s2`: float32,
 little-endian, nothing before or after. A filter lies as [out, y, x, in]. Other files, such as the
@@ -15,32 +15,40 @@ from pathlib import Path
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.architectures import BVLC, convolution_shapes
+from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.readers.fit import Tensors
 
 ENDINGS = {".weight": "_filter.bin", ".bias": "_bias.bin"}
 
 
-def read_files(folder: Path) -> dict[str, bytes]:
-    """The content of each tensor's file, by the tensor's name, in the network's order."""
+def has_all(folder: Path, architecture: Architecture) -> bool:
+    """Return whether a folder has a file for each of the network's tensors."""
+    return all((folder / _file_name(name)).is_file() for name in architecture.parameters)
+
+
+def read_files(folder: Path, architecture: Architecture) -> dict[str, bytes]:
+    """Return the content of each tensor's file, by the tensor's name, in the network's order.
+
+    Raise DreamError for one that is missing, unreadable or of another size.
+    """
     return {
         name: _content(folder / _file_name(name), 4 * math.prod(shape), _file_name(name))
-        for name, shape in convolution_shapes(BVLC).items()
+        for name, shape in architecture.parameters.items()
     }
 
 
 def digest(contents: dict[str, bytes]) -> str:
-    """sha256 of the files, one after the other; their lengths are the network's."""
+    """Return the sha256 of the files, one after the other; their lengths are the network's."""
     total = hashlib.sha256()
     for content in contents.values():
         total.update(content)
     return total.hexdigest()
 
 
-def read(contents: dict[str, bytes]) -> Tensors:
-    """The tensors, filters turned into [out, in, y, x]."""
+def read(contents: dict[str, bytes], architecture: Architecture) -> Tensors:
+    """Return the tensors, filters turned into [out, in, y, x]."""
     tensors = {}
-    for name, shape in convolution_shapes(BVLC).items():
+    for name, shape in architecture.parameters.items():
         numbers = np.frombuffer(contents[name], "<f4")
         if len(shape) == 4:
             out, inputs, *sides = shape

@@ -17,7 +17,6 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import FIXED32, FIXED64, LENGTH, VARINT, fields, varints
-from ort_deepdream.weights.architectures import BVLC, Architecture
 from ort_deepdream.weights.readers.fit import Tensors, times
 
 SUFFIXES = {"_w_0": ".weight", "_b_0": ".bias"}
@@ -40,13 +39,16 @@ TYPE_NAMES = {2: "uint8", 3: "int8", 6: "int32", 8: "text", 9: "bool", 16: "bflo
 
 
 def looks_like(wire_types: Mapping[int, int]) -> bool:
-    """ModelProto: 1 is `ir_version`, an integer; 7 is `graph`, a message."""
+    """Return whether this is a ModelProto: 1 is `ir_version`, an integer; 7, `graph`, a message."""
     has_graph = wire_types.get(MODEL_GRAPH, LENGTH) == LENGTH
     return wire_types.get(MODEL_IR_VERSION) == VARINT and has_graph
 
 
-def read(content: bytes) -> tuple[Tensors, Architecture]:
-    """The tensors whose names end like the zoo's weights and biases."""
+def read(content: bytes) -> Tensors:
+    """Return the tensors whose names end like the zoo's weights and biases.
+
+    Raise DreamError for a damaged or quantised model.
+    """
     constants = _Constants()
     finished = False
     for number, value in _messages(memoryview(content)):
@@ -63,7 +65,7 @@ def read(content: bytes) -> tuple[Tensors, Architecture]:
             tensors[name[:-4] + SUFFIXES[suffix]] = _floats(name, constants.value(name))
         elif name.endswith("_w_0_quantized"):
             raise DreamError("a quantised model: take googlenet-12.onnx, which is float32")
-    return tensors, BVLC
+    return tensors
 
 
 def _floats(name: str, array: np.ndarray) -> np.ndarray:
@@ -147,7 +149,7 @@ def _attribute_tensor(attribute: memoryview) -> memoryview:
 
 
 def _to_array(tensor: memoryview, name: str) -> np.ndarray:
-    """A TensorProto's numbers, from `raw_data` or from the field of its type, in its shape."""
+    """Return a TensorProto's numbers, in its shape, from `raw_data` or its type's own field."""
     shape: list[int] = []
     data_type = 0
     raw: memoryview | None = None
@@ -177,7 +179,7 @@ def _to_array(tensor: memoryview, name: str) -> np.ndarray:
 
 
 def _add_dimensions(shape: list[int], value: int | memoryview, name: str) -> None:
-    """`dims`, packed or one at a time; a negative one is a number beyond what any file can hold."""
+    """Add `dims`, packed or one at a time; a negative one is a number beyond what files hold."""
     for size in (value,) if isinstance(value, int) else varints(value):
         shape.append(size)
         if len(shape) > MOST_DIMENSIONS:
@@ -187,7 +189,7 @@ def _add_dimensions(shape: list[int], value: int | memoryview, name: str) -> Non
 
 
 def _typed_data(tensor: memoryview, data_type: int) -> bytes | bytearray:
-    """The bytes of `float_data` and its like, whose numbers are packed or fields of their own."""
+    """Return the bytes of `float_data` and its like, packed or each number a field of its own."""
     numbers = {FLOAT: FLOAT_DATA, DOUBLE: DOUBLE_DATA, FLOAT16: INT32_DATA, INT64: INT64_DATA}
     wanted = numbers[data_type]
     size = np.dtype(DTYPES[data_type]).itemsize

@@ -1,8 +1,7 @@
-"""`.safetensors`: tensors under this project's names, or a raw torchvision state dict.
+"""`.safetensors`: tensors under this project's names, or a library's raw state dict.
 
 The project's own files hold `conv1/7x7_s2.weight` [out, in, k, k] and `.bias` [out] in float16 or
-float32, and the architecture's name in the metadata's `architecture`. Without it the third
-branch's kernel tells the two apart.
+float32, and the architecture's name in the metadata's `architecture`.
 
 The format, https://huggingface.co/docs/safetensors: eight bytes of the header's length, a JSON
 header with each tensor's type, shape and place, then the tensors, without gaps.
@@ -19,13 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.architectures import ARCHITECTURES, Architecture
-from ort_deepdream.weights.readers import torchvision
-from ort_deepdream.weights.readers.fit import Tensors, bfloat16, times
+from ort_deepdream.weights.readers.fit import Tensors, bfloat16
 
 LARGEST_HEADER = 10_000_000  # GoogLeNet's has 12 kB; the format would allow ten times this
 MOST_DIMENSIONS = 32
-TELLING = "inception_3a/5x5.weight"
 BFLOAT16 = "BF16"
 DTYPES = {
     "F16": "<f2",
@@ -60,31 +56,25 @@ class _DamagedError(DreamError):
 
 
 def looks_like(content: bytes) -> bool:
-    """Eight bytes of the header's length, then a JSON object."""
+    """Return whether this is eight bytes of the header's length, then a JSON object."""
     return content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= LARGEST_HEADER
 
 
-def read(content: bytes) -> tuple[Tensors, Architecture]:
-    """All the tensors, and the architecture that the metadata or the shapes tell."""
+def read(content: bytes) -> tuple[Tensors, str | None]:
+    """Return all the tensors, and the architecture's name if the metadata has one.
+
+    Raise DreamError for a damaged file.
+    """
     header = read_header(io.BytesIO(content), len(content))
     data = memoryview(content)[header.begin :]
     tensors = {name: _array(data, entry) for name, entry in header.entries.items()}
-    if torchvision.names_a_state(tensors):
-        return torchvision.fold(tensors), ARCHITECTURES["torchvision"]
-    named = header.metadata.get("architecture")
-    if named is None:
-        return tensors, _by_shape(tensors)
-    if named not in ARCHITECTURES:
-        raise DreamError(
-            f"its architecture '{named}' is unknown: {' and '.join(ARCHITECTURES)} are known"
-        )
-    return tensors, ARCHITECTURES[named]
+    return tensors, header.metadata.get("architecture")
 
 
 def read_header(stream: BinaryIO, size: int) -> Header:
-    """The header of a file of `size` bytes, from its beginning.
+    """Return the header of a file of `size` bytes, from its beginning.
 
-    Raises DreamError unless the tensors lie one after the other up to the file's end, each as long
+    Raise DreamError unless the tensors lie one after the other up to the file's end, each as long
     as its shape says.
     """
     length = int.from_bytes(stream.read(8), "little")
@@ -129,22 +119,13 @@ def _entry(value: Any, name: str) -> Entry:
 
 
 def _are_sizes(value: Any) -> bool:
-    """Whole numbers, not too many (their product would take for ever). JSON's `true` is none."""
+    """Return whether these are whole numbers, and few: the product of many takes for ever."""
     if not isinstance(value, list) or len(value) > MOST_DIMENSIONS:
         return False
+    # JSON's `true` is an int to isinstance.
     return all(type(size) is int and 0 <= size < 1 << 63 for size in value)
 
 
 def _array(data: memoryview, entry: Entry) -> np.ndarray:
     array = np.frombuffer(data[entry.first : entry.last], DTYPES[entry.dtype])
     return (bfloat16(array) if entry.dtype == BFLOAT16 else array).reshape(entry.shape)
-
-
-def _by_shape(tensors: Tensors) -> Architecture:
-    if TELLING not in tensors:
-        raise DreamError(f"not GoogLeNet: {TELLING} is missing")
-    shape = tensors[TELLING].shape
-    for architecture in ARCHITECTURES.values():
-        if shape[-1:] == (architecture.third_branch_kernel,):
-            return architecture
-    raise DreamError(f"not GoogLeNet: {TELLING} has the shape {times(shape)}")

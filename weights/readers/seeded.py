@@ -16,43 +16,41 @@ import math
 
 import numpy as np
 
-from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.architectures import (
-    ARCHITECTURES,
-    BVLC,
-    Architecture,
-    convolution_shapes,
-)
+from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.weights.architecture import Architecture
+from ort_deepdream.weights.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from ort_deepdream.weights.readers.fit import Tensors
 
-DEFAULT_ARCHITECTURE = BVLC
 BIAS_BOUND = 0.05
 
 
 def parse(source: str) -> tuple[int, Architecture | None]:
-    """The seed and, if it is named, the architecture of `seeded:N[:ARCHITECTURE]`."""
+    """Return the seed of `seeded:N[:ARCHITECTURE]`, and the architecture or None.
+
+    Raise DreamError for anything else.
+    """
     _, seed, *rest = source.split(":")
     decimal = seed.isascii() and seed.isdecimal() and len(seed) <= 20  # the digits of 2^64
     if not decimal or int(seed) >= 1 << 64 or len(rest) > 1:
-        raise DreamError("write seeded:N or seeded:N:torchvision, N from 0 to 2^64 - 1")
+        raise DreamError("write seeded:N or seeded:N:ARCHITECTURE, N from 0 to 2^64 - 1")
     if not rest:
         return int(seed), None
     if rest[0] not in ARCHITECTURES:
-        raise DreamError(f"no architecture '{rest[0]}': there are {' and '.join(ARCHITECTURES)}")
+        raise DreamError(f"no architecture '{rest[0]}': {nearest(rest[0], ARCHITECTURES)}")
     return int(seed), ARCHITECTURES[rest[0]]
 
 
 def identity(seed: int, architecture: Architecture) -> str:
-    """The source's shortest spelling."""
+    """Return the source's shortest spelling."""
     named = "" if architecture.name == DEFAULT_ARCHITECTURE.name else f":{architecture.name}"
     return f"seeded:{seed}{named}"
 
 
 def make(seed: int, architecture: Architecture) -> Tensors:
-    """Every convolution's weight [out, in, k, k] and bias [out], float32."""
+    """Return every convolution's weight [out, in, k, k] and bias [out], float32."""
     stream = np.random.PCG64(seed)
     tensors = {}
-    for name, shape in convolution_shapes(architecture).items():
+    for name, shape in architecture.parameters.items():
         is_weight = len(shape) == 4
         bound = math.sqrt(6 / math.prod(shape[1:])) if is_weight else BIAS_BOUND
         fractions = (stream.random_raw(math.prod(shape)) >> np.uint64(11)) * 2.0**-53
