@@ -337,6 +337,18 @@ def report(
     write_report(results, output, asv)
 
 
+@app.command(epilog=examples("dream web", "dream web --port 8080 --no-open"))
+def web(port: options.Port = 0, open_browser: options.OpenBrowser = True) -> None:
+    """Dream in a browser, on a page that this machine serves to itself.
+
+    The network runs in the page: photographs are not uploaded, not even to here.
+    Its program, ONNX Runtime Web, is downloaded the first time (33 MB).
+    """
+    from ort_deepdream.cli.web import serve
+
+    serve(port, open_browser)
+
+
 def run() -> None:
     """Run the command that was typed: the console script."""
     try:

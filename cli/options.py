@@ -332,6 +332,22 @@ AsvResults = Annotated[
 ]
 
 
+Port = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=65535,
+        help="Where the page is on 127.0.0.1; 0 for any that is free.",
+        rich_help_panel=MACHINE,
+    ),
+]
+OpenBrowser = Annotated[
+    bool,
+    typer.Option("--open/--no-open", help="Open the page in a browser.", rich_help_panel=OUTPUT),
+]
+
+
 def with_loop_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` an option for each loop setting, where its parameter `settings` stands.
 

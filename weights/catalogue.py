@@ -72,6 +72,7 @@ class Entry:
     size_tolerance: int = 0  # where only a rounded size is published
     sha256: str = ""  # hexadecimal; its beginning where no more is published
     folder: Folder | None = None  # taken where the file cannot be had
+    kind: str = "weights"  # what it is called in messages
 
     @property
     def shipped(self) -> bool:

@@ -140,8 +140,8 @@ def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> P
             _part(path).unlink(missing_ok=True)
             return folder
     raise DreamError(
-        f"the weights '{entry.name}' could not be downloaded ({'; '.join(failures)}); put the file "
-        f"({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at {path}"
+        f"the {entry.kind} '{entry.name}' could not be downloaded ({'; '.join(failures)}); "
+        f"put the file ({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at {path}"
     )
 
 

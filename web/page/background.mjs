@@ -1,0 +1,57 @@
+// The worker's end in the page: questions to it, and what it tells on the way.
+
+import { PageError } from "./errors.mjs";
+
+export class Stopped extends Error {}
+
+export class Background {
+  constructor({ onLoading, onStep }) {
+    Object.assign(this, { onLoading, onStep });
+    this.worker = null;
+    this.waiting = new Map();
+    this.count = 0;
+  }
+
+  /** Return a promise of a task's result; the tasks are those of worker.mjs. */
+  ask(task, given = {}) {
+    this.worker ??= this.start();
+    const id = (this.count += 1);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, task, ...given });
+    });
+  }
+
+  /** End the dream after its present step. */
+  stop() {
+    this.worker?.postMessage("stop");
+  }
+
+  /** End whatever is going on at once, and free its memory. */
+  end(reason = new Stopped()) {
+    this.worker?.terminate();
+    this.worker = null;
+    for (const { reject } of this.waiting.values()) reject(reason);
+    this.waiting.clear();
+  }
+
+  start() {
+    const worker = new Worker(`worker.mjs${location.search}`, { type: "module" });
+    worker.onmessage = ({ data }) => {
+      if (data.loading) this.onLoading(data.loading);
+      else if (data.step) this.onStep(data.step);
+      else this.answer(data);
+    };
+    worker.onerror = ({ message }) => {
+      this.end(new PageError(`This browser could not start the network (${message || "no reason given"}). Update it, or reload the page.`));
+    };
+    return worker;
+  }
+
+  answer({ id, result, error }) {
+    const { resolve, reject } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error) reject(new PageError(error));
+    else resolve(result);
+  }
+}

@@ -1,0 +1,41 @@
+// The page kept in the browser by its service worker, which also gives it threads.
+
+const RELOADED = "ort-deepdream reloaded";
+const PATIENCE = 3000; // milliseconds for a new service worker to take the page over
+
+/**
+ * Register the service worker; return whether it now answers for the page.
+ *
+ * A page may use threads when its headers isolate it. Where the server sends none, the service
+ * worker adds them, from the next time that the page is loaded: so it is loaded again, once, while
+ * it is still `untouched()`. `onUpdate` hears when a newer version takes over.
+ */
+export async function keepOffline(untouched, onUpdate) {
+  const { serviceWorker } = navigator;
+  if (!self.RELEASE.offline || !serviceWorker) return false;
+  if (serviceWorker.controller) serviceWorker.addEventListener("controllerchange", onUpdate);
+  try {
+    // release.js, which it imports, must not come from an older cache either
+    await serviceWorker.register("sw.js", { updateViaCache: "none" });
+  } catch {
+    return false; // some private windows refuse
+  }
+  await serviceWorker.ready;
+  if (!serviceWorker.controller) await takenOver(serviceWorker);
+  if (serviceWorker.controller && !self.crossOriginIsolated && untouched()) await reloadOnce();
+  return Boolean(serviceWorker.controller);
+}
+
+function takenOver(serviceWorker) {
+  return new Promise((resolve) => {
+    serviceWorker.addEventListener("controllerchange", resolve, { once: true });
+    setTimeout(resolve, PATIENCE); // not after a reload that passes service workers by
+  });
+}
+
+async function reloadOnce() {
+  if (sessionStorage.getItem(RELOADED)) return;
+  sessionStorage.setItem(RELOADED, "yes");
+  location.reload();
+  await new Promise(() => {}); // the page is about to end
+}

@@ -1,0 +1,83 @@
+// Pictures as the network sees them: { data, height, width }, `data` a Float32Array of three planes
+// in the network's units. What engine/model.py and engine/ascent.py do to arrays, bit for bit.
+
+const { fround } = Math;
+
+/** Make planes of an RGBA picture { rgba, height, width }; `units` is a gradient file's description. */
+export function preprocess({ rgba, height, width }, units) {
+  const size = height * width;
+  const data = new Float32Array(3 * size);
+  units.order.forEach((channel, plane) => {
+    const [mean, scale] = [fround(units.mean[plane]), fround(units.scale[plane])];
+    for (let i = 0; i < size; i++) {
+      data[plane * size + i] = fround(rgba[4 * i + channel] - mean) * scale;
+    }
+  });
+  return { data, height, width };
+}
+
+/** Make opaque RGBA bytes of planes: the inverse of `preprocess`, rounded half to even and clipped. */
+export function deprocess({ data, height, width }, units) {
+  const size = height * width;
+  const rgba = new Uint8ClampedArray(4 * size).fill(255); // it rounds and clips as numpy does
+  units.order.forEach((channel, plane) => {
+    const [mean, scale] = [fround(units.mean[plane]), fround(units.scale[plane])];
+    for (let i = 0; i < size; i++) {
+      rgba[4 * i + channel] = fround(fround(data[plane * size + i] / scale) + mean);
+    }
+  });
+  return rgba;
+}
+
+/** Return black and white in the network's units, each a Float32Array of 3. */
+export function limits({ mean, scale }) {
+  return [0, 255].map((level) =>
+    Float32Array.from(mean, (m, plane) => fround(level - fround(m)) * fround(scale[plane])),
+  );
+}
+
+/** Return the mean of the units' scales, which brings a step from levels to the network's units. */
+export function meanScale({ scale }) {
+  return fround(scale.reduce((sum, one) => fround(sum + fround(one)), 0) / 3);
+}
+
+export const add = (one, other) => combined(one, other, (a, b) => a + b);
+export const subtract = (one, other) => combined(one, other, (a, b) => a - b);
+
+function combined({ data, height, width }, other, operation) {
+  return { data: data.map((value, i) => operation(value, other.data[i])), height, width };
+}
+
+/** Limit each plane to its values of `limits`, in place. */
+export function clip({ data }, [low, high]) {
+  const size = data.length / 3;
+  for (let i = 0; i < data.length; i++) {
+    const plane = Math.floor(i / size);
+    data[i] = Math.min(Math.max(data[i], low[plane]), high[plane]);
+  }
+}
+
+/** Return the planes rolled as numpy.roll does: what leaves at one side comes in at the other. */
+export function roll({ data, height, width }, down, across) {
+  const rolled = new Float32Array(data.length);
+  const shift = modulo(across, width);
+  for (let plane = 0; plane < 3; plane++) {
+    for (let y = 0; y < height; y++) {
+      const row = (plane * height + y) * width;
+      const from = data.subarray(row, row + width);
+      const to = (plane * height + modulo(y + down, height)) * width;
+      rolled.set(from.subarray(0, width - shift), to + shift);
+      rolled.set(from.subarray(width - shift), to);
+    }
+  }
+  return { data: rolled, height, width };
+}
+
+/** Return the indices that roll `count` values by `shift`, as ONNX wants them. */
+export function rolledIndices(count, shift) {
+  return BigInt64Array.from({ length: count }, (_, i) => BigInt(modulo(i - shift, count)));
+}
+
+function modulo(value, count) {
+  return ((value % count) + count) % count;
+}

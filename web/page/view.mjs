@@ -1,0 +1,60 @@
+// The picture: the dream, and the photograph over it up to where the visitor draws the line.
+
+const MOST_HEIGHT = 75; // percent of the window's
+const MOST_ZOOM = 4;
+const WHOLE = 100;
+
+export class View {
+  constructor() {
+    const element = (id) => document.getElementById(id);
+    this.figure = element("view");
+    this.frame = element("frame");
+    this.split = element("split");
+    this.caption = element("caption");
+    this.dream = element("dream").getContext("2d");
+    this.photo = element("photo").getContext("2d");
+    this.split.addEventListener("input", () => this.drawLine());
+    this.frame.addEventListener("pointerdown", (event) => this.follow(event));
+    this.frame.addEventListener("pointermove", (event) => event.buttons && this.follow(event));
+  }
+
+  /** Show a photograph, and nothing dreamt yet. */
+  showPhoto(picture, name) {
+    const { height, width } = picture;
+    this.figure.hidden = false;
+    this.frame.style.aspectRatio = `${width} / ${height}`;
+    const inWindow = `${(MOST_HEIGHT * width) / height}vh`;
+    this.frame.style.maxWidth = `min(100%, ${inWindow}, ${MOST_ZOOM * width}px)`;
+    paint(this.photo, picture);
+    paint(this.dream, picture);
+    this.caption.textContent = name;
+    this.photo.canvas.setAttribute("aria-label", `The photograph ${name}`);
+    this.dream.canvas.setAttribute("aria-label", `${name}, not dreamt on yet`);
+    this.split.value = WHOLE;
+    this.drawLine();
+  }
+
+  /** Show the dream as it is now, at whatever size. */
+  showDream(picture) {
+    paint(this.dream, picture);
+    this.dream.canvas.setAttribute("aria-label", `The dream of ${this.caption.textContent}`);
+  }
+
+  /** Move the line to where the pointer is. */
+  follow({ clientX }) {
+    const { left, width } = this.frame.getBoundingClientRect();
+    this.split.value = ((clientX - left) / width) * WHOLE;
+    this.drawLine();
+  }
+
+  drawLine() {
+    this.frame.style.setProperty("--split", `${this.split.value}%`);
+    this.split.setAttribute("aria-valuetext", `${this.split.value} percent dream, the rest photograph`);
+  }
+}
+
+/** Paint a picture in its own size; the page's style gives it that of the frame. */
+function paint(context, { rgba, height, width }) {
+  Object.assign(context.canvas, { height, width });
+  context.putImageData(new ImageData(rgba, width, height), 0, 0);
+}

@@ -1,0 +1,79 @@
+// Everything that takes long, off the page's thread. Messages in: { id, task, ... }, and "stop".
+// Out: an answer { id, result } or { id, error } to each, and on the way { loading } and { step }.
+
+import "./release.js";
+import { decode } from "./decode.mjs";
+import { dream } from "./dream.mjs";
+import { Files } from "./files.mjs";
+import { heap, watchMemory } from "./memory.mjs";
+import { explain, Network } from "./network.mjs";
+import { encodePng } from "./png.mjs";
+import { record } from "./record.mjs";
+
+const query = new URLSearchParams(self.location.search);
+const MOST_MEMORY = 4096; // MiB, all that WebAssembly can address
+const MOST_THREADS = 8; // more of them wait for one another
+const LOADING_INTERVAL = 100; // milliseconds between messages
+
+const cores = Math.min(navigator.hardwareConcurrency ?? 1, MOST_THREADS);
+const threads = self.crossOriginIsolated ? Number(query.get("threads")) || cores : 1;
+
+watchMemory(Number(query.get("memory")) || MOST_MEMORY);
+const network = new Network(new Files(tellLoading), threads);
+let picture = null;
+let stopped = false;
+
+const tasks = {
+  /** Decode a picture, which the next dream is of. */
+  async picture({ blob, side }) {
+    picture = await decode(blob, side);
+    return { ...picture, rgba: picture.rgba.slice() };
+  },
+
+  prepare: ({ layer }) => network.prepare(layer),
+
+  /** Dream on the picture; `steps` are the milliseconds of each. */
+  async dream({ layer, settings, source }) {
+    stopped = false;
+    const model = await network.open(layer);
+    const started = performance.now();
+    const steps = [];
+    let last = started;
+    const result = await dream(model, picture, settings, async ({ preview, ...at }) => {
+      steps.push(performance.now() - last);
+      postMessage({ step: { ...at, rgba: preview(), elapsed: performance.now() - started } });
+      await new Promise((resolve) => setTimeout(resolve)); // lets "stop" in
+      last = performance.now();
+      return !stopped;
+    });
+    const text = record(self.RELEASE, { source, layer, info: model.info, settings, threads });
+    const milliseconds = performance.now() - started;
+    return { ...result, text, steps, milliseconds, threads, heap: heap() };
+  },
+
+  png: async ({ rgba, height, width, text }) => encodePng({ rgba, height, width }, text),
+};
+
+let toldLoading = 0;
+
+function tellLoading(done, total) {
+  const now = performance.now();
+  if (done < total && now - toldLoading < LOADING_INTERVAL) return;
+  toldLoading = now;
+  postMessage({ loading: { done, total } });
+}
+
+onmessage = async ({ data }) => {
+  if (data === "stop") {
+    stopped = true;
+    return;
+  }
+  const { id, task, ...given } = data;
+  try {
+    postMessage({ id, result: await tasks[task](given) });
+  } catch (error) {
+    console.debug(error);
+    const size = picture ? `${picture.width}×${picture.height} pixels` : "this";
+    postMessage({ id, error: explain(error, size) });
+  }
+};
