@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import typing
 from pathlib import Path
 
+import jsonschema
 import pydantic
 import pytest
 from synthetic_results import contender, missing, result
 
+from ort_deepdream.engine.settings import Settings as LoopSettings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure import result as records
-from ort_deepdream.measure.result import Result, read_result, write_result
+from ort_deepdream.measure.result import (
+    VERSION,
+    Result,
+    Settings,
+    keep_unknown,
+    read_result,
+    write_result,
+)
+from scripts import write_result_schema
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "result-file.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCS / "result-file.md").read_text("utf-8")
+EXAMPLE = DOCS / "report" / "epyc-2-cores.json"  # written when the version was the number 1
 RECORDS = [
     value
     for value in vars(records).values()
@@ -67,19 +80,82 @@ def test_what_is_no_json_is_refused(path, data):
 
 
 def test_other_json_is_refused(path):
-    for content in ([], {}, "text", {"schema": "something/else", "version": 1}):
+    for content in ([], {}, "text", {"schema": "something/else", "version": VERSION}):
         assert "not a result file that `dream bench` wrote" in refusal(path, content)
 
 
+@pytest.mark.parametrize("version", [2, "2.0", "2.7", "10.0"])
+def test_a_newer_major_version_asks_for_an_update(path, data, version):
+    said = refusal(path, data | {"version": version, "surprise": 1})
+    assert f"has version {version}, and this program reads 1.0; update ort-deepdream" in said
+
+
 def test_another_version_is_named_with_what_to_do(path, data):
-    assert "has version 2, and this program reads 1; update it" in refusal(
-        path, data | {"version": 2}
-    )
-    assert "has version 0, and this program reads 1; measure again" in refusal(
-        path, data | {"version": 0}
-    )
-    for version in ("1", None, True, 1.0):
+    for version in (0, "0.9"):
+        said = refusal(path, data | {"version": version})
+        assert f"has version {version}, and this program reads 1.0; measure again" in said
+    for version in ("1", None, True, 1.0, "1.x", "1.0.0", "-1.0"):
         assert "does not say which version" in refusal(path, data | {"version": version})
+
+
+def test_a_file_from_before_minor_versions_is_read(path, data):
+    path.write_text(json.dumps(data | {"version": 1}))
+    assert read_result(path) == result()
+    assert json.loads(EXAMPLE.read_text("utf-8"))["version"] == 1
+    assert read_result(EXAMPLE).version == "1.0"
+
+
+# --- A newer minor version ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def newer(data):
+    """What a newer program might write: a field more in everything."""
+    data["version"] = "1.9"
+    data["colour"] = {"depth": [8, 10]}
+    places = data["machine"], data["settings"], data["contenders"][0], data["series"][0]
+    for place in (*places, data["series"][0]["samples"][1], data["checks"][0], data["images"][0]):
+        place["novelty"] = "kept"
+    return data
+
+
+def test_a_newer_minor_version_is_read_and_what_is_unknown_is_written_back(path, newer):
+    path.write_text(json.dumps(newer))
+    write_result(path, read_result(path))
+    assert json.loads(path.read_text("utf-8")) == newer
+
+
+def test_what_a_newer_minor_version_must_have_it_must_have(path, newer):
+    del newer["machine"]["cores"]
+    assert "is damaged: machine.cores" in refusal(path, newer)
+
+
+def test_a_resume_loses_nothing_that_is_unknown(path, newer):
+    path.write_text(json.dumps(newer))
+    before = read_result(path)
+    more = tuple(
+        one.model_copy(update={"samples": (*old.samples, *one.samples)})
+        for one, old in zip(result().series, before.series, strict=True)
+    )
+    fresh = result(series=more, machine=before.machine, checks=before.checks)
+    kept = keep_unknown(fresh, before)
+    write_result(path, kept)
+    written = json.loads(path.read_text("utf-8"))
+    assert written["version"] == "1.9"
+    assert written["colour"] == {"depth": [8, 10]}
+    assert written["machine"]["novelty"] == written["checks"][0]["novelty"] == "kept"
+    assert written["contenders"][0]["novelty"] == written["series"][0]["novelty"] == "kept"
+    assert written["series"][0]["samples"][1]["novelty"] == "kept"
+    assert len(written["series"][0]["samples"]) == 14
+    assert "novelty" not in written["series"][1]
+
+
+def test_where_nothing_is_unknown_a_resume_changes_nothing():
+    fresh = result(warnings=("anew",))
+    assert keep_unknown(fresh, result()) == fresh
+
+
+# --- What does not fit ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -91,6 +167,10 @@ def test_another_version_is_named_with_what_to_do(path, data):
         (("machine", "memory"), 10**30, "machine.memory"),
         (("photo", "sha256"), "nothing", "photo.sha256"),
         (("settings", "octave_scale"), 1.0, "settings.octave_scale"),
+        (("settings", "octaves"), 1001, "settings.octaves"),
+        (("settings", "step"), -256.0, "settings.step"),
+        (("settings", "jitter"), -1, "settings.jitter"),
+        (("settings", "zoom"), 1.1, "settings.zoom"),
         (("series", 0, "samples", 0, "seconds"), -1.0, "series.0.samples.0.seconds"),
         (("series", 0, "samples", 0, "seconds"), 1e300, "series.0.samples.0.seconds"),
         (("series", 0, "contender"), "nobody", "series of 'nobody', which is no contender"),
@@ -100,6 +180,7 @@ def test_another_version_is_named_with_what_to_do(path, data):
         (("contenders", 1, "name"), "cpu", "two entries of contender cpu"),
         (("created",), "yesterday", "created"),
         (("surprise",), 1, "surprise"),
+        (("series", 0, "samples", 0, "surprise"), 1, "series.0.samples.0.surprise"),
         (("model", "layers"), [], "model.layers"),
     ],
 )
@@ -146,15 +227,32 @@ def section(name: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+@pytest.mark.parametrize(
+    "record",
+    [record for record in RECORDS if record is not Settings],
+    ids=lambda record: record.__name__,
+)
 def test_the_document_names_every_field(record):
     fields = [field.alias or name for name, field in record.model_fields.items()]
     documented = re.findall(r"^\| `(\w+)` \|", section(record.__name__), re.MULTILINE)
     assert documented == fields
 
 
+def test_the_settings_are_those_of_the_loop():
+    fields = {field.name: field.metadata["limits"] for field in dataclasses.fields(LoopSettings)}
+    written = write_result_schema.result_schema()["$defs"]["Settings"]
+    assert list(written["properties"]) == written["required"] == list(fields)
+    for name, limits in fields.items():
+        known = written["properties"][name]
+        assert known.get("minimum", limits.least) == limits.least
+        assert known.get("maximum", limits.most) == limits.most
+        assert known.get("exclusiveMinimum", limits.above) == limits.above
+    assert "as `dream run` has [an option](options.md#dream-run) for each" in section("Settings")
+
+
 def test_the_document_names_the_version_and_the_kinds():
-    assert f"version {records.VERSION}" in DOCUMENT
+    assert f"version {VERSION}" in DOCUMENT
+    assert f"of the schema: {VERSION}" in DOCUMENT
     for kind in typing.get_args(records.Kind):
         assert f"`{kind}`" in DOCUMENT
 
@@ -164,3 +262,47 @@ def test_the_parts_are_documented(bench):
         for sample in measured.samples:
             for part in sample.parts:
                 assert f"`{part}`" in DOCUMENT
+
+
+# --- docs/result.schema.json ----------------------------------------------------------------------
+
+
+def test_the_published_schema_is_the_models():
+    assert write_result_schema.PATH.read_text("utf-8") == write_result_schema.content()
+
+
+@pytest.fixture(scope="module")
+def schema():
+    """What judges a file by the published schema."""
+    published = json.loads(write_result_schema.PATH.read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(published)
+    return jsonschema.Draft202012Validator(published)
+
+
+def test_the_example_and_what_is_written_fit_the_schema(schema, data):
+    schema.validate(json.loads(EXAMPLE.read_text("utf-8")))
+    schema.validate(data)
+
+
+def test_a_newer_minor_version_fits_the_schema(schema, newer):
+    schema.validate(newer)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("version",), 2),
+        (("version",), "2.0"),
+        (("schema",), "something/else"),
+        (("series", 0, "kind"), "lukewarm"),
+        (("settings", "octave_scale"), 1.0),
+        (("machine", "cores"), "4"),
+    ],
+)
+def test_the_schema_refuses_what_the_model_refuses(schema, path, data, where, value):
+    inner = data
+    for key in where[:-1]:
+        inner = inner[key]
+    inner[where[-1]] = value
+    assert not schema.is_valid(data)
+    assert refusal(path, data)
