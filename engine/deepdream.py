@@ -14,9 +14,7 @@ from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
-from ort_deepdream.step import Array
-
-NO_GRADIENT = 1e-30  # a smaller mean is rounding; the graph of a step lets it change nothing
+from ort_deepdream.step import NO_GRADIENT, Array
 
 
 @dataclass(frozen=True)

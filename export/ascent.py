@@ -29,23 +29,24 @@ from ort_deepdream.step import (
     ADDED_OUTPUTS,
     GRADIENT_INPUTS,
     GRADIENT_OUTPUTS,
+    NO_GRADIENT,
 )
 
 OPSET = 18
 # What the fragment takes of the gradient file's own.
 GIVEN = {**GRADIENT_INPUTS, "gradient": GRADIENT_OUTPUTS["gradient"]}
 
-# A mean below TINY is rounding, and dividing by it overflows; one that is NaN or above HUGE
+# A mean below NO_GRADIENT is rounding, and dividing by it overflows; one that is NaN or above HUGE
 # belongs to a gradient that is not finite. Neither may change the picture, and `Equal` with the
 # clamped mean is false for both. OpenVINO leaves a reduction to a scalar to the CPU, and with it
 # everything before it: hence Squeeze.
-ASCEND = """
+ASCEND = f"""
     magnitude = Abs (gradient)
     kept = ReduceMean (magnitude)
     mean = Squeeze (kept)
-    tiny = Constant <value = float {1e-30}> ()
-    huge = Constant <value = float {3e38}> ()
-    zero = Constant <value = float {0}> ()
+    tiny = Constant <value = float {{{NO_GRADIENT}}}> ()
+    huge = Constant <value = float {{3e38}}> ()
+    zero = Constant <value = float {{0}}> ()
     clamped = Clip (mean, tiny, huge)
     usable = Equal (clamped, mean)
     factor = Div (length, clamped)

@@ -32,6 +32,9 @@ ADDED_OUTPUTS = {
     "next": PICTURE,
 }
 
+# A smaller mean of the gradient is rounding: the step lets it change nothing.
+NO_GRADIENT = 1e-30
+
 
 def limits_feed(low: Array, high: Array) -> Feed:
     """Return what is the same for every step: black and white, each [3, 1, 1]."""
