@@ -248,8 +248,13 @@ CASES = {
     "tiff grey 8 in 32": (
         saved(pillow(GREY.astype(np.int32)), "TIFF"), grey_rgb(GREY), None, EXACT),
     "tiff grey unsigned 32": (
-        tiff_bytes(GREY16.astype(np.uint32) * 65537, 1),
+        tiff_bytes(GREY16.astype(np.uint32) * 65537, 1), grey_rgb(GREY16 / 257), None, EXACT),
+    "tiff grey 20 in unsigned 32": (
+        tiff_bytes(GREY16.astype(np.uint32) * 16, 1),
         grey_rgb(GREY16 * (255.0 / GREY16.max())), None, EXACT),
+    "tiff grey signed 8": (
+        tiff_bytes((GREY // 2).astype(np.int8), 1, 2),
+        grey_rgb(GREY // 2 * (255 / 127)), None, EXACT),
     "tiff float 0..1": (
         saved(pillow((GREY16 / 65535).astype(np.float32)), "TIFF"),
         grey_rgb(GREY16 / 257), None, EXACT),

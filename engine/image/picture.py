@@ -1,0 +1,59 @@
+"""A picture in memory, and its 8-bit image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A picture as it was read, upright.
+
+    rgb: float32 [H, W, 3], 0..255. Fractions are kept where the file has more
+    than 8 bits and Pillow hands them out (grey pictures), and where colours had
+    to be converted.
+    alpha: uint8 [H, W], or None when the file has no transparency.
+    icc_profile: the colour profile that `rgb` is in, or None for sRGB.
+    """
+
+    rgb: FloatArray
+    alpha: ByteArray | None = None
+    icc_profile: bytes | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.rgb.shape[:2]
+        alpha = "" if self.alpha is None else ", with alpha"
+        profile = f", ICC profile of {len(self.icc_profile)} bytes" if self.icc_profile else ""
+        return f"<Picture {width}x{height}{alpha}{profile}>"
+
+    @property
+    def image(self) -> Image.Image:
+        """Pillow's image of it, 8-bit RGB or RGBA: for showing, and for saving elsewhere."""
+        image = to_image(self.rgb, self.alpha)
+        if self.icc_profile:
+            image.info["icc_profile"] = self.icc_profile
+        return image
+
+
+def to_image(rgb: FloatArray, alpha: ByteArray | None = None) -> Image.Image:
+    """Return the 8-bit RGB or RGBA image of `rgb` [H, W, 3], rounded half to even and clipped.
+
+    Raise ValueError for arrays of other shapes, and for values that are not finite.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"rgb must be [H, W, 3], not {list(rgb.shape)}")
+    if alpha is not None and (alpha.shape != rgb.shape[:2] or alpha.dtype != np.uint8):
+        raise ValueError(f"alpha must be uint8 {list(rgb.shape[:2])}")
+    if not np.isfinite(rgb).all():
+        raise ValueError("rgb has values that are not finite")
+    image = Image.fromarray(np.clip(np.rint(rgb), 0, 255).astype(np.uint8))
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
+    return image

@@ -1,0 +1,59 @@
+"""What Pillow passes over in a PNG: the checksums of its pixels, and its colour space."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from ort_deepdream.engine.image.colour import Colours, from_cicp, from_gamma
+
+__all__ = ["Colours", "check"]
+
+# The first of each counts, and only before the pixels.
+OF_COLOUR = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
+
+
+def check(data: bytes) -> Colours | None:
+    """Return the colour space that a PNG names by numbers, as browsers understand it.
+
+    None stands for sRGB, and for one that an ICC profile describes. Raise ValueError when the
+    checksum of its pixels is wrong, which Pillow only sees when decompressing fails too, and for a
+    colour space that cannot be read.
+    """
+    found: dict[bytes, bytes] = {}
+    for kind, body, checksum in _chunks(data):
+        if kind == b"IDAT":
+            if zlib.crc32(body, zlib.crc32(kind)) != checksum:
+                raise ValueError("its pixels have a wrong checksum")
+        elif kind in OF_COLOUR:
+            found.setdefault(kind, bytes(body))
+    return _colours(found)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+    """Yield each chunk's kind, body and checksum; what is cut short is left to Pillow."""
+    view, at = memoryview(data), 8
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if end + 4 > len(data):
+            return
+        yield kind, view[at + 8 : end], struct.unpack_from(">I", data, end)[0]
+        at = end + 4
+
+
+def _colours(found: dict[bytes, bytes]) -> Colours | None:
+    """The colour space that counts: browsers' order is cICP, ICC profile, sRGB, gAMA with cHRM."""
+    if len(found.get(b"cICP", b"")) == 4:
+        colours = from_cicp(*found[b"cICP"])
+        if colours is not None:
+            return colours
+    if b"sRGB" in found or len(found.get(b"gAMA", b"")) != 4:
+        return None
+    gamma = struct.unpack(">I", found[b"gAMA"])[0] / 100_000
+    points = found.get(b"cHRM")
+    if points is None or len(points) != 32:
+        return from_gamma(gamma)
+    numbers = [number / 100_000 for number in struct.unpack(">8I", points)]
+    return from_gamma(gamma, numbers)
