@@ -30,6 +30,7 @@ from ort_deepdream.measure.result import (
     Settings,
     Size,
     Skipped,
+    keep_unknown,
     write_result,
 )
 from ort_deepdream.measure.statistics import why_unstable
@@ -287,6 +288,8 @@ class Bench:
     def save(self) -> Result:
         """Write what was found so far, and return it."""
         found = self.result()
+        if self.before is not None:
+            found = keep_unknown(found, self.before)
         write_result(self.output, found)
         self.saved = True
         return found

@@ -5,21 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
-import numpy as np
 import pytest
 from PIL import Image
-from small_bench import wanted, write_wrong_model
+from small_bench import plan, write_wrong_model
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.machine import this_machine
-from ort_deepdream.measure.process import ContenderError, Process
 from ort_deepdream.measure.result import read_result, write_result
 from ort_deepdream.measure.resume import resumable
 
@@ -39,14 +37,7 @@ def test_the_parts_of_a_dream_add_up(bench):
     for series in bench.series:
         for sample in series.samples:
             if series.kind == "cold":
-                assert list(sample.parts) == [
-                    "start",
-                    "import",
-                    "session",
-                    "first steps",
-                    "steps",
-                    "write",
-                ]
+                assert set(sample.parts) > {"start", "import", "session", "first steps", "write"}
                 assert 20e6 < sample.peak_memory < 2e9
             if series.kind != "step":
                 assert sum(sample.parts.values()) == pytest.approx(sample.seconds)
@@ -73,14 +64,25 @@ def test_what_explains_the_figures_is_there(bench):
     assert {operator.contender for operator in bench.operators} == set(CPU)
     shares = [o.share for o in bench.operators if o.contender == CPU[0]]
     assert sum(shares) == pytest.approx(1)
-    for limit in bench.limits:
-        assert 1e8 < limit.flops < 1e14
-        assert 1e8 < limit.bytes_per_second < 1e13
     (work,) = bench.work
     # Two 1x1 convolutions, from 3 channels to 2 and back, at 24x16 pixels; the CPU's kernels fill
     # their outputs' channels up to a block, of 16 at most.
     asked = 2 * 2 * 24 * 16 * 3 * 2
     assert asked <= work.flop <= asked * 8
+
+
+def test_what_the_hardware_could_do_is_measured_if_it_is_asked_for(
+    bench, photo, tiny_model, tmp_path
+):
+    assert bench.limits == ()
+    asked = plan(photo, tiny_model, backends=("cpu",), threads=(2,), trials=1, most_trials=1)
+    (contender,) = asked.contenders
+    only_steps = replace(contender, kinds=("step",))
+    asked = replace(asked, contenders=(only_steps,), limits=True)
+    (limit,) = Bench(asked, tmp_path / "result.json").run().limits
+    assert limit.contender == CPU[1]
+    assert 1e8 < limit.flops < 1e14
+    assert 1e8 < limit.bytes_per_second < 1e13
 
 
 def test_dreams_are_compared_and_kept(bench):
@@ -106,7 +108,7 @@ def wrong_model(tmp_path_factory):
 
 def test_a_wrong_gradient_fails_against_autograd(photo, wrong_model, tmp_path):
     options = {"backends": ("cpu",), "threads": (), "trials": 1, "most_trials": 1, "budget": 1.0}
-    found = Bench(wanted(photo, wrong_model, **options), tmp_path / "wrong.json").run()
+    found = Bench(plan(photo, wrong_model, **options), tmp_path / "wrong.json").run()
     (check,) = found.checks
     assert check.reference == "PyTorch autograd, float64"
     assert not check.passed
@@ -116,7 +118,7 @@ def test_a_wrong_gradient_fails_against_autograd(photo, wrong_model, tmp_path):
 
 def test_a_budget_that_is_too_small_skips_and_says_so(photo, tiny_model, tmp_path):
     options = {"backends": ("cpu",), "threads": (1,), "budget": 0.5, "sizes": ("16x16", "512x384")}
-    found = Bench(wanted(photo, tiny_model, **options), tmp_path / "result.json").run()
+    found = Bench(plan(photo, tiny_model, **options), tmp_path / "result.json").run()
     (step,) = found.series
     assert (step.kind, str(step.size)) == ("step", "16x16")
     assert len(found.skipped) == 5
@@ -132,15 +134,15 @@ import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = sys.argv[4:]
 from pathlib import Path
-from small_bench import wanted
+from small_bench import plan
 from ort_deepdream.measure.bench import Bench
 
 photo, model, output = map(Path, sys.argv[1:4])
-Bench(wanted(photo, model, threads=(1,), trials=500, budget=1e6), output).run()
+Bench(plan(photo, model, threads=(1,), trials=500, budget=1e6), output).run()
 """
 
 
-def test_an_interruption_leaves_a_valid_file_and_can_be_gone_on_with(photo, tiny_model, tmp_path):
+def test_an_interruption_leaves_a_valid_file_and_can_be_resumed(photo, tiny_model, tmp_path):
     output = tmp_path / "result.json"
     folders = [str(folder) for folder in sys.path if "tests" in str(folder)]
     child = subprocess.Popen(
@@ -161,72 +163,31 @@ def test_an_interruption_leaves_a_valid_file_and_can_be_gone_on_with(photo, tiny
 
     here = this_machine()  # a commit made meanwhile would be refused, and rightly
     write_result(output, before.model_copy(update={"machine": here}))
-    more = wanted(photo, tiny_model, threads=(1,), trials=max(counts) + 1, most_trials=1)
+    newer = json.loads(output.read_text("utf-8")) | {"version": "1.9", "novelty": 1}
+    newer["series"][0]["novelty"] = 2
+    output.write_text(json.dumps(newer), "utf-8")
+    more = plan(photo, tiny_model, threads=(1,), trials=max(counts) + 1, most_trials=1)
     after = Bench(more, output, resumable(output, more)).run()
     assert after.complete
     assert after.created == before.created
     for old, new in zip(before.series, after.series, strict=True):
         assert new.samples[: len(old.samples)] == old.samples
         assert len(new.samples) == len(old.samples) + 1
+    written = json.loads(output.read_text("utf-8"))  # with what only a newer program knows
+    assert (written["version"], written["novelty"]) == ("1.9", 1)
+    assert written["series"][0]["novelty"] == 2
 
 
-def test_another_model_or_setting_is_not_gone_on_with(bench, photo, tiny_model, tmp_path):
+def test_another_model_or_setting_is_not_resumed(bench, photo, tiny_model, tmp_path):
     output = tmp_path / "result.json"
     data = bench.model_dump(mode="json", by_alias=True)
     data["settings"]["octaves"] = 3
     data["machine"]["processor"] = "another"
     output.write_text(json.dumps(data))
     with pytest.raises(DreamError) as caught:
-        resumable(output, wanted(photo, tiny_model))
+        resumable(output, plan(photo, tiny_model))
     assert "machine processor was another and is " in str(caught.value)
     assert "settings octaves was 3 and is 2" in str(caught.value)
     output.write_text(bench.model_dump_json(by_alias=True))
     with pytest.raises(DreamError, match="the contenders were cpu, 1 thread, cpu, 2 threads"):
-        resumable(output, wanted(photo, tiny_model, threads=(1,)))
-
-
-def test_a_process_that_dies_says_how(photo, tiny_model):
-    job = wanted(photo, tiny_model).candidates[0].job
-    process = Process(job)
-    try:
-        with pytest.raises(ContenderError, match="AttributeError"):
-            process.ask("fly")
-        os.kill(process.child.pid, signal.SIGKILL)
-        with pytest.raises(ContenderError, match="its process ended with code -9"):
-            process.ask("limits")
-    finally:
-        process.close()
-
-
-def test_a_contender_with_no_such_model_cannot_start(photo, tiny_model, tmp_path):
-    from dataclasses import replace
-
-    job = replace(wanted(photo, tiny_model).candidates[0].job, model=str(tmp_path / "none.onnx"))
-    with pytest.raises(ContenderError, match="there is no such model file"):
-        Process(job)
-
-
-def test_workers_wait_without_working(photo, tiny_model):
-    process = Process(wanted(photo, tiny_model).candidates[1].job)
-    try:
-        process.ask("warm", photo=str(photo))
-        time.sleep(0.3)
-        before = process.busy()
-        time.sleep(1.0)
-        assert process.busy() - before < 0.05
-    finally:
-        process.close()
-
-
-def test_the_gradient_of_a_worker_is_the_models(photo, tiny_model, tmp_path):
-    from ort_deepdream import load_model, read_picture
-
-    job = wanted(photo, tiny_model).candidates[0].job
-    process = Process(job)
-    try:
-        process.ask("gradient", photo=str(photo), output=str(tmp_path / "gradient.npy"))
-    finally:
-        process.close()
-    model = load_model(tiny_model, "cpu", 1)
-    expected = model.gradient(model.preprocess(read_picture(photo).rgb))[1]
-    np.testing.assert_array_equal(np.load(tmp_path / "gradient.npy"), expected)
+        resumable(output, plan(photo, tiny_model, threads=(1,)))
