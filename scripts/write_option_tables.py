@@ -39,7 +39,7 @@ def _commands(group: Any, before: str) -> Iterator[tuple[str, Any]]:
 
 
 def _row(parameter: Any) -> str:
-    flags = sorted(parameter.opts, key=len, reverse=True)
+    flags = [*sorted(parameter.opts, key=len, reverse=True), *parameter.secondary_opts]
     name = ", ".join(f"`{flag}`" for flag in flags)
     if parameter.param_type_name == "argument":
         name = f"`{parameter.metavar}`"
@@ -53,6 +53,8 @@ def _row(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     if isinstance(parameter.show_default, str):
         return str(parameter.show_default)
+    if parameter.secondary_opts:  # a pair such as --open and --no-open
+        return f"`{(parameter.opts if parameter.default else parameter.secondary_opts)[0]}`"
     if not parameter.show_default or getattr(parameter, "is_flag", False):
         return ""
     return "" if parameter.default is None else f"`{parameter.default}`"

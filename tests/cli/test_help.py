@@ -31,6 +31,7 @@ def test_the_commands():
         "bench",
         "compare",
         "report",
+        "web",
         "weights",
     ]
 
