@@ -1,20 +1,19 @@
-"""Build the site that is published: the newest report, past ones, asv's own pages.
+"""Build the site that is published: the newest report, past ones, a link to asv's own pages.
 
     python -m scripts.publish result.json -o site
     python -m scripts.publish result.json --past results -o site
     python -m scripts.publish result.json --asv .asv/results --asv-html .asv/html -o site
 
-`index.html` is the report of the results named first; `past/` has one for each result file in the
-folder given as `--past`; `asv/` is a copy of what `asv publish` wrote. Then every link is followed:
-a missing file, a missing anchor, or an address on another host in one of our pages is an error, and
-leaves the site that was there before. asv's pages load their libraries from other hosts; copies of
-them (scripts/asv_libraries) take their places. They want a server: `python -m http.server -d site`.
+`index.html` is the report of the results named first, with the history that asv measured; `past/`
+has one for each result file in the folder given as `--past`; `asv/` is what `asv publish` wrote, as
+it is: those pages load their libraries from other hosts, and want a server. Then every link in our
+own pages is followed: a missing file, a missing anchor, or an address on another host is an error,
+and leaves the site that was there before.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 import tempfile
@@ -36,13 +35,6 @@ from ort_deepdream.report.runs import Run, read_runs
 
 MARK = ".made-by-publish"  # in every site: what has none is not replaced
 ASV, PAST = "asv", "past"
-
-LIBRARIES = Path(__file__).with_name("asv_libraries")
-# A library on another host, and what makes the browser compare it with a checksum.
-REMOTE = re.compile(
-    r'(<(?:script|link)\b[^>]*\b(?:src|href))="https?://[^"]*/([^"/]+)"'
-    r'(?:\s+(?:integrity|crossorigin|referrerpolicy)="[^"]*")*'
-)
 
 PAST_PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -87,9 +79,9 @@ class Sources:
 
 
 def publish(sources: Sources, output: Path) -> list[Path]:
-    """Build the site and replace the one that was there; returns its pages.
+    """Build the site, replace the one that was there, and return our pages in it.
 
-    Raises PublishError, DreamError or DreamError, and then changes nothing.
+    Raise PublishError or DreamError, having changed nothing, where that cannot be done.
     """
     _check_output(output)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{output.name}.part") as folder:
@@ -124,7 +116,7 @@ def build(sources: Sources, folder: Path) -> None:
         links.append(Link("Past reports", f"{PAST}/index.html"))
     if sources.asv_html:
         copy_asv(sources.asv_html, folder / ASV)
-        links.append(Link("Every benchmark by commit", f"{ASV}/index.html"))
+        links.append(Link("asv's own pages", f"{ASV}/index.html"))
     write_report(folder / "index.html", read_runs(sources.results), history, links)
 
 
@@ -135,7 +127,7 @@ def write_report(
 
 
 def write_past(results: Path, folder: Path) -> None:
-    """A report for each result file, and their list, the newest first."""
+    """Write a report for each result file, and their list, the newest first."""
     files = sorted(results.glob("*.json"))
     if not files:
         raise PublishError(f"{results}: there is no result file in it")
@@ -162,26 +154,6 @@ def copy_asv(html: Path, folder: Path) -> None:
     if not (html / "index.html").is_file():
         raise PublishError(f"{html}: has no index.html; run `asv publish` first")
     shutil.copytree(html, folder)
-    bring_home(folder)
-
-
-def bring_home(folder: Path) -> None:
-    """Let asv's page load its libraries from beside itself."""
-
-    def local(found: re.Match[str]) -> str:
-        before, asked = found.groups()
-        for name in (asked, asked.replace(".min.", ".")):
-            if (LIBRARIES / name).is_file():
-                shutil.copy(LIBRARIES / name, folder)
-                return f'{before}="{name}"'
-        raise PublishError(
-            f"asv's page loads {asked} from another host, and there is no copy of it in "
-            f"{LIBRARIES.name}; its README.md tells how to add one"
-        )
-
-    index = folder / "index.html"
-    text = REMOTE.sub(local, index.read_text("utf-8"))
-    index.write_text(text, "utf-8", newline="\n")
 
 
 # --- Checking ------------------------------------------------------------------------------------
@@ -189,7 +161,7 @@ def bring_home(folder: Path) -> None:
 
 @dataclass
 class Names(HTMLParser):
-    """What a page refers to, and what can be referred to in it."""
+    """Addresses that a page refers to, and what can be referred to in it."""
 
     text: str
     addresses: list[str] = field(default_factory=list)
@@ -214,7 +186,7 @@ def our_pages(folder: Path) -> list[Path]:
 
 
 def check(folder: Path) -> list[str]:
-    """What is wrong with a site: links that lead nowhere, or elsewhere."""
+    """Return what is wrong with a site: links that lead nowhere, or elsewhere."""
     if not (folder / "index.html").is_file():
         return ["there is no index.html"]
     names = {path: Names(path.read_text("utf-8")) for path in our_pages(folder)}
