@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from ort_deepdream.engine.image.picture import FloatArray
+from ort_deepdream.engine.image.picture import FloatArray, UnreadableError
 
 Curve = Callable[[FloatArray], FloatArray]  # from values in 0..1 to light, in 0..1 as well
 Matrix = NDArray[np.float64]
@@ -94,15 +94,15 @@ def from_gamma(gamma: float, points: Sequence[float] = ()) -> Colours | None:
 def from_cicp(primaries: int, transfer: int, matrix: int, full_range: int) -> Colours | None:
     """The colour space of a PNG's cICP; None when it says nothing that browsers heed.
 
-    The numbers are ITU-T H.273's. Raise ValueError for high dynamic range, which 8 bits of sRGB
-    cannot show, and for a picture that is not RGB.
+    The numbers are ITU-T H.273's. Raise UnreadableError for high dynamic range, which 8 bits of
+    sRGB cannot show, and for a picture that is not RGB.
     """
     if matrix != 0:
-        raise ValueError("its cICP block says that it is not RGB")
+        raise UnreadableError("is not RGB, says its cICP block; save it as RGB first")
     if primaries not in PRIMARIES or not full_range:
         return None
     if transfer in (16, 18):
-        raise ValueError("high dynamic range; save it in a standard one, such as sRGB")
+        raise UnreadableError("is of high dynamic range (HDR); save it as sRGB first")
     if transfer not in CURVES:
         return None
     to_srgb = _to_srgb(PRIMARIES[primaries])

@@ -12,6 +12,10 @@ FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
 
+class UnreadableError(Exception):
+    """A picture is whole, but of a kind that would be read wrong. Says what it is, what to do."""
+
+
 @dataclass(frozen=True, repr=False)
 class Picture:
     """A picture as it was read, upright.

@@ -18,8 +18,8 @@ def check(data: bytes) -> Colours | None:
     """Return the colour space that a PNG names by numbers, as browsers understand it.
 
     None stands for sRGB, and for one that an ICC profile describes. Raise ValueError when the
-    checksum of its pixels is wrong, which Pillow only sees when decompressing fails too, and for a
-    colour space that cannot be read.
+    checksum of its pixels is wrong, which Pillow only sees when decompressing fails too, and
+    UnreadableError for a colour space that cannot be shown.
     """
     found: dict[bytes, bytes] = {}
     for kind, body, checksum in _chunks(data):

@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from ort_deepdream.engine.image import png, tiff
 from ort_deepdream.engine.image.decoding import Box, decode, first_frame, transparent_level, upright
-from ort_deepdream.engine.image.picture import Picture
+from ort_deepdream.engine.image.picture import Picture, UnreadableError
 from ort_deepdream.errors import DreamError
 
 # Only these decoders are tried: Pillow has others that start programs (EPS) or
@@ -178,6 +178,8 @@ def _reading_error(path: Path, error: Exception) -> DreamError:
     """The DreamError that tells a user what `error` means for the picture at `path`."""
     if isinstance(error, DreamError):
         return error
+    if isinstance(error, UnreadableError):
+        return DreamError(f"{path}: {error}")
     if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
         return DreamError(f"{path}: {_bomb_text(error)}; make the picture smaller first")
     if isinstance(error, MemoryError):

@@ -13,6 +13,8 @@ from typing import IO
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from ort_deepdream.engine.image.picture import UnreadableError
+
 # libtiff hands samples out in this machine's order, and Pillow takes some for the file's: its names
 # of them, and what they have to be.
 NATIVE = {
@@ -36,13 +38,13 @@ _stderr = Lock()
 def load(image: Image.Image) -> None:
     """Load the pixels of a TIFF that was just opened.
 
-    Raise what Pillow raises, and ValueError for what it would read wrong and for what libtiff
-    complains of: that goes on after some kinds of damage, and tells of it on stderr only.
+    Raise UnreadableError for what Pillow would read wrong, what Pillow raises, and ValueError for
+    what libtiff complains of: that goes on after some damage, and tells of it on stderr only.
     """
     assert isinstance(image, TiffImageFile)
     reason = _why_not(image)
     if reason is not None:
-        raise ValueError(reason)
+        raise UnreadableError(f"{reason}; save it as PNG first")
     image.info.pop("xmp", None)  # Pillow would turn the picture by it, as nobody else does
     if image.use_load_libtiff:
         _load_through_libtiff(image)
@@ -55,14 +57,14 @@ def _why_not(image: TiffImageFile) -> str | None:
     tags = image.tag_v2
     is_reduced = tags.get(ExifTags.Base.NewSubfileType, 0) & 1
     if DNG_VERSION in tags or (is_reduced and ExifTags.Base.SubIFDs in tags):
-        return "a raw photograph, of which it has only a preview"
+        return "is a raw photograph, of which only a preview could be read"
     if tags.get(ExifTags.Base.PlanarConfiguration) != SEPARATE:
         return None
     if image.mode in ("LA", "La", "PA"):
-        return "transparency in a plane of its own"
+        return "is a TIFF with its transparency in a plane of its own"
     bits = max(tags.get(ExifTags.Base.BitsPerSample, (1,)))
     if bits > 8 and image.mode in ("RGB", "RGBA", "CMYK") and not image.use_load_libtiff:
-        return f"separate planes of {bits} bits"
+        return f"is a TIFF of separate planes of {bits} bits"
     return None
 
 
