@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.network import BLOCKS, BlockwiseGoogLeNet, network_input
+from training.network import BLOCKS, BlockwiseNetwork, network_input
 from training.pictures import Crops
 
 SIDES = (72, 102, 144)
@@ -43,7 +43,7 @@ class Dreams:
         self.channel = torch.rand(TOGETHER, generator=rng)
         self.rate = 1 + 2 * float(torch.rand(1, generator=rng))
 
-    def ascend(self, network: BlockwiseGoogLeNet) -> None:
+    def ascend(self, network: BlockwiseNetwork) -> None:
         """Take one step of ascent on `network`, then go to the next octave or the next dream."""
         device = next(network.parameters()).device
         shifts = torch.randint(-16, 17, (2,), generator=self.generator).tolist()
@@ -65,7 +65,7 @@ class Dreams:
                     self.picture, SIDES[self.octave], mode="bilinear", align_corners=True
                 )
 
-    def _objective(self, network: BlockwiseGoogLeNet, x: Tensor) -> Tensor:
+    def _objective(self, network: BlockwiseNetwork, x: Tensor) -> Tensor:
         for name in BLOCKS[: BLOCKS.index(DREAMT[self.block]) + 1]:
             y = F.relu(network.block(name, x))
             x = network.onwards(name, y)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from rich.progress import track
 from torch import Tensor
 
-from training.network import BLOCKS, BlockwiseGoogLeNet, load_network, network_input, save_weights
+from training.network import BLOCKS, BlockwiseNetwork, load_network, network_input, save_weights
 from training.pictures import Crops, load_pool
 from training.trainer import Trainer, floored
 
@@ -34,7 +34,7 @@ AVERAGED = 0.97
 
 @torch.no_grad()
 def inputs_and_targets(
-    student: BlockwiseGoogLeNet, teacher: BlockwiseGoogLeNet, crops: Crops, count: int
+    student: BlockwiseNetwork, teacher: BlockwiseNetwork, crops: Crops, count: int
 ) -> tuple[Tensor, list[Tensor]]:
     """Return what the student feeds its last blocks, and the teacher's outputs, in bfloat16."""
     fed, given = [], []
@@ -52,7 +52,7 @@ class LastBlocks(Trainer):
     """A run that teaches the student's last blocks, from inputs and targets in memory."""
 
     def __init__(
-        self, student: BlockwiseGoogLeNet, fed: Tensor, given: list[Tensor], seed: int
+        self, student: BlockwiseNetwork, fed: Tensor, given: list[Tensor], seed: int
     ) -> None:
         super().__init__(student, [floored(t.float().var((0, 2, 3))) for t in given], seed)
         self.fed, self.given = fed, given

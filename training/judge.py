@@ -22,7 +22,7 @@ from torch import Tensor
 from ort_deepdream import Model, Settings, dream, load_model, read_picture
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.weights import load_weights
-from training.network import BLOCKS, BlockwiseGoogLeNet, load_network, network_input
+from training.network import BLOCKS, BlockwiseNetwork, load_network, network_input
 from training.pictures import held_out_crops, load_pool
 
 BATCH = 40
@@ -34,7 +34,7 @@ CLASSIFIER = "loss3/classifier"  # Caffe's name
 
 @torch.no_grad()
 def explained_variance(
-    student: BlockwiseGoogLeNet, teacher: BlockwiseGoogLeNet, rgb: Tensor
+    student: BlockwiseNetwork, teacher: BlockwiseNetwork, rgb: Tensor
 ) -> dict[str, float]:
     """Return the explained variance of the teacher's activations, by block.
 
@@ -72,8 +72,8 @@ def classifier_of(path: Path) -> tuple[Tensor, Tensor] | None:
 
 @torch.no_grad()
 def agreement(
-    student: BlockwiseGoogLeNet,
-    teacher: BlockwiseGoogLeNet,
+    student: BlockwiseNetwork,
+    teacher: BlockwiseNetwork,
     classifier: tuple[Tensor, Tensor],
     rgb: Tensor,
 ) -> dict[str, float]:

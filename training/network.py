@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ort_deepdream.export.googlenet import GoogLeNet
+from ort_deepdream.export.network import new_network
 from ort_deepdream.export.weights import load_weights
 from ort_deepdream.files import replacing
 from ort_deepdream.weights.googlenet import BVLC, INCEPTION_WIDTHS
@@ -33,14 +33,16 @@ LAST = {
 Seen = dict[str, tuple[Tensor, Tensor]]  # a convolution's input and output, by its name
 
 
-class BlockwiseGoogLeNet(GoogLeNet):
-    """Caffe's GoogLeNet, run block by block.
+class BlockwiseNetwork(nn.Module):
+    """Caffe's network, run block by block.
 
     While `seen` is a dict, every convolution leaves its input and its output there.
     """
 
     def __init__(self) -> None:
-        super().__init__(BVLC)
+        super().__init__()
+        whole = new_network(BVLC)
+        self.convolutions, self.norms = whole.convolutions, whole.norms
         self.seen: Seen | None = None
 
     def convolve(self, name: str, x: Tensor) -> Tensor:
@@ -108,9 +110,9 @@ def network_input(rgb: Tensor) -> Tensor:
     return shifted.contiguous(memory_format=torch.channels_last)
 
 
-def load_network(path: Path) -> BlockwiseGoogLeNet:
+def load_network(path: Path) -> BlockwiseNetwork:
     """Load a file of weights, of any kind that `export` reads, into a network without gradients."""
-    network = BlockwiseGoogLeNet()
+    network = BlockwiseNetwork()
     network.convolutions.load_state_dict(load_weights(str(path)).tensors)
     return in_fast_format(network.requires_grad_(False))
 
@@ -122,16 +124,16 @@ def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
         save_file(contiguous, temporary, {"architecture": "bvlc"})
 
 
-def in_fast_format(network: BlockwiseGoogLeNet) -> BlockwiseGoogLeNet:
+def in_fast_format(network: BlockwiseNetwork) -> BlockwiseNetwork:
     """Put a network's filters into the memory format that is fast, and return it."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
-def fresh_network(seed: int) -> BlockwiseGoogLeNet:
+def fresh_network(seed: int) -> BlockwiseNetwork:
     """Make a student that has learnt nothing: random filters, no biases."""
     torch.manual_seed(seed)
-    network = BlockwiseGoogLeNet()
+    network = BlockwiseNetwork()
     for unit in network.convolutions.values():
         assert isinstance(unit, nn.Conv2d)
         nn.init.kaiming_normal_(unit.weight, nonlinearity="relu")
@@ -140,7 +142,7 @@ def fresh_network(seed: int) -> BlockwiseGoogLeNet:
 
 
 @torch.no_grad()
-def scale_block(network: BlockwiseGoogLeNet, name: str, x: Tensor, deviation: Tensor) -> None:
+def scale_block(network: BlockwiseNetwork, name: str, x: Tensor, deviation: Tensor) -> None:
     """Scale a fresh block's filters: deviation 1 inside, `deviation` [C] at its output."""
     prefix = name if name.startswith("conv") else f"inception_{name}"
     begin = 0

@@ -26,7 +26,7 @@ from training.dreams import Dreams
 from training.judge import explained_variance
 from training.network import (
     BLOCKS,
-    BlockwiseGoogLeNet,
+    BlockwiseNetwork,
     fresh_network,
     in_fast_format,
     load_network,
@@ -115,10 +115,10 @@ class Run(Trainer):
             total = [a + b for a, b in zip(total, found, strict=True)] if total else found
         return [floored(variance) for variance in total]
 
-    def _student(self, options: argparse.Namespace, variances: list[Tensor]) -> BlockwiseGoogLeNet:
+    def _student(self, options: argparse.Namespace, variances: list[Tensor]) -> BlockwiseNetwork:
         """Make the network of the checkpoint, of `--start`, or a fresh one, block by block."""
         if self.progress.step:
-            network = BlockwiseGoogLeNet()
+            network = BlockwiseNetwork()
             network.convolutions.load_state_dict(load_file(self.out / "latest.safetensors"))
         elif options.start:
             network = load_network(options.start)

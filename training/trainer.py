@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.curvature import KFAC
-from training.network import BlockwiseGoogLeNet
+from training.network import BlockwiseNetwork
 
 OUTLIER = 1.5  # times the usual loss: what a block learns from a batch is bounded by that
 USUAL_ENERGY = 4.0  # mean square of an activation over its variance
@@ -33,7 +33,7 @@ class Trainer(ABC):
     `variances` are those of the teacher's outputs of the same blocks, `floored`: [C] each.
     """
 
-    def __init__(self, student: BlockwiseGoogLeNet, variances: list[Tensor], seed: int) -> None:
+    def __init__(self, student: BlockwiseNetwork, variances: list[Tensor], seed: int) -> None:
         self.student = student.requires_grad_()
         self.variances = variances
         units: dict[str, nn.Conv2d] = dict(student.convolutions.items())  # type: ignore[arg-type]

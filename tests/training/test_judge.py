@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from training.judge import agreement, explained_variance
-from training.network import BLOCKS, BlockwiseGoogLeNet, fresh_network, network_input
+from training.network import BLOCKS, BlockwiseNetwork, fresh_network, network_input
 
 
 @pytest.fixture(scope="module")
-def teacher() -> BlockwiseGoogLeNet:
+def teacher() -> BlockwiseNetwork:
     return fresh_network(0)
 
 

@@ -4,15 +4,15 @@ import torch.nn.functional as F
 
 from ort_deepdream.export.network import new_network
 from ort_deepdream.weights.googlenet import BVLC
-from training.network import BLOCKS, LAST, BlockwiseGoogLeNet, fresh_network, network_input
+from training.network import BLOCKS, LAST, BlockwiseNetwork, fresh_network, network_input
 
 
 @pytest.fixture(scope="module")
-def network() -> BlockwiseGoogLeNet:
+def network() -> BlockwiseNetwork:
     return fresh_network(0)
 
 
-def test_the_blocks_give_what_the_network_gives(network: BlockwiseGoogLeNet) -> None:
+def test_the_blocks_give_what_the_network_gives(network: BlockwiseNetwork) -> None:
     plain = new_network(BVLC)
     plain.convolutions.load_state_dict(network.convolutions.state_dict())
     picture = network_input(255 * torch.rand(2, 3, 75, 66))
@@ -25,7 +25,7 @@ def test_the_blocks_give_what_the_network_gives(network: BlockwiseGoogLeNet) -> 
         torch.testing.assert_close(outputs[block], layers[f"inception_{block}/output"])
 
 
-def test_a_block_ends_with_its_last_convolutions(network: BlockwiseGoogLeNet) -> None:
+def test_a_block_ends_with_its_last_convolutions(network: BlockwiseNetwork) -> None:
     x = torch.rand(1, 192, 9, 7)
     network.seen = {}
     with torch.no_grad():
