@@ -11,6 +11,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock
+
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import Entry, Folder
 from ort_deepdream.weights.download import Progress, fetch
@@ -51,7 +53,11 @@ def fetch_runtime(progress: Progress = lambda done, total: None, entry: Entry = 
     Raise DreamError when no mirror has it, or the cache cannot be used.
     """
     found = fetch(entry, progress)
-    return found if found.is_dir() else _unpacked(found, entry)
+    if found.is_dir():
+        return found
+    with FileLock(f"{found}.unpacking.lock"):
+        here = fetch(entry)
+        return here if here.is_dir() else _unpacked(here, entry)
 
 
 def _unpacked(archive: Path, entry: Entry) -> Path:

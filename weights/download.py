@@ -52,9 +52,9 @@ def fetch(
     timeout: float = TIMEOUT,
     lock_timeout: float = LOCK_TIMEOUT,
 ) -> Path:
-    """The path of the entry's file or folder, downloaded if need be, checked in any case.
+    """Return the path of the entry's file or folder, downloaded if need be, checked in any case.
 
-    Raises DreamError: one line with each mirror's reason and where to put the file by hand.
+    Raise DreamError: one line with each mirror's reason and where to put the file by hand.
     """
     path = location(entry)
     if entry.shipped:
@@ -69,7 +69,12 @@ def fetch(
             here = location(entry)
             if here.exists():  # another process was quicker
                 return _checked(entry, here)
-            return _download(entry, path, progress, timeout)
+            try:
+                return _download(entry, path, progress, timeout)
+            finally:
+                _drop_empty(_part(path))
+                if entry.folder is not None:
+                    _drop_empty(_part(path.with_name(entry.folder.name)))
     except Timeout:
         raise DreamError(
             f"another process has been downloading {path} for too long; if there is none, "
@@ -80,7 +85,7 @@ def fetch(
 
 
 def _checked(entry: Entry, path: Path) -> Path:
-    """What somebody may have put there by hand."""
+    """Return the path, where somebody may have put something by hand, if it is the entry's."""
     if entry.folder is not None and path.is_dir():
         for piece in entry.folder.pieces():
             problem = _mismatch(piece, path / piece.name)
@@ -97,7 +102,7 @@ def _checked(entry: Entry, path: Path) -> Path:
 
 
 def _mismatch(known: Known, path: Path) -> str | None:
-    """What is wrong with the file, or None."""
+    """Return what is wrong with the file, or None."""
     if not path.is_file():
         return "it is a folder" if path.is_dir() else "it is missing"
     size = path.stat().st_size
@@ -122,7 +127,7 @@ def _expected_sum(known: Known) -> str:
 
 
 def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> Path:
-    """Bring the entry's file to `path`, or its folder beside; returns what came."""
+    """Bring the entry's file to `path`, or its folder beside, and return what came."""
     failures = []
     for url in entry.urls:
         try:
@@ -141,12 +146,13 @@ def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> P
             return folder
     raise DreamError(
         f"the {entry.kind} '{entry.name}' could not be downloaded ({'; '.join(failures)}); "
-        f"put the file ({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at {path}"
+        f"put the file ({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at "
+        f"{path}"
     )
 
 
 def _download_folder(folder: Folder, path: Path, progress: Progress, timeout: float) -> None:
-    """Raises _MirrorError with every mirror's reason for the first file that none could give."""
+    """Bring every file. Raise _MirrorError with each mirror's reason for one that none has."""
     growing = _part(path)
     pieces = folder.pieces()
     total = sum(piece.size for piece in pieces)
@@ -156,21 +162,26 @@ def _download_folder(folder: Folder, path: Path, progress: Progress, timeout: fl
         target = growing / piece.name
         if _mismatch(piece, target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            tell = functools.partial(_tell_of_piece, progress, done, total)
-            _download_piece(piece, bases, target, tell, timeout)
+            piece_progress = functools.partial(_progress_of_piece, progress, done, total)
+            _download_piece(piece, bases, target, piece_progress, timeout)
         done += piece.size
         progress(done, total)
     growing.rename(path)
 
 
-def _tell_of_piece(progress: Progress, before: int, total: int, done: int, _: int | None) -> None:
+def _progress_of_piece(
+    progress: Progress, before: int, total: int, done: int, _: int | None
+) -> None:
     progress(before + done, total)
 
 
 def _download_piece(
     piece: Piece, bases: list[str], target: Path, progress: Progress, timeout: float
 ) -> None:
-    """A mirror that fails goes to the end of `bases`: the next files do not wait for it again."""
+    """Bring a file from the first of `bases` that has it.
+
+    A mirror that fails goes to their end: the next files do not wait for it again.
+    """
     failures = []
     for _ in range(len(bases)):
         url = f"{bases[0]}{piece.name}"
@@ -193,8 +204,19 @@ def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
+def _drop_empty(part: Path) -> None:
+    """Remove a part that nothing came into: an empty file, or a folder of nothing else."""
+    if part.is_dir():
+        for inner in part.iterdir():
+            _drop_empty(inner)
+        if not any(part.iterdir()):
+            part.rmdir()
+    elif part.exists() and part.stat().st_size == 0:
+        part.unlink()
+
+
 def _complete(url: str, known: Known, part: Path, progress: Progress, timeout: float) -> None:
-    """Complete and check `part`. Raises _MirrorError when this mirror cannot."""
+    """Complete and check `part`. Raise _MirrorError when this mirror cannot."""
     problem: str | None = None
     for attempt in range(1, TRIES + 1):
         start = _size(part)
@@ -262,7 +284,7 @@ def _copy(
     known: Known,
     progress: Progress,
 ) -> None:
-    """Raises _BrokenOffError when the server sends less than it announced, or nothing in time."""
+    """Append what the server sends. Raise _BrokenOffError when it is less than was announced."""
     progress(done, total)
     while True:
         try:
@@ -281,7 +303,7 @@ def _copy(
 
 
 def _range_start(headers: Message) -> int | None:
-    """The first byte's position by `Content-Range: bytes 5-9/10`."""
+    """Return the first byte's position by `Content-Range: bytes 5-9/10`."""
     match = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 
@@ -316,7 +338,7 @@ def _http_reason(error: urllib.error.HTTPError) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """An error in a few words of one line."""
+    """Return an error in a few words of one line."""
     if isinstance(error, urllib.error.URLError):
         if isinstance(error.reason, Exception):
             return _reason(error.reason)

@@ -3,7 +3,7 @@
 import { joined } from "./bytes.mjs";
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
-const PAETH = 4; // the filter of every row
+const UP = 2; // the filter of every row
 
 const CHECKSUMS = Uint32Array.from({ length: 256 }, (_, byte) => {
   let sum = byte;
@@ -34,29 +34,20 @@ function isOpaque(rgba) {
   return true;
 }
 
-/** Return each row as its differences from what its neighbours let expect. */
+/** Return each row as its differences from the one above. */
 function filtered(rgba, height, width, channels) {
   const length = width * channels + 1;
   const rows = new Uint8Array(height * length);
-  const at = (y, x, channel) => (y < 0 || x < 0 ? 0 : rgba[4 * (y * width + x) + channel]);
-  for (let y = 0; y < height; y++) {
-    rows[y * length] = PAETH;
+  for (let y = 0, to = 0; y < height; y++) {
+    rows[to++] = UP;
     for (let x = 0; x < width; x++) {
-      for (let channel = 0; channel < channels; channel++) {
-        const [left, above] = [at(y, x - 1, channel), at(y - 1, x, channel)];
-        const expected = paeth(left, above, at(y - 1, x - 1, channel));
-        rows[y * length + 1 + x * channels + channel] = at(y, x, channel) - expected;
+      const from = 4 * (y * width + x);
+      for (let channel = from; channel < from + channels; channel++) {
+        rows[to++] = rgba[channel] - (y ? rgba[channel - 4 * width] : 0);
       }
     }
   }
   return rows;
-}
-
-function paeth(left, above, corner) {
-  const [toLeft, toAbove] = [Math.abs(above - corner), Math.abs(left - corner)];
-  const toCorner = Math.abs(left + above - 2 * corner);
-  if (toLeft <= toAbove && toLeft <= toCorner) return left;
-  return toAbove <= toCorner ? above : corner;
 }
 
 async function deflated(bytes) {

@@ -1,0 +1,258 @@
+"""The page computes what the command computes: each function bit for bit, against Python's own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import shlex
+from io import BytesIO
+
+import numpy as np
+import onnx
+import onnx.external_data_helper
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ort_deepdream.cli.machine import Machine
+from ort_deepdream.cli.record import record
+from ort_deepdream.cli.sources import Request
+from ort_deepdream.engine.ascent import roll_into
+from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.image import read_metadata
+from ort_deepdream.engine.loading import load_model
+from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.octaves import octave_sizes, resize
+from ort_deepdream.engine.settings import Settings
+from ort_deepdream.step import rolled_indices
+from ort_deepdream.version import VERSION
+from ort_deepdream.web.site import TARGET, site_files
+from ort_deepdream.weights.builtin import shipped_file, shipped_layers
+
+SIDES = st.integers(1, 40)
+RANDOM = st.integers(0, 2**32 - 1)
+LAYER = "conv2/3x3"
+FILES = {
+    name: read_gradient_file(shipped_file(LAYER, TARGET, name)) for name in ("bvlc", "torchvision")
+}
+
+asked = settings(deadline=None)  # another process answers, when it has the processor
+
+
+def planes(seed: int, height: int, width: int, levels: float = 300) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, levels, (3, height, width)).astype(np.float32)
+
+
+def picture(seed: int, height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 4), np.uint8)
+
+
+def as_planes(array: np.ndarray) -> dict[str, object]:
+    return {"data": array, "height": array.shape[-2], "width": array.shape[-1]}
+
+
+def as_picture(rgba: np.ndarray) -> dict[str, object]:
+    return {"rgba": rgba, "height": rgba.shape[0], "width": rgba.shape[1]}
+
+
+def from_planes(answer: dict[str, object]) -> np.ndarray:
+    shape = (3, answer["height"], answer["width"])
+    return np.frombuffer(base64.b64decode(answer["data"]), np.float32).reshape(shape)
+
+
+def model_of(name: str) -> Model:
+    """A model that only knows its file: no session is needed to bring pictures into its units."""
+    model = Model.__new__(Model)
+    model.file = FILES[name]
+    return model
+
+
+def units(name: str) -> dict[str, object]:
+    info = FILES[name].info
+    return {
+        "order": list(info.order),
+        "mean": info.mean.ravel().tolist(),
+        "scale": info.scale.ravel().tolist(),
+    }
+
+
+architectures = pytest.mark.parametrize("name", FILES)
+
+
+@asked
+@given(
+    st.integers(0, 2**200),
+    st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100_000)), min_size=1, max_size=4),
+)
+def test_a_seed_gives_numpys_shifts(javascript, seed, draws):
+    random = np.random.default_rng(seed)
+    wanted = [random.integers(-most, most + 1, (count, 2)).tolist() for count, most in draws]
+    assert javascript.ask("shifts", {"big": str(seed)}, draws) == wanted
+
+
+@asked
+@given(
+    st.integers(1, 3000),
+    st.integers(1, 3000),
+    st.integers(1, 20),
+    st.floats(1.001, 10),
+    st.sampled_from([4, 8, 16, 32]),
+)
+def test_octaves_have_the_same_sizes(javascript, height, width, octaves, scale, least):
+    wanted = [list(size) for size in octave_sizes(height, width, octaves, scale, least)]
+    assert javascript.ask("octaveSizes", height, width, octaves, scale, least) == wanted
+
+
+@asked
+@given(RANDOM, SIDES, SIDES, SIDES, SIDES)
+def test_resizing_is_bit_for_bit_the_same(javascript, seed, height, width, new_height, new_width):
+    image = planes(seed, height, width)
+    answer = from_planes(javascript.ask("resize", as_planes(image), new_height, new_width))
+    np.testing.assert_array_equal(answer, resize(image, new_height, new_width))
+
+
+@asked
+@given(RANDOM, SIDES, SIDES, st.integers(-99, 99), st.integers(-99, 99))
+def test_rolling_is_the_same(javascript, seed, height, width, down, across):
+    image = planes(seed, height, width)
+    wanted = np.empty_like(image)
+    roll_into(wanted, image, down, across)
+    answer = javascript.ask("roll", as_planes(image), down, across)
+    np.testing.assert_array_equal(from_planes(answer), wanted)
+
+
+@asked
+@given(st.integers(1, 400), st.integers(-99_999, 99_999))
+def test_a_step_is_told_the_same_roll(javascript, count, shift):
+    answer = base64.b64decode(javascript.ask("rolledIndices", count, shift))
+    np.testing.assert_array_equal(np.frombuffer(answer, np.int64), rolled_indices(count, shift))
+
+
+@architectures
+@asked
+@given(seed=RANDOM, height=SIDES, width=SIDES)
+def test_a_picture_comes_into_the_networks_units_the_same(javascript, name, seed, height, width):
+    rgba = picture(seed, height, width)
+    answer = from_planes(javascript.ask("preprocess", as_picture(rgba), units(name)))
+    np.testing.assert_array_equal(answer, model_of(name).preprocess(rgba[..., :3])[0])
+
+
+@architectures
+@asked
+@given(seed=RANDOM, height=SIDES, width=SIDES)
+def test_and_out_of_them_rounded_the_same(javascript, name, seed, height, width):
+    model = model_of(name)
+    image = planes(seed, height, width) * model.info.scale
+    answer = base64.b64decode(javascript.ask("deprocess", as_planes(image), units(name)))
+    rgb = model.deprocess(image[np.newaxis])
+    wanted = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    found = np.frombuffer(answer, np.uint8).reshape(height, width, 4)
+    np.testing.assert_array_equal(found[..., :3], wanted)
+    assert (found[..., 3] == 255).all()
+
+
+@architectures
+def test_black_and_white_and_the_length_of_a_step_are_the_same(javascript, name):
+    model = model_of(name)
+    answers = [base64.b64decode(one) for one in javascript.ask("limits", units(name))]
+    for answer, wanted in zip(answers, model.limits(), strict=True):
+        np.testing.assert_array_equal(np.frombuffer(answer, np.float32), wanted.ravel())
+    assert javascript.ask("meanScale", units(name)) == float(model.info.scale.mean())
+
+
+@pytest.mark.parametrize("layer", shipped_layers())
+def test_a_gradient_file_is_described_the_same(javascript, layer):
+    path = shipped_file(layer, TARGET)
+    info = read_gradient_file(path).info
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    answer = javascript.ask("describe", content)
+    tensors = onnx.load(path, load_external_data=False).graph.initializer
+    outside = [
+        onnx.external_data_helper.ExternalDataInfo(tensor)
+        for tensor in tensors
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+    ]
+    assert answer == {
+        "architecture": info.architecture,
+        "stride": info.stride,
+        **units("bvlc"),
+        "weights": info.weights,
+        "weightsSha256": info.weights_sha256,
+        "target": info.target,
+        "precision": info.precision,
+        "weightsEnd": max(one.offset + one.length for one in outside),
+    }
+
+
+# --- What is saved --------------------------------------------------------------------------------
+
+
+@asked
+@given(RANDOM, SIDES, SIDES, st.booleans())
+def test_a_png_holds_every_pixel_and_every_word(javascript, tmp_path_factory, seed, h, w, opaque):
+    rgba = picture(seed, h, w)
+    if opaque:
+        rgba[..., 3] = 255
+    text = {"Software": "ort-deepdream", "deepdream.source": "Träume – 夢.jpg"}
+    content = base64.b64decode(javascript.ask("encodePng", as_picture(rgba), text))
+    image = Image.open(BytesIO(content))
+    assert image.mode == ("RGBA" if (rgba[..., 3] < 255).any() else "RGB")
+    np.testing.assert_array_equal(np.asarray(image.convert("RGBA")), rgba)
+    path = tmp_path_factory.mktemp("png") / "dream.png"
+    path.write_bytes(content)
+    assert read_metadata(path) == text
+
+
+@pytest.fixture(scope="session")
+def release(runtime):
+    script = site_files(runtime, offline=True)["release.js"].decode()
+    return json.loads(script.partition("self.RELEASE = ")[2].partition(";\nself")[0])
+
+
+def page_record(javascript, release, source="photo.png", **changed):
+    chosen = {"iterations": 10, "octaves": 4, "octave_scale": 1.4, "step": 1.5, "jitter": 32}
+    file = FILES["bvlc"]
+    info = {
+        "architecture": file.info.architecture,
+        "weights": file.info.weights,
+        "weightsSha256": file.info.weights_sha256,
+        "target": file.info.target,
+        "precision": file.info.precision,
+    }
+    given = {"source": source, "layer": LAYER, "info": info, "threads": 2}
+    settings = {**chosen, "seed": {"big": "7"}, **changed}
+    return javascript.ask("record", release, {**given, "settings": settings})
+
+
+def test_a_dream_says_of_itself_what_the_commands_says(javascript, release, tmp_path):
+    model = load_model(FILES["bvlc"].path, "cpu")
+    machine = Machine("cpu", 2)
+    wanted = record(
+        tmp_path / "photo.png", Request(None, "builtin", (LAYER,)), model, Settings(seed=7), machine
+    )
+    del wanted["deepdream.numpy"]
+    found = page_record(javascript, release)
+    assert list(found) == list(wanted)
+    different = {name for name in wanted if found[name] != wanted[name]}
+    ran = {"backend", "placement", "onnxruntime", "command"}
+    assert different == {f"deepdream.{name}" for name in ran}
+    own = wanted["deepdream.command"].replace(" --threads 2", "")
+    assert found["deepdream.command"] == own
+    assert found["Software"] == f"ort-deepdream {VERSION}"
+
+
+@asked
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+def test_a_shell_reads_the_photographs_name_as_it_is(javascript, release, name):
+    line = page_record(javascript, release, source=name)["deepdream.command"]
+    assert shlex.split(line)[2] == name
+
+
+@asked
+@given(st.floats(1.01, 50), st.integers(-255, 255) | st.floats(-255, 255))
+def test_a_number_is_written_so_that_it_is_read_as_it_was(javascript, release, scale, step):
+    found = page_record(javascript, release, octave_scale=scale, step=step)
+    assert float(found["deepdream.octave_scale"]) == scale
+    assert math.isclose(float(found["deepdream.step"]), step, abs_tol=0)
