@@ -1,4 +1,8 @@
-"""The machine and what is installed on it: what asv itself does not write down."""
+"""The machine and what is installed on it: what asv itself does not write down.
+
+Beside `ort_deepdream.measure.machine`, and on purpose: asv runs these files on old commits, whose
+package may not have it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ VARIABLES = re.compile(
 
 
 def threads() -> int:
-    """CPU threads of every contestant: the cores that this process may use."""
+    """CPU threads of every contender: the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

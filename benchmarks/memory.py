@@ -2,6 +2,7 @@
 
 The host's is the largest resident set of the process, imports and session included: subtract
 the control. The device's is what nvidia-smi says of the whole GPU, less what was taken before.
+The meters are asv's own and this file's, for old commits lack those of `ort_deepdream.measure`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The same gradient by PyTorch on the same device: what ours is to be compared with.
+"""The same gradient by PyTorch on the same device: a contender that ours is to be compared with.
 
 asv compares commits and not parameters, so the ratio is the reader's; but both are measured in one
 run. The network is this commit's, its ReLUs in place; nothing else here should change with commits,
-so a jump in these curves is the machine's.
+so a jump in these curves is the machine's. It is written here anew and not taken from
+`ort_deepdream.measure.torch_step`, for asv runs this file on old commits, too.
 """
 
 from __future__ import annotations

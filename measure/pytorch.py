@@ -55,9 +55,8 @@ class PyTorchContender(LoadedContender):
         if len(terms) > 1 or terms[0].channel is not None or terms[0].weight != 1:
             raise DreamError("in PyTorch one whole layer is measured, and this is none")
         self.layer = terms[0].layer
-        architecture = self.network.architecture
-        self.preprocessing = architecture.preprocessing
-        self.ways = self._ways(architecture.local_response_norm)
+        self.preprocessing = self.network.architecture.preprocessing
+        self.ways = self._ways(has_lrn=bool(self.network.norms))
         self.chosen: dict[tuple[int, ...], Way] = {}  # by the shape of the picture
         self.gradients: dict[Way, Gradient] = {}
 
@@ -145,23 +144,36 @@ class PyTorchContender(LoadedContender):
         return []
 
     def limits(self) -> dict[str, float | None]:
-        return limits.limits(self._product, self._copy)
+        return limits.limits(torch_product(self.device), torch_copy(self.device))
 
-    def _product(self, a: Array, b: Array) -> Step:
-        one, other = (torch.from_numpy(matrix).to(self.device) for matrix in (a, b))
-        return self._finished(lambda: torch.mm(one, other))
 
-    def _copy(self, values: Array) -> Step:
-        given = torch.from_numpy(values).to(self.device)
+def torch_product(device: str) -> Callable[[Array, Array], Step]:
+    """Return the matrix product by PyTorch on a device."""
+
+    def product(a: Array, b: Array) -> Step:
+        one, other = (torch.from_numpy(matrix).to(device) for matrix in (a, b))
+        return _finished(lambda: torch.mm(one, other), device)
+
+    return product
+
+
+def torch_copy(device: str) -> Callable[[Array], Step]:
+    """Return the copy by PyTorch on a device."""
+
+    def copied(values: Array) -> Step:
+        given = torch.from_numpy(values).to(device)
         made = torch.empty_like(given)
-        return self._finished(lambda: made.copy_(given))
+        return _finished(lambda: made.copy_(given), device)
 
-    def _finished(self, act: Step) -> Step:
-        """Return `act`, waiting until the device has done it."""
+    return copied
 
-        def run() -> None:
-            act()
-            if self.device != "cpu":
-                torch.cuda.synchronize()
 
-        return run
+def _finished(act: Step, device: str) -> Step:
+    """Return `act`, waiting until the device has done it."""
+
+    def run() -> None:
+        act()
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    return run

@@ -36,7 +36,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
 
-from ort_deepdream import DreamError, Settings, read_picture
+from ort_deepdream import DreamError, Settings, find_backend, read_picture
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.settings import as_typed
@@ -55,10 +55,13 @@ from ort_deepdream.measure.agreement import (
     same_gradient,
 )
 from ort_deepdream.measure.cold import CACHE, dream_command
-from ort_deepdream.measure.contender import OURS, TORCH, ContenderSpec
+from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.libraries import OURS, TORCH
+from ort_deepdream.measure.limits import onnx_product, product_rate
 from ort_deepdream.measure.machine import cores, describe, disturbances, this_machine
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
+from ort_deepdream.measure.pytorch import torch_product
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import ratio, spread
 from ort_deepdream.measure.timing import Samples, interleave, run_process, timed
@@ -78,6 +81,7 @@ FORMULA = "4 * sum over convolutions of out_channels * out_height * out_width * 
 # same file was once 1.3 times as slow as in another.
 HEATS = 3
 MEMORY_ROUNDS = 3
+MEMORY_SIDE = 1024  # of the picture whose dream's memory is measured
 
 
 @dataclass(frozen=True)
@@ -168,9 +172,9 @@ def run_heat(specs: Mapping[str, ContenderSpec], photo: Path, o: Options) -> Hea
     output = photo.with_suffix(".npy")
     with ExitStack() as stack:
         for name, spec in specs.items():
-            process = stack.enter_context(closing(ContenderProcess(spec)))
-            order = partial(process.ask, "gradient", photo=str(photo), output=str(output))
             try:
+                process = stack.enter_context(closing(ContenderProcess(spec)))
+                order = partial(process.ask, "gradient", photo=str(photo), output=str(output))
                 first[name] = timed(order)
             except ContenderError as error:
                 if not spec.compiled:
@@ -265,13 +269,14 @@ def step_flops(network: Network, layer: str, size: Size) -> int:
     return total
 
 
-def matrix_peaks(specs: Mapping[str, ContenderSpec]) -> dict[str, float]:
+def matrix_peaks(threads: int) -> dict[str, float]:
     """Return the operations a second of a large float32 matrix product, by each library."""
-    found = {}
-    for name, spec in specs.items():
-        with closing(ContenderProcess(spec)) as process:
-            found[name] = float(process.ask("limits")["flops"])
-    return found
+    torch.set_num_threads(threads)
+    products = {
+        "onnxruntime": onnx_product(find_backend("cpu"), threads),
+        "torch": torch_product("cpu"),
+    }
+    return {name: product_rate(product) for name, product in products.items()}
 
 
 # --- whole commands -------------------------------------------------------------------------------
@@ -302,7 +307,7 @@ def compare_commands(
     cache, state, square = folder / "cache", folder / "weights.pt", folder / "square.png"
     torch.save(weights.tensors, state)
     with Image.open(SKY) as sky:
-        sky.convert("RGB").resize((1024, 1024), Image.Resampling.BICUBIC).save(square)
+        sky.convert("RGB").resize((MEMORY_SIDE, MEMORY_SIDE), Image.Resampling.BICUBIC).save(square)
     info = read_gradient_file(model).info
 
     def dream(photo: Path, settings: Settings, output: Path) -> list[str]:
@@ -412,9 +417,10 @@ def show_summary(console: Console, steps: Sequence[Mapping[str, Any]]) -> None:
 
 def show_commands(console: Console, result: Mapping[str, Any]) -> None:
     rounds = len(result["results"][OURS]["samples_s"])
+    side = f"{MEMORY_SIDE}x{MEMORY_SIDE}"
     console.print(
         f"\n[bold]Whole commands[/], {SKY.name}, start to end of a process, {rounds} rounds; MB: "
-        f"peak memory with 2 steps on 1024x1024, median of {MEMORY_ROUNDS}; alike: to our picture "
+        f"peak memory with 2 steps on {side}, median of {MEMORY_ROUNDS}; alike: to our picture "
         f"after {result['agreeing_steps']} step in each octave (at least {LEAST_PSNR:.0f} dB)"
     )
     right = ("s", "ours/it", "MB", "alike")
@@ -499,8 +505,7 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
     console.print(f"{weights.architecture.name}, {weights.identity}, {o.layer}")
     console.print("NHWC is PyTorch's channels_last, own LRN is F.local_response_norm")
     if o.steps:
-        engine = ours(model, o.threads)
-        peaks = matrix_peaks({"onnxruntime": engine, "torch": next(iter(others.values()))})
+        peaks = matrix_peaks(o.threads)
         result |= {"flop_formula": FORMULA, "peak_flop_per_s": peaks, "steps": []}
         peak = max(peaks.values())
         console.print(f"peak: {peak / 1e9:.0f} GFLOP/s, the best product of float32 matrices")
@@ -509,7 +514,7 @@ def compare(o: argparse.Namespace, console: Console, folder: Path) -> None:
             specs = {
                 ONE_SIZE: ours(one_size, o.threads, default_session=True),
                 ANY_SIZE: ours(model, o.threads, default_session=True),
-                ENGINE: engine,
+                ENGINE: ours(model, o.threads),
                 **others,
             }
             step = compare_step(specs, size, chosen, folder)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gradient_files import write_gradient_file
 from PIL import Image
-from small_bench import wanted
+from small_bench import plan
 
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.result import Result
@@ -34,7 +34,7 @@ def bench(photo: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactor
     """What a real bench of the tiny model found; its file is read back where it matters."""
     output = tmp_path_factory.mktemp("bench") / "result.json"
     heard: list[float] = []
-    found = Bench(wanted(photo, tiny_model), output).run(lambda at, what: heard.append(at))
+    found = Bench(plan(photo, tiny_model), output).run(lambda at, what: heard.append(at))
     assert heard == sorted(heard)
     assert heard[-1] < 1
     return found

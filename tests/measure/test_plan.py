@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from small_bench import wanted
+from small_bench import plan
 
 from ort_deepdream import DreamError, Settings
 from ort_deepdream.measure.pictures import parse_size
-from ort_deepdream.measure.plan import candidates, check_sizes, parse_backend, steps_in_dream
+from ort_deepdream.measure.plan import (
+    check_sizes,
+    parse_backend,
+    plan_contenders,
+    steps_in_dream,
+)
 from ort_deepdream.measure.result import Size
 
 
@@ -21,33 +26,33 @@ def test_a_backend_may_have_options():
 
 def test_contenders_are_named_by_what_makes_them_different(photo, tiny_model):
     backends = ("cpu", "cpu", "cuda:use_tf32=0", "cuda")
-    found = wanted(photo, tiny_model, backends=backends, threads=(2, 1, 2))
-    names = [candidate.name for candidate in found.candidates]
+    found = plan(photo, tiny_model, backends=backends, threads=(2, 1, 2))
+    names = [contender.name for contender in found.contenders]
     assert names == ["cpu, 2 threads", "cpu, 1 thread", "cuda, use_tf32=0", "cuda"]
 
 
 def test_what_may_leave_nodes_to_the_cpu_is_called_so(photo, tiny_model):
-    found = candidates(
+    found = plan_contenders(
         ("cpu", "cuda", "CPUExecutionProvider"),
         (),
         lambda target: tiny_model,
         Settings(seed=0),
         allow_cpu_nodes=True,
     )
-    named = {candidate.name: candidate.contender.cpu_nodes_allowed for candidate in found}
+    named = {contender.name: contender.record.cpu_nodes_allowed for contender in found}
     # On the CPU there is nowhere else to leave them.
     assert named == {"cpu": False, "cuda, CPU nodes allowed": True, "CPUExecutionProvider": False}
 
 
 def test_a_mistyped_backend_is_refused_and_one_that_is_not_here_is_missing(photo, tiny_model):
     with pytest.raises(DreamError, match="did you mean cpu"):
-        wanted(photo, tiny_model, backends=("cpuu",))
-    found = wanted(photo, tiny_model, backends=("cpu", "NoSuchExecutionProvider"))
-    gone = found.candidates[-1].contender
+        plan(photo, tiny_model, backends=("cpuu",))
+    found = plan(photo, tiny_model, backends=("cpu", "NoSuchExecutionProvider"))
+    gone = found.contenders[-1].record
     assert gone.name == gone.provider == "NoSuchExecutionProvider"
     assert gone.missing
     with pytest.raises(DreamError, match="nothing can be measured: NoSuchExecutionProvider: "):
-        wanted(photo, tiny_model, backends=("NoSuchExecutionProvider",))
+        plan(photo, tiny_model, backends=("NoSuchExecutionProvider",))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from ort_deepdream import DreamError, Settings
-from ort_deepdream.measure.onnx_runtime import OnnxRuntime
-from ort_deepdream.measure.plan import torch_candidates
-from ort_deepdream.measure.pytorch import PyTorch
-from ort_deepdream.measure.subject import OURS, TORCH, Job
+from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.libraries import OURS, TORCH
+from ort_deepdream.measure.onnx_runtime import OnnxRuntimeContender
+from ort_deepdream.measure.plan import plan_torch
+from ort_deepdream.measure.pytorch import PyTorchContender
 from ort_deepdream.weights.builtin import shipped_file
 
 LAYER = "conv2/3x3"
@@ -32,26 +33,26 @@ def one_thread():
 
 
 @pytest.fixture(scope="module")
-def subjects():
+def contenders():
     model = str(shipped_file(LAYER, "cpu"))
-    ours = OnnxRuntime(Job(OURS, model, "cpu", 1, SETTINGS))
-    return ours, PyTorch(Job(TORCH, model, "cpu", 1, SETTINGS))
+    ours = OnnxRuntimeContender(ContenderSpec(OURS, model, "cpu", 1, SETTINGS))
+    return ours, PyTorchContender(ContenderSpec(TORCH, model, "cpu", 1, SETTINGS))
 
 
-def test_the_gradients_are_equal_in_every_way_to_write_the_step(subjects, rgb):
-    ours, theirs = subjects
-    expected = ours.gradient(rgb)
+def test_the_gradients_are_equal_in_every_way_to_write_the_step(contenders, rgb):
+    ours, theirs = contenders
+    expected = ours.gradient(rgb)()
     assert len(theirs.ways) == 4
     for way in theirs.ways:
         theirs.chosen[rgb.shape] = way
-        error = np.linalg.norm(theirs.gradient(rgb) - expected) / np.linalg.norm(expected)
+        error = np.linalg.norm(theirs.gradient(rgb)() - expected) / np.linalg.norm(expected)
         assert error < 1e-5, way
     del theirs.chosen[rgb.shape]
 
 
-def test_the_dreams_are_equal(subjects, rgb):
+def test_the_dreams_are_equal(contenders, rgb):
     heard = []
-    ours, theirs = subjects
+    ours, theirs = contenders
     expected = ours.dream(rgb, SETTINGS, lambda at: None)
     found = theirs.dream(rgb, SETTINGS, lambda at: heard.append(at.iteration))
     assert np.abs(expected - rgb).mean() > 1
@@ -59,20 +60,31 @@ def test_the_dreams_are_equal(subjects, rgb):
     assert heard == [1, 2, 1, 2]
 
 
-def test_the_quickest_way_is_taken_and_told(subjects, rgb):
-    _, theirs = subjects
-    theirs.stepper(rgb)()
+def test_the_quickest_way_is_taken_and_told(contenders, rgb):
+    _, theirs = contenders
+    theirs.step(rgb)()
     assert theirs.chosen[rgb.shape] in theirs.ways
     assert theirs.about()["options"]["way"] in map(str, theirs.ways)
+
+
+def test_a_way_that_is_asked_for_is_the_only_one():
+    model = str(shipped_file(LAYER, "cpu"))
+    options = {"way": "NHWC, own LRN"}
+    found = PyTorchContender(ContenderSpec(TORCH, model, "cpu", 1, SETTINGS, options=options))
+    assert list(map(str, found.ways)) == ["NHWC, own LRN"]
+    assert found.about()["options"] == options
+    options = {"way": "NHWC, LRN"}
+    with pytest.raises(DreamError, match="is not written 'NHWC, LRN': did you mean NHWC, own LRN"):
+        PyTorchContender(ContenderSpec(TORCH, model, "cpu", 1, SETTINGS, options=options))
 
 
 def test_what_torch_cannot_do_is_said(tmp_path):
     model = str(shipped_file(LAYER, "cpu"))
     if not torch.cuda.is_available():
         with pytest.raises(DreamError, match="sees no GPU"):
-            PyTorch(Job(TORCH, model, "cuda", None, SETTINGS))
+            PyTorchContender(ContenderSpec(TORCH, model, "cuda", None, SETTINGS))
     with pytest.raises(DreamError, match="cannot be rebuilt"):
-        PyTorch(Job(TORCH, str(tiny(tmp_path)), "cpu", None, SETTINGS))
+        PyTorchContender(ContenderSpec(TORCH, str(tiny(tmp_path)), "cpu", None, SETTINGS))
 
 
 def tiny(folder: Path) -> Path:
@@ -83,8 +95,8 @@ def tiny(folder: Path) -> Path:
 
 def test_the_contenders(tmp_path):
     path = tiny(tmp_path)
-    found = torch_candidates((1, 2), lambda target: path, SETTINGS, compiled=True)
-    assert [(candidate.name, candidate.kinds) for candidate in found] == [
+    found = plan_torch((1, 2), lambda target: path, SETTINGS, compiled=True)
+    assert [(contender.name, contender.kinds) for contender in found] == [
         ("PyTorch eager, cpu, 1 thread", ("step", "warm")),
         ("PyTorch eager, cpu, 2 threads", ("step", "warm")),
         ("PyTorch eager, cuda", ("step", "warm")),

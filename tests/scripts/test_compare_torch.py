@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from ort_deepdream import DreamError, Settings, dream, load_model
 from ort_deepdream.export.network import new_network
+from ort_deepdream.measure import limits
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.torch_step import Objective, TorchAscent, gradient_of, parse_way, tuned
 from ort_deepdream.measure.torch_step import dream as dream_in_torch
@@ -32,29 +34,22 @@ def words(gradient_file):
     return [str(word) for word in words]
 
 
-@pytest.fixture
-def one_heat(monkeypatch):
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(limits, "SIDES", (64,))
     monkeypatch.setattr(compare, "HEATS", 1)
+    monkeypatch.setattr(compare, "MEMORY_ROUNDS", 1)
+    monkeypatch.setattr(compare, "MEMORY_SIDE", 64)
 
 
 def options(**changes):
     return compare.Options(**{"threads": 1, "seconds": 0, "rounds": 1, "contender": ""} | changes)
 
 
-def specs(gradient_file, **changes):
-    """The file for any size, and PyTorch's contenders."""
-    o = options(compile=False, **changes)
-    return {
-        compare.ONE_SIZE: compare.ours(gradient_file, 1, default_session=True),
-        **compare.theirs(gradient_file, True, o),
-    }
-
-
 def test_the_table_fits_80_columns_and_the_json_is_complete(words, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(compare, "HEATS", 2)
     path = tmp_path / "result.json"
-    compare.main([*words, "--contender", "NHWC", "-o", str(path)])
+    compare.main([*words, "--contender", "NHWC, banded", "-o", str(path)])
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert "eager NHWC, banded LRN" in text
@@ -69,8 +64,8 @@ def test_the_table_fits_80_columns_and_the_json_is_complete(words, tmp_path, cap
     assert set(result["peak_flop_per_s"]) == {"torch", "onnxruntime"}
     (step,) = result["steps"]
     assert (step["width"], step["height"]) == (40, 33)
-    assert (step["heats"], step["rounds"]) == (2, 2)
-    assert len(step["results"]) == 5  # ours three times, theirs two
+    assert (step["heats"], step["rounds"]) == (1, 2)
+    assert len(step["results"]) == 4  # ours three times, theirs once
     for row in step["results"].values():
         assert len(row["samples_s"]) == 2
         assert row["low_s"] <= row["median_s"] <= row["high_s"]
@@ -80,7 +75,21 @@ def test_the_table_fits_80_columns_and_the_json_is_complete(words, tmp_path, cap
         assert groups["any"]["low"] <= groups["any"]["high"]
 
 
-def test_a_gradient_that_is_another_ends_the_comparison(gradient_file, tmp_path, one_heat):
+def test_each_heat_has_new_processes_and_its_share_of_the_rounds(
+    gradient_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(compare, "HEATS", 2)
+    three = {
+        compare.ONE_SIZE: compare.ours(gradient_file, 1, default_session=True),
+        compare.ANY_SIZE: compare.ours(gradient_file, 1, default_session=True),
+        compare.ENGINE: compare.ours(gradient_file, 1),
+    }
+    step = compare.compare_step(three, SMALL, options(compile=False, rounds=4), tmp_path)
+    assert (step["heats"], step["rounds"]) == (2, 4)
+    assert [len(row["samples_s"]) for row in step["results"].values()] == [4, 4, 4]
+
+
+def test_a_gradient_that_is_another_ends_the_comparison(gradient_file, tmp_path):
     """The file for this size is of seeded:1, the one for any size of seeded:0."""
     other = compare.exported(compare.load_weights("seeded:1"), LAYER, tmp_path, SMALL)
     wrong = {
@@ -111,7 +120,22 @@ def test_a_layer_within_a_block_is_refused():
         compare.check_layer(network, layer)
 
 
-def test_what_does_not_compile_is_left_out(gradient_file, tmp_path, monkeypatch, one_heat):
+def test_a_compiled_contender_that_fails_is_left_out_and_no_other(gradient_file, tmp_path):
+    absent = compare.ours(tmp_path / "none.onnx", 1)
+    both = {
+        compare.ONE_SIZE: compare.ours(gradient_file, 1, default_session=True),
+        "compile": replace(absent, compiled=True),
+    }
+    photo, o = compare.noise(SMALL, tmp_path / "noise.png"), options(compile=True)
+    heat = compare.run_heat(both, photo, o)
+    assert "there is no such model file" in heat.skipped["compile"]
+    assert list(heat.samples) == [compare.ONE_SIZE]
+    with pytest.raises(DreamError, match="there is no such model file"):
+        compare.run_heat({**both, "eager": absent}, photo, o)
+
+
+@pytest.mark.slow
+def test_what_does_not_compile_is_left_out(gradient_file, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", str(tmp_path / "nowhere"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     o = options(compile=True, contender="compile NCHW, own")
@@ -166,9 +190,11 @@ def test_the_torch_dream_is_the_dream_of_the_engine(gradient_file):
     assert np.abs(ours - theirs).max() < 0.01
 
 
+@pytest.mark.slow
 def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsys):
-    """One way of PyTorch's, one round, and the small picture in place of the large one."""
-    monkeypatch.setattr(compare, "MEMORY_ROUNDS", 1)
+    """One way of PyTorch's, one round, and small pictures."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(compare, "SKY", compare.noise(SMALL, tmp_path / "small.png"))
     weights = compare.load_weights("seeded:0")
     o = options(compile=False, contender="NHWC, banded")
     theirs = compare.theirs(gradient_file, True, o)
@@ -179,6 +205,10 @@ def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsy
     assert found["psnr_db"][name] is None or found["psnr_db"][name] > 50
     assert found["memory_over"]["contender"] == name
     assert 0 < found["memory_over"]["value"] < 1.5
+    compare.show_commands(compare.Console(highlight=False), found)
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"of {name}" in text
 
 
 def test_pictures_that_differ_are_refused(tmp_path):
