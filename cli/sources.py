@@ -20,7 +20,7 @@ from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.version import VERSION
 from ort_deepdream.weights.builtin import shipped_layers, shipped_model
-from ort_deepdream.weights.catalogue import CATALOGUE, Entry, cache_folder, location
+from ort_deepdream.weights.catalogue import CATALOGUE, Entry, cache_errors, cache_folder, location
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ def _joined(wanted: Request, target: str) -> Path | None:
     from ort_deepdream.weights.prepared import prepare
     from ort_deepdream.weights.terms import parse_term
 
-    architecture = ARCHITECTURES[architecture_name(wanted.weights)]
+    # Named ones need not be here yet; others are hashed, so once.
+    known = find_named(wanted.weights) or prepare(find_weights(wanted.weights))
+    architecture = ARCHITECTURES[known.architecture]
     terms = [parse_term(layer, architecture) for layer in wanted.layers]
     layers = {term.layer for term in terms}
     shipped = shipped_model(terms[0].layer, target, architecture.name)
@@ -108,7 +110,7 @@ def _joined(wanted: Request, target: str) -> Path | None:
         return None
     with stages() as show_stage:
         show_stage("reading the weights")
-        prepared = prepare(find_weights(wanted.weights))
+        prepared = prepare(find_weights(wanted.weights)) if isinstance(known, Entry) else known
     return join(shipped, prepared, terms)
 
 
@@ -130,20 +132,11 @@ def _exported(wanted: Request, target: str) -> Path:
     weights = find_weights(wanted.weights)
     path = cache_folder() / "graphs" / f"{_key(weights, wanted.layers, target)}.onnx"
     if not path.is_file():
-        _make_folder(path.parent)
+        with cache_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
         export_to(path, weights, wanted.layers, target)
         note(f"exported {', '.join(wanted.layers)}; kept for the next time in {path.parent}")
     return path
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DreamError(
-            f"the cache folder {path} cannot be made ({error.strerror}); "
-            f"set ORT_DEEPDREAM_CACHE to another one"
-        ) from error
 
 
 def _key(weights: str, layers: Sequence[str], target: str) -> str:

@@ -6,7 +6,6 @@ cache folder (`ORT_DEEPDREAM_CACHE` names another).
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, nearest
 
 CACHE_VARIABLE = "ORT_DEEPDREAM_CACHE"
 SHIPPED = Path(__file__).parent / "builtin"
@@ -52,6 +51,7 @@ class Folder:
     table: Path  # tab-separated: file, bytes, sha256
 
     def pieces(self) -> list[Piece]:
+        """List the folder's files."""
         _, *lines = self.table.read_text("utf-8").splitlines()
         rows = (line.split("\t") for line in lines)
         return [Piece(name, int(size), sha256) for name, size, sha256 in rows]
@@ -76,6 +76,7 @@ class Entry:
 
     @property
     def shipped(self) -> bool:
+        """Whether it comes with the package."""
         return not self.urls
 
 
@@ -145,17 +146,15 @@ class Row:
 
 
 def find(name: str) -> Entry:
-    """The entry of this name. Raises DreamError with the nearest names."""
-    names = [entry.name for entry in CATALOGUE]
-    for entry in CATALOGUE:
-        if entry.name == name:
-            return entry
-    near = difflib.get_close_matches(name, names, n=1) or names
-    raise DreamError(f"there are no weights named '{name}': did you mean {' or '.join(near)}?")
+    """Return the entry of this name. Raise DreamError, with the nearest name, for another."""
+    entries = {entry.name: entry for entry in CATALOGUE}
+    if name not in entries:
+        raise DreamError(f"there are no weights named '{name}': {nearest(name, entries)}")
+    return entries[name]
 
 
 def cache_folder() -> Path:
-    """The folder of what is downloaded, and of what is made to be used again; it need not exist."""
+    """Return the folder of what is downloaded or made to be used again; it need not exist."""
     override = os.environ.get(CACHE_VARIABLE)
     if override:
         return Path(override).expanduser()
@@ -177,7 +176,7 @@ def cache_errors() -> Iterator[None]:
 
 
 def location(entry: Entry) -> Path:
-    """Where the entry's file is, or would be; its folder, where only that is here."""
+    """Return where the entry's file is, or would be; its folder, where only that is here."""
     path = (SHIPPED if entry.shipped else cache_folder()) / entry.file_name
     if entry.folder is not None and not path.exists():
         folder = path.with_name(entry.folder.name)
@@ -186,11 +185,12 @@ def location(entry: Entry) -> Path:
 
 
 def size_fits(known: Known, size: int) -> bool:
+    """Return whether a file of `size` bytes may be the one that is known."""
     return abs(size - known.size) <= known.size_tolerance
 
 
 def catalogue_rows(entries: tuple[Entry, ...] = CATALOGUE) -> list[Row]:
-    """What `dream weights` shows. A file counts as present by its size; `fetch` checks its sum."""
+    """List what `dream weights` shows. A file is present by its size; `fetch` checks its sum."""
     return [_row(entry) for entry in entries]
 
 
@@ -202,7 +202,7 @@ def _row(entry: Entry) -> Row:
 
 
 def _size_here(entry: Entry, path: Path) -> int | None:
-    """The bytes of what is here; None where it is not, or not whole."""
+    """Return the bytes of what is here; None where it is not, or not whole."""
     if entry.folder is not None and path.is_dir():
         pieces = entry.folder.pieces()
         whole = all(_has_size(path / piece.name, piece) for piece in pieces)

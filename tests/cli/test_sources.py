@@ -10,10 +10,12 @@ import pytest
 
 import ort_deepdream.cli.sources
 import ort_deepdream.weights.download
+import ort_deepdream.weights.prepared
 from ort_deepdream.cli.sources import find_model, find_weights, request
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import Entry
+from ort_deepdream.weights.prepared import Prepared
 
 LAYER = "inception_3a/output"
 UNSHIPPED = "inception_4d/3x3"
@@ -114,9 +116,10 @@ def test_a_missing_picture_is_told_before_an_export(dream, tmp_path, exports):
 
 
 def test_whatever_changes_the_file_exports_again(exports, tmp_path, monkeypatch):
-    monkeypatch.setattr(ort_deepdream.cli.sources, "architecture_name", lambda source: "bvlc")
     weights = tmp_path / "weights"
     weights.write_text("a")
+    known = Prepared(weights, "bvlc", "weights", "onnx", "")
+    monkeypatch.setattr(ort_deepdream.weights.prepared, "prepare", lambda source: known)
     source = str(weights)
 
     def find(layer: str = UNSHIPPED, target: str = "cpu", version: str = "1") -> Path:

@@ -56,7 +56,7 @@ def test_find_names_the_nearest() -> None:
     assert find("bvlc").file_name == "googlenet-12.onnx"
     with pytest.raises(DreamError, match="did you mean torchvision"):
         find("torchvison")
-    with pytest.raises(DreamError, match="did you mean builtin or bvlc or torchvision"):
+    with pytest.raises(DreamError, match="choose builtin, bvlc or torchvision"):
         find("zzz")
 
 

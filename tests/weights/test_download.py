@@ -88,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
+        if behaviour == "nothing":
+            return
         halved = name == SPOILT and behaviour == "halves"
         self.wfile.write(rest[: len(rest) // 2] if halved else rest)
 
@@ -111,6 +113,9 @@ class Handler(BaseHTTPRequestHandler):
         for position in range(start, len(CONTENT), 100_000):
             self.server.finished.wait(0.2)
             self.wfile.write(CONTENT[position : position + 100_000])
+
+    def nothing(self, start: int) -> None:
+        self.head(start)
 
     def truncates(self, start: int) -> None:
         """Half of what is missing, every time."""
@@ -468,6 +473,7 @@ def test_a_file_that_no_mirror_has(
     assert f"(nonsense: unknown url type: 'nonsense'; {base}/{SPOILT}: {reason}" in message
     assert message.endswith(f"by hand at {cache / 'ours.onnx'}")
     assert not (cache / "ours_layers").exists()
+    assert all(part.stat().st_size for part in cache.rglob("*.part"))
     assert not catalogue_rows((wanted,))[0].present
 
     # What came is kept; the next time goes on with what is missing.
@@ -475,6 +481,13 @@ def test_a_file_that_no_mirror_has(
     assert_whole(fetch(with_folder(table, server.url("layers/good")), timeout=SHORT))
     names = [path.removeprefix("/layers/good/") for path, _ in server.requests[before:]]
     assert names == [SPOILT, "inception_3a/1x1_filter.bin"]
+
+
+def test_where_nothing_came_nothing_is_left(server: Server, cache: Path, table: Path) -> None:
+    """Neither of a mirror that lacks the files, nor of one that breaks off at once."""
+    for url, base in (("404", "404"), ("nothing", "layers/nothing")):
+        failure(with_folder(table, server.url(base), urls=(server.url(url),)))
+        assert [path.name for path in cache.iterdir()] == ["ours.onnx.lock"]
 
 
 def test_an_interrupted_folder_goes_on(server: Server, cache: Path, table: Path) -> None:
