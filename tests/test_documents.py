@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import onnx
@@ -49,6 +50,34 @@ def test_the_files_that_it_names_exist(document):
         if not (ROOT / name).exists() and not name.endswith("-dream.png")  # what a command leaves
     ]
     assert missing == []
+
+
+# --- The folders, and who may import whom ------------------------------------------------------
+
+
+def first_cells(text: str, heading: str) -> list[tuple[str, str]]:
+    """Return the first cell of each row of the table under a heading row, and the rest."""
+    table = text.partition(f"\n{heading}")[2].partition("\n\n")[0].splitlines()[2:]
+    return [(row.split("|")[1], row) for row in table]
+
+
+def test_the_files_in_the_table_of_folders_exist():
+    table = first_cells((ROOT / "docs" / "how-it-works.md").read_text("utf-8"), "| folder |")
+    for cell, row in table:
+        folder, *names = re.findall(r"`([\w./-]+(?:/|\.py|\.mjs))`", row)
+        assert folder in cell
+        assert [name for name in names if not (ROOT / folder / name).exists()] == [], folder
+
+
+def test_the_table_of_rooms_is_that_of_the_architecture():
+    """tests/test_architecture.py holds the code to it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    rooms = [name for layer in layers for name in re.findall(r"\w+", layer)]
+    folders = [name for name in rooms if (ROOT / name).is_dir()]
+    table = first_cells((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "| room |")
+    named = [name for cell, _ in table for name in re.findall(r"`(\w+)`", cell)]
+    assert named == folders
 
 
 # --- docs/model-file.md -----------------------------------------------------------------------
