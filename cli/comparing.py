@@ -14,13 +14,12 @@ from ort_deepdream.measure.analysis import Analysis, analyse
 from ort_deepdream.measure.compare import (
     Change,
     Difference,
-    Measurement,
     broken,
     changes,
     differences,
     only_in_one,
 )
-from ort_deepdream.measure.result import read_result
+from ort_deepdream.measure.result import Measurement, read_result
 from ort_deepdream.measure.statistics import median
 from ort_deepdream.measure.text import clean
 from ort_deepdream.report.words import seconds

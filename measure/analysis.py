@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ort_deepdream.measure import seed_table
+from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.result import Check, Contender, Kind, Machine, Result, Series, Size
 from ort_deepdream.measure.statistics import median, ratio, spread
 from ort_deepdream.measure.text import clean
 
-CPU, OURS = "cpu", "ONNX Runtime"
+CPU = "cpu"
 FULL = "float32"  # and "float32 (TF32)", as most run it
 
 # What an answer is made of, the best first: whole dreams, as they were timed in 2019.

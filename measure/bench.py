@@ -21,9 +21,10 @@ from ort_deepdream.measure.cold import measure_cold
 from ort_deepdream.measure.contenders import Contenders
 from ort_deepdream.measure.extras import Extras, OnProgress
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
-from ort_deepdream.measure.plan import Cell, Plan, pixels, steps_in_dream
+from ort_deepdream.measure.plan import Plan, steps_in_dream
 from ort_deepdream.measure.process import ContenderError, measure_step, measure_warm
 from ort_deepdream.measure.result import (
+    Measurement,
     Result,
     Sample,
     Series,
@@ -50,17 +51,16 @@ class Bench:
         self.created = before.created if before else datetime.now(UTC).isoformat(timespec="seconds")
         self.machine = before.machine if before else this_machine()
         self.step_seconds: dict[tuple[str, Size], float] = {}
-        self.samples: dict[Cell, list[Sample]] = defaultdict(list)
-        self.skipped: dict[Cell, str] = {}
-        self.cells: list[Cell] = []
+        self.samples: dict[Measurement, list[Sample]] = defaultdict(list)
+        self.skipped: dict[Measurement, str] = {}
+        self.measurements: list[Measurement] = []
         self.cached: set[str] = set()  # those whose one-off dreams find their graph kept
         self.checker = Checker(before)
         self.extras = Extras(before)
         self.complete = False
         self.saved = False  # whether the result file is there
         for series in before.series if before else ():
-            cell = Cell(series.contender, series.size, series.kind)
-            self.samples[cell] = list(series.samples)
+            self.samples[series.measurement] = list(series.samples)
 
     # --- from beginning to end --------------------------------------------------------------
 
@@ -72,7 +72,9 @@ class Bench:
         self.on_progress, self.furthest = on_progress, 0.0
         with tempfile.TemporaryDirectory() as folder:
             self.folder = Path(folder)
-            measured = {cell.contender for cell, samples in self.samples.items() if samples}
+            measured = {
+                measurement.contender for measurement, samples in self.samples.items() if samples
+            }
             said = self.before.warnings if self.before else ()
             self.contenders = Contenders(self.plan, self.folder, measured, said)
             try:
@@ -111,7 +113,7 @@ class Bench:
     def explain(self) -> None:
         """Measure what explains the figures."""
         ends = self.started + self.plan.budget
-        self.extras.measure(self.contenders, self.cells, ends, self.progress)
+        self.extras.measure(self.contenders, self.measurements, ends, self.progress)
 
     # --- what there is time for -------------------------------------------------------------
 
@@ -122,48 +124,52 @@ class Bench:
             for name in list(self.contenders.processes):
                 self.progress(0.03, f"warming up {name} at {size}")
                 for kind in self.contenders.kinds[name]:
-                    cell = Cell(name, size, kind)
-                    cost = self.plan.trials * self.cost(cell) + self.warming(cell)
+                    measurement = Measurement(name, size, kind)
+                    cost = self.plan.trials * self.cost(measurement) + self.warming(measurement)
                     # Whatever the budget, the quickest of all is measured.
-                    affordable = total + cost < self.left() or cell in self.quickest()
+                    affordable = total + cost < self.left() or measurement in self.quickest()
                     if not affordable:
-                        self.skipped[cell] = self.too_long(cost)
-                    elif self.has_warmed_up(cell):
-                        total += self.plan.trials * self.cost(cell) + self.warming(cell)
-                        self.cells.append(cell)
+                        self.skipped[measurement] = self.too_long(cost)
+                    elif self.has_warmed_up(measurement):
+                        total += self.plan.trials * self.cost(measurement) + self.warming(
+                            measurement
+                        )
+                        self.measurements.append(measurement)
         for contender in self.contenders.records.values():
             if contender.missing is not None:
                 kinds = self.contenders.kinds[contender.name]
                 for size, kind in itertools.product(self.plan.sizes, kinds):
-                    self.skipped[Cell(contender.name, size, kind)] = contender.missing
-        if not self.cells:
+                    self.skipped[Measurement(contender.name, size, kind)] = contender.missing
+        if not self.measurements:
             raise DreamError(f"nothing could be measured: {next(iter(self.skipped.values()))}")
 
-    def quickest(self) -> set[Cell]:
+    def quickest(self) -> set[Measurement]:
         """Return what is measured whatever the budget: a step at the smallest size."""
-        return {Cell(name, self.plan.sizes[0], "step") for name in self.contenders.processes}
+        return {Measurement(name, self.plan.sizes[0], "step") for name in self.contenders.processes}
 
-    def has_warmed_up(self, cell: Cell) -> bool:
-        """Return whether a contender can step at a cell's size; the first cell there tries it."""
-        key = cell.contender, cell.size
+    def has_warmed_up(self, measurement: Measurement) -> bool:
+        """Return whether a contender can step at a size; its first measurement there tries it."""
+        key = measurement.contender, measurement.size
         if key in self.step_seconds:
             return True
         try:
-            order = {"photo": str(self.contenders.photo(cell.size))}
-            self.step_seconds[key] = self.contenders.processes[cell.contender].ask("warm", **order)
+            order = {"photo": str(self.contenders.photo(measurement.size))}
+            self.step_seconds[key] = self.contenders.processes[measurement.contender].ask(
+                "warm", **order
+            )
         except ContenderError as error:
-            self.skipped[cell] = str(error)
+            self.skipped[measurement] = str(error)
             return False
         return True
 
-    def cost(self, cell: Cell) -> float:
+    def cost(self, measurement: Measurement) -> float:
         """Return the estimated seconds of a sample."""
-        step = self.step_estimate(cell.contender, cell.size)
-        if cell.kind == "step":
+        step = self.step_estimate(measurement.contender, measurement.size)
+        if measurement.kind == "step":
             return steps_in_turn(step) * step + PAUSE
-        dream = step * steps_in_dream(cell.size, self.plan.settings, self.plan.stride)
-        start = self.contenders.seconds_to_start[cell.contender]
-        return dream + (start if cell.kind == "cold" else PAUSE)
+        dream = step * steps_in_dream(measurement.size, self.plan.settings, self.plan.stride)
+        start = self.contenders.seconds_to_start[measurement.contender]
+        return dream + (start if measurement.kind == "cold" else PAUSE)
 
     def step_estimate(self, name: str, size: Size) -> float:
         """Return the seconds of a step, as measured or scaled from the next smaller size.
@@ -175,22 +181,22 @@ class Bench:
             return known[size]
         if not known:
             return 0.0
-        nearest = max(known, key=pixels)
-        return known[nearest] * pixels(size) / pixels(nearest)
+        nearest = max(known, key=lambda size: size.pixels)
+        return known[nearest] * size.pixels / nearest.pixels
 
-    def warming(self, cell: Cell) -> float:
+    def warming(self, measurement: Measurement) -> float:
         """Return the seconds before the first sample that counts."""
-        return self.cost(cell) if self.needs_first(cell) else 0.0
+        return self.cost(measurement) if self.needs_first(measurement) else 0.0
 
-    def needs_first(self, cell: Cell) -> bool:
+    def needs_first(self, measurement: Measurement) -> bool:
         """Return whether a dream must go before those that count.
 
         A further dream is one in a process that has done one, and a one-off dream finds its graph
         in the cache folder, as every one of a user's dreams but the first does.
         """
-        if cell.kind == "warm":
-            return (cell.contender, cell.size) not in self.contenders.dreamt
-        return cell.kind == "cold" and cell.contender not in self.cached
+        if measurement.kind == "warm":
+            return (measurement.contender, measurement.size) not in self.contenders.dreamt
+        return measurement.kind == "cold" and measurement.contender not in self.cached
 
     def left(self) -> float:
         """Return the seconds of the budget that are left for the rounds."""
@@ -207,78 +213,97 @@ class Bench:
 
     def measure(self) -> None:
         """Take rounds until every measurement is stable or the budget ends."""
-        for cell in list(self.cells):
-            if self.needs_first(cell) and len(self.samples[cell]) < self.plan.trials:
-                self.progress(self.fraction(0), f"{cell.contender}: a first dream at {cell.size}")
-                if self.attempt(cell) is not None and cell.kind == "cold":  # it does not count
-                    self.cached.add(cell.contender)
+        for measurement in list(self.measurements):
+            if self.needs_first(measurement) and len(self.samples[measurement]) < self.plan.trials:
+                self.progress(
+                    self.fraction(0),
+                    f"{measurement.contender}: a first dream at {measurement.size}",
+                )
+                if (
+                    self.attempt(measurement) is not None and measurement.kind == "cold"
+                ):  # it does not count
+                    self.cached.add(measurement.contender)
         for number in itertools.count(max((len(s) for s in self.samples.values()), default=0)):
-            todo = [cell for cell in self.cells if len(self.samples[cell]) < self.plan.trials]
+            todo = [
+                measurement
+                for measurement in self.measurements
+                if len(self.samples[measurement]) < self.plan.trials
+            ]
             todo = todo or self.unsettled()
             if not todo or (self.left() < 0 and any(self.samples.values())):
                 break
             self.round(number, todo)
             self.save()
 
-    def round(self, number: int, cells: list[Cell]) -> None:
-        """Take each cell once. Samples count when the round is whole, so that rounds stay pairs."""
-        taken: dict[Cell, Sample] = {}
-        order = random.Random(number).sample(cells, len(cells))
-        for done, cell in enumerate(order):
-            what = f"round {number + 1}: {cell.contender}, {cell.size}, {cell.kind}"
+    def round(self, number: int, measurements: list[Measurement]) -> None:
+        """Take each measurement once. Samples count when the round is whole: rounds stay pairs."""
+        taken: dict[Measurement, Sample] = {}
+        order = random.Random(number).sample(measurements, len(measurements))
+        for done, measurement in enumerate(order):
+            what = f"round {number + 1}: {', '.join(map(str, measurement))}"
             self.progress(self.fraction(sum(map(self.cost, order[:done]))), what)
-            sample = self.attempt(cell)
+            sample = self.attempt(measurement)
             if sample is not None:
-                taken[cell] = sample
-        for cell, sample in taken.items():
-            self.samples[cell].append(sample)
+                taken[measurement] = sample
+        for measurement, sample in taken.items():
+            self.samples[measurement].append(sample)
 
-    def attempt(self, cell: Cell) -> Sample | None:
-        """Return a sample; a cell that fails is skipped from then on, with the reason."""
+    def attempt(self, measurement: Measurement) -> Sample | None:
+        """Return a sample; a measurement that fails is skipped from then on, with the reason."""
         time.sleep(PAUSE)
         try:
-            return self.sample(cell)
+            return self.sample(measurement)
         except ContenderError as error:
-            self.skipped[cell] = str(error)
-            self.cells = [other for other in self.cells if other != cell]
+            self.skipped[measurement] = str(error)
+            self.measurements = [other for other in self.measurements if other != measurement]
             return None
 
-    def sample(self, cell: Cell) -> Sample:
-        """Return a sample of a cell. Raise ContenderError when it fails."""
-        photo, output = self.contenders.photo(cell.size), self.folder / "dream.png"
-        if cell.kind == "cold":
-            spec = self.contenders.specs[cell.contender]
+    def sample(self, measurement: Measurement) -> Sample:
+        """Return a sample of a measurement. Raise ContenderError when it fails."""
+        photo, output = self.contenders.photo(measurement.size), self.folder / "dream.png"
+        if measurement.kind == "cold":
+            spec = self.contenders.specs[measurement.contender]
             return measure_cold(spec, photo, output, self.folder / "cache")
-        process = self.contenders.processes[cell.contender]
-        if cell.kind == "warm":
+        process = self.contenders.processes[measurement.contender]
+        if measurement.kind == "warm":
             found = measure_warm(process, photo, output)
         else:
-            steps = steps_in_turn(self.step_seconds[cell.contender, cell.size])
+            steps = steps_in_turn(self.step_seconds[measurement.contender, measurement.size])
             found = measure_step(process, photo, steps)
-        if self.machine.gpu is None or self.contenders.records[cell.contender].backend == "cpu":
+        if (
+            self.machine.gpu is None
+            or self.contenders.records[measurement.contender].backend == "cpu"
+        ):
             return found
         return found.model_copy(update={"device_memory": device_memory(process.child.pid)})
 
-    def unsettled(self) -> list[Cell]:
-        """Return all cells of the sizes and kinds at which some contender is not stable yet.
+    def unsettled(self) -> list[Measurement]:
+        """Return all measurements of the sizes and kinds at which some contender is not stable yet.
 
         Contenders are compared round by round, so they get their rounds together.
         """
         groups = {
-            (cell.size, cell.kind)
-            for cell in self.cells
-            if len(self.samples[cell]) < self.plan.most_trials
-            and why_unstable([sample.seconds for sample in self.samples[cell]])
+            (measurement.size, measurement.kind)
+            for measurement in self.measurements
+            if len(self.samples[measurement]) < self.plan.most_trials
+            and why_unstable([sample.seconds for sample in self.samples[measurement]])
         }
-        chosen = [cell for cell in self.cells if (cell.size, cell.kind) in groups]
+        chosen = [
+            measurement
+            for measurement in self.measurements
+            if (measurement.size, measurement.kind) in groups
+        ]
         return chosen if sum(map(self.cost, chosen)) < self.left() else []
 
     def fraction(self, in_round: float) -> float:
         """Return how much of the planned work is done, by estimated time."""
-        whole = {cell: self.plan.trials * self.cost(cell) for cell in self.cells}
+        whole = {
+            measurement: self.plan.trials * self.cost(measurement)
+            for measurement in self.measurements
+        }
         done = sum(
-            min(1.0, len(self.samples[cell]) / self.plan.trials) * cost
-            for cell, cost in whole.items()
+            min(1.0, len(self.samples[measurement]) / self.plan.trials) * cost
+            for measurement, cost in whole.items()
         )
         total = sum(whole.values()) * (1 + RESERVED)
         return min(0.95, 0.05 + 0.9 * (done + in_round) / total)
@@ -297,7 +322,9 @@ class Bench:
     def result(self) -> Result:
         """Return what was found so far."""
         plan = self.plan
-        measured = {cell: samples for cell, samples in self.samples.items() if samples}
+        measured = {
+            measurement: samples for measurement, samples in self.samples.items() if samples
+        }
         return Result(
             created=self.created,
             command=plan.command,
@@ -307,11 +334,18 @@ class Bench:
             photo=plan.photo_record,
             settings=Settings(**asdict(plan.settings)),
             contenders=tuple(self.contenders.records.values()),
-            series=tuple(self.series(cell, samples) for cell, samples in measured.items()),
+            series=tuple(
+                self.series(measurement, samples) for measurement, samples in measured.items()
+            ),
             skipped=tuple(
-                Skipped(contender=cell.contender, size=cell.size, kind=cell.kind, reason=reason)
-                for cell, reason in self.skipped.items()
-                if cell not in measured
+                Skipped(
+                    contender=measurement.contender,
+                    size=measurement.size,
+                    kind=measurement.kind,
+                    reason=reason,
+                )
+                for measurement, reason in self.skipped.items()
+                if measurement not in measured
             ),
             checks=tuple(self.checker.checks),
             operators=tuple(self.extras.operators),
@@ -321,26 +355,28 @@ class Bench:
             warnings=(*self.contenders.warnings, *busy_neighbours(measured.values())),
         )
 
-    def series(self, cell: Cell, samples: list[Sample]) -> Series:
-        """Return the record of a cell's samples."""
+    def series(self, measurement: Measurement, samples: list[Sample]) -> Series:
+        """Return the record of a measurement's samples."""
         notes = [why_unstable([sample.seconds for sample in samples])]
         stable = notes[0] is None
         if len(samples) < self.plan.trials:
-            notes.append(f"{len(samples)} of {self.plan.trials} trials: {self.why_fewer(cell)}")
+            notes.append(
+                f"{len(samples)} of {self.plan.trials} trials: {self.why_fewer(measurement)}"
+            )
         note = "; ".join(note for note in notes if note) or None
         return Series(
-            contender=cell.contender,
-            size=cell.size,
-            kind=cell.kind,
+            contender=measurement.contender,
+            size=measurement.size,
+            kind=measurement.kind,
             samples=tuple(samples),
             stable=stable,
             note=note,
         )
 
-    def why_fewer(self, cell: Cell) -> str:
-        """Return why a cell has fewer samples than were asked for."""
-        if cell in self.skipped:
-            return self.skipped[cell]
+    def why_fewer(self, measurement: Measurement) -> str:
+        """Return why a measurement has fewer samples than were asked for."""
+        if measurement in self.skipped:
+            return self.skipped[measurement]
         return "the budget ended" if self.complete else "interrupted"
 
 

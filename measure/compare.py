@@ -18,24 +18,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel
 
 from ort_deepdream.measure.analysis import Analysis, TimedContender
 from ort_deepdream.measure.machine import BUSY_CORES
-from ort_deepdream.measure.result import Kind, Result, Series, Size
+from ort_deepdream.measure.result import Measurement, Result, Series
 from ort_deepdream.measure.statistics import Interval, mann_whitney, ratio
 
 SIGNIFICANT = 0.05
-
-
-class Measurement(NamedTuple):
-    """What one series is of."""
-
-    contender: str  # its name
-    size: Size
-    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -102,8 +94,7 @@ def _load(series: Series) -> float:
 
 def _measured(analysis: Analysis) -> list[Measurement]:
     """Return what was measured, in the file's order."""
-    series = [one for one in analysis.result.series if one.samples]
-    return [Measurement(one.contender, one.size, one.kind) for one in series]
+    return [series.measurement for series in analysis.result.series if series.samples]
 
 
 def only_in_one(before: Analysis, after: Analysis) -> tuple[list[Measurement], list[Measurement]]:

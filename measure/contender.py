@@ -22,8 +22,6 @@ Array = NDArray[np.float32]
 Mark = tuple[str, float]  # a part of a dream, and when it ended by `time.perf_counter`
 Step = Callable[[], object]
 
-OURS = "ONNX Runtime"
-TORCH = "PyTorch"
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from ort_deepdream.measure.contender import OURS
 from ort_deepdream.measure.contenders import Contenders
+from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.operators import Kind
-from ort_deepdream.measure.plan import Cell
 from ort_deepdream.measure.process import ContenderError
-from ort_deepdream.measure.result import Limit, Operator, Result, Size, Work
+from ort_deepdream.measure.result import Limit, Measurement, Operator, Result, Size, Work
 
 OnProgress = Callable[[float, str], None]  # fraction, and what is being done
 
@@ -27,7 +26,11 @@ class Extras:
         self.work = list(before.work) if before else []
 
     def measure(
-        self, contenders: Contenders, cells: Iterable[Cell], ends: float, on_progress: OnProgress
+        self,
+        contenders: Contenders,
+        measurements: Iterable[Measurement],
+        ends: float,
+        on_progress: OnProgress,
     ) -> None:
         """Measure what there is time for until `ends`, on the clock of `time.perf_counter`."""
         self.contenders, self.ends = contenders, ends
@@ -35,11 +38,11 @@ class Extras:
             if not self.is_over():
                 on_progress(0.96, f"what {name} could do at best")
                 self.measure_limit(name)
-        for cell in cells:
-            ours = contenders.specs[cell.contender].library == OURS
-            if cell.kind == "step" and ours and not self.is_over():
-                on_progress(0.98, f"operators of {cell.contender} at {cell.size}")
-                self.profile(cell.contender, cell.size)
+        for measurement in measurements:
+            ours = contenders.specs[measurement.contender].library == OURS
+            if measurement.kind == "step" and ours and not self.is_over():
+                on_progress(0.98, f"operators of {measurement.contender} at {measurement.size}")
+                self.profile(measurement.contender, measurement.size)
 
     def is_over(self) -> bool:
         """Return whether the budget has ended, which the result says then."""

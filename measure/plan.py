@@ -7,7 +7,6 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from ort_deepdream.engine.backends import BACKENDS
 from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
@@ -15,7 +14,8 @@ from ort_deepdream.engine.loading import find_backend
 from ort_deepdream.engine.octaves import octave_sizes
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.contender import OURS, TORCH, ContenderSpec
+from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.result import Contender, Kind, Model, Photo, Size
 
@@ -82,14 +82,6 @@ class Plan:
     stride: int
     command: tuple[str, ...]
     limits: bool = True  # whether to measure what the hardware can do, too
-
-
-class Cell(NamedTuple):
-    """One thing to measure, again in each round."""
-
-    contender: str
-    size: Size
-    kind: Kind
 
 
 FindModel = Callable[[str], Path]  # the gradient file for a graph target
@@ -254,15 +246,10 @@ def check_sizes(sizes: Sequence[Size], stride: int) -> tuple[Size, ...]:
                 f"{size} is too small to dream at: both sides must be {stride} or more; "
                 f"choose an earlier layer or a larger size"
             )
-    return tuple(sorted(set(sizes), key=lambda size: (pixels(size), size.width)))
-
-
-def pixels(size: Size) -> int:
-    """Return how many pixels a picture of this size has."""
-    return size.width * size.height
+    return tuple(sorted(set(sizes), key=lambda size: (size.pixels, size.width)))
 
 
 def steps_in_dream(size: Size, settings: Settings, stride: int) -> float:
     """Return how many steps at full size take as long as a dream's steps."""
     octaves = octave_sizes(size.height, size.width, settings.octaves, settings.octave_scale, stride)
-    return settings.iterations * sum(h * w for h, w in octaves) / pixels(size)
+    return settings.iterations * sum(h * w for h, w in octaves) / size.pixels

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -177,6 +177,14 @@ class Sample(Record):
     )  # the machine's other work meanwhile: busy cores
 
 
+class Measurement(NamedTuple):
+    """What is measured again and again: the samples of one series."""
+
+    contender: str  # its name
+    size: Size
+    kind: Kind
+
+
 class Series(Record):
     """Samples of one contender at one size; all series of a file were measured interleaved."""
 
@@ -186,6 +194,11 @@ class Series(Record):
     samples: Annotated[tuple[Sample, ...], Field(max_length=100_000)]
     stable: bool  # the spread settled before the budget ended
     note: Text | None  # what a reader must know, such as why it is unstable
+
+    @property
+    def measurement(self) -> Measurement:
+        """Return what the samples are of."""
+        return Measurement(self.contender, self.size, self.kind)
 
 
 class Skipped(Record):
@@ -277,7 +290,7 @@ class Result(Record):
         names = [contender.name for contender in self.contenders]
         _require_unique("contender", names)
         missing = {contender.name for contender in self.contenders if contender.missing is not None}
-        _require_unique("series", [(s.contender, s.size, s.kind) for s in self.series])
+        _require_unique("series", [series.measurement for series in self.series])
         _require_unique("limit", [limit.contender for limit in self.limits])
         _require_unique("work", [work.size for work in self.work])
         _require_unique("image", [(image.contender, image.size) for image in self.images])
@@ -373,7 +386,7 @@ def keep_unknown(result: Result, before: Result) -> Result:
     and series. All smaller records are carried over whole by whoever goes on.
     """
     contenders = {contender.name: contender for contender in before.contenders}
-    series = {(one.contender, one.size, one.kind): one for one in before.series}
+    series = {one.measurement: one for one in before.series}
     kept = result.model_copy(
         update={
             "version": max(result.version, before.version, key=_minor),
@@ -381,8 +394,7 @@ def keep_unknown(result: Result, before: Result) -> Result:
                 _keep_fields(one, contenders.get(one.name)) for one in result.contenders
             ),
             "series": tuple(
-                _keep_fields(one, series.get((one.contender, one.size, one.kind)))
-                for one in result.series
+                _keep_fields(one, series.get(one.measurement)) for one in result.series
             ),
         }
     )

@@ -20,13 +20,12 @@ import numpy as np
 from ort_deepdream.engine.image import read_picture
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.contender import (
-    OURS,
-    TORCH,
     ContenderSpec,
     LoadedContender,
     parts,
     read_spec,
 )
+from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.timing import take_turn
 
 WARMING = 2  # steps before a time is worth something

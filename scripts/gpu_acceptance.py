@@ -37,7 +37,7 @@ from ort_deepdream import DreamError, find_backend, load_model, why_unusable
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.session import make_session
-from ort_deepdream.measure.contender import OURS
+from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.result import Result, read_result
 
 ROOT = Path(__file__).parents[1]
