@@ -29,7 +29,7 @@ NATIVE = {
 LIBTIFF = re.compile(
     rb"(?:tempfile\.tif|JPEGLib|\w*(?:TIFF|Decode|Setup|State|Required|Strip)\w*): "
 )
-DNG_VERSION = 50706
+INK_SET = 332
 SEPARATE = 2  # PlanarConfiguration: one plane after the other
 
 _stderr = Lock()
@@ -55,13 +55,17 @@ def load(image: Image.Image) -> None:
 def _why_not(image: TiffImageFile) -> str | None:
     """Return what would be read wrong; None for most files."""
     tags = image.tag_v2
-    is_reduced = tags.get(ExifTags.Base.NewSubfileType, 0) & 1
-    if DNG_VERSION in tags or (is_reduced and ExifTags.Base.SubIFDs in tags):
-        return "is a raw photograph, of which only a preview could be read"
+    is_preview = tags.get(ExifTags.Base.NewSubfileType, 0) & 1
+    if is_preview and (ExifTags.Base.SubIFDs in tags or image.is_animated):
+        return "has a preview first and the picture behind it, as raw photographs do"
+    if tags.get(INK_SET, 1) != 1:
+        return "is a TIFF of other inks than CMYK"
     if tags.get(ExifTags.Base.PlanarConfiguration) != SEPARATE:
         return None
     if image.mode in ("LA", "La", "PA"):
         return "is a TIFF with its transparency in a plane of its own"
+    if image.mode == "LAB":
+        return "is a TIFF of separate planes of Lab"
     bits = max(tags.get(ExifTags.Base.BitsPerSample, (1,)))
     if bits > 8 and image.mode in ("RGB", "RGBA", "CMYK") and not image.use_load_libtiff:
         return f"is a TIFF of separate planes of {bits} bits"
@@ -76,7 +80,7 @@ def _load_through_libtiff(image: TiffImageFile) -> None:
     ]
     heard: list[str] = []
     try:
-        with _listening(heard):
+        with _listening(image, heard):
             image.load()
     except MemoryError:
         raise
@@ -87,17 +91,16 @@ def _load_through_libtiff(image: TiffImageFile) -> None:
 
 
 @contextmanager
-def _listening(heard: list[str]) -> Iterator[None]:
+def _listening(image: TiffImageFile, heard: list[str]) -> Iterator[None]:
     """Put what libtiff writes to stderr in the body into `heard`, at the end of it.
 
     What another thread writes meanwhile comes out then, too.
     """
+    if image.fp is not None and image.fp.fileno() == 2:  # stderr was closed, and its number free
+        yield
+        return
     with _stderr, _scratch() as scratch:
-        try:
-            stderr = os.dup(2)
-        except OSError:  # it is closed
-            yield
-            return
+        stderr = os.dup(2)
         os.dup2(scratch.fileno(), 2)
         try:
             yield
