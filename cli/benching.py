@@ -43,6 +43,7 @@ class Asked:
     profile: str
     torch: bool
     allow_cpu_nodes: bool
+    limits: bool
     resume: bool
     output: Path | None
 
@@ -108,6 +109,7 @@ def _plan(asked: Asked) -> Plan:
         model=model,
         stride=info.stride,
         command=_command(asked),
+        limits=asked.limits,
     )
 
 
@@ -124,5 +126,6 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [f"--size={size}" for size in asked.sizes]
     words += [] if asked.trials is None else [f"--trials={asked.trials}"]
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
-    words += ["--torch"] * asked.torch + ["--allow-cpu-nodes"] * asked.allow_cpu_nodes
+    words += ["--torch"] * asked.torch + ["--no-limits"] * (not asked.limits)
+    words += ["--allow-cpu-nodes"] * asked.allow_cpu_nodes
     return tuple(words)

@@ -261,6 +261,7 @@ def bench(
     size: options.Sizes = None,
     trials: options.Trials = None,
     budget: options.Budget = None,
+    no_limits: options.NoLimits = False,
     output: options.ResultOutput = None,
     resume: options.Resume = False,
 ) -> None:
@@ -286,6 +287,7 @@ def bench(
             profile=profile,
             torch=torch,
             allow_cpu_nodes=allow_cpu_nodes,
+            limits=not no_limits,
             resume=resume,
             output=output,
         )

@@ -269,6 +269,14 @@ Budget = Annotated[
         rich_help_panel=AMOUNT,
     ),
 ]
+NoLimits = Annotated[
+    bool,
+    typer.Option(
+        "--no-limits",
+        help="Do not measure what the hardware could do at best, some 5 s for each contender.",
+        rich_help_panel=AMOUNT,
+    ),
+]
 Resume = Annotated[
     bool,
     typer.Option(

@@ -26,7 +26,7 @@ def tiny(tmp_path):
 
 def test_a_bench_of_the_cpu(dream, photo, tiny):
     words = ("--model", tiny, "--threads", 1, "--size", "16x12", "--trials", 1, "--budget", 60)
-    words += ("--allow-cpu-nodes",)
+    words += ("--no-limits", "--allow-cpu-nodes")
     outcome = dream("bench", photo, "-b", "cpu", "-b", "cuda", *words)
     assert outcome.exit_code == 0, outcome.stderr
     output = photo.with_name("photo-bench.json")
@@ -37,7 +37,8 @@ def test_a_bench_of_the_cpu(dream, photo, tiny):
     assert str(photo.parent) not in output.read_text()
     command = "dream bench photo.png --profile normal --model tiny.onnx --backend=cpu"
     assert " ".join(found.command).startswith(command)
-    assert found.command[-1] == "--allow-cpu-nodes"
+    assert found.command[-2:] == ("--no-limits", "--allow-cpu-nodes")
+    assert found.limits == ()
     assert [contender.cpu_nodes_allowed for contender in found.contenders] == [False, True]
     assert max(map(len, outcome.stdout.replace(str(output), "").splitlines())) <= 80
     reason = "Not measured: cuda, CPU nodes allowed: no NVIDIA driver was found"
