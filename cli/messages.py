@@ -37,8 +37,9 @@ def plain(text: str) -> str:
     """Return text for a terminal: on one line, without control characters and rich's markup."""
     from rich.markup import escape
 
-    line = " ".join(text.split())
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line))
+    from ort_deepdream.measure.text import clean
+
+    return escape(clean(text))
 
 
 def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
