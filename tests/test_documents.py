@@ -52,6 +52,25 @@ def test_the_files_that_it_names_exist(document):
     assert missing == []
 
 
+OTHER_WORDS = {  # docs/glossary.md has one for each thing
+    "contender": r"rivals?|contestants?|candidates?|competitors?",
+    "step": r"epochs?",
+    "result file": r"results files?|benchmark files?",
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+@pytest.mark.parametrize("word", OTHER_WORDS)
+def test_one_word_for_one_thing(document, word):
+    text = re.sub(r"^```.*?^```$|`[^`\n]+`", "", document.read_text("utf-8"), flags=re.S | re.M)
+    assert re.findall(rf"\b(?:{OTHER_WORDS[word]})\b", text, re.IGNORECASE) == []
+
+
+def test_the_glossary_has_the_words():
+    glossary = (ROOT / "docs" / "glossary.md").read_text("utf-8").lower()
+    assert [word for word in OTHER_WORDS if f"| **{word}** |" not in glossary] == []
+
+
 # --- The folders, and who may import whom ------------------------------------------------------
 
 

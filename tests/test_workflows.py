@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 each_workflow = pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 
@@ -52,3 +53,12 @@ def test_a_commit_is_checked_by_the_ruff_that_is_pinned():
     pins = (ROOT / "constraints.txt").read_text("utf-8")
     (hook,) = re.findall(r"ruff-pre-commit\n +rev: v(\S+)", hooks)
     assert f"\nruff=={hook}\n" in pins
+
+
+def test_a_wheel_can_be_built_from_the_sdist():
+    """As a release is: the sdist has the build backend of this project."""
+    system = PYPROJECT["build-system"]
+    (folder,) = system["backend-path"]
+    backend = f"{folder}/{system['build-backend']}.py"
+    assert (ROOT / backend).is_file()
+    assert f"\ninclude {backend}\n" in (ROOT / "MANIFEST.in").read_text("utf-8")
