@@ -11,7 +11,7 @@ from ort_deepdream.engine.image.colour import Colours, from_cicp, from_gamma
 __all__ = ["Colours", "check"]
 
 # The first of each counts, and only before the pixels.
-OF_COLOUR = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
+OF_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 
 
 def check(data: bytes) -> Colours | None:
@@ -22,11 +22,13 @@ def check(data: bytes) -> Colours | None:
     UnreadableError for a colour space that cannot be shown.
     """
     found: dict[bytes, bytes] = {}
+    before_pixels = True
     for kind, body, checksum in _chunks(data):
         if kind == b"IDAT":
+            before_pixels = False
             if zlib.crc32(body, zlib.crc32(kind)) != checksum:
                 raise ValueError("its pixels have a wrong checksum")
-        elif kind in OF_COLOUR:
+        elif before_pixels and kind in OF_COLOUR:
             found.setdefault(kind, bytes(body))
     return _colours(found)
 
