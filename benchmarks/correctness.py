@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from benchmarks.base import Array
 
 SIZES = tuple(side for side in PROFILE.sizes if side <= 128)  # float64 takes its time
-# Of the 2-norm, as in measure/agreement.py, which old commits lack. Where two activations are equal but for rounding, each library takes its own for
-# the maximum, and one such flip is 1e-3; TF32 alone is 2e-3.
+# Of the 2-norm, as in measure/agreement.py, which old commits lack. Where two activations are equal
+# but for rounding, each library takes its own for the maximum, and one such flip is 1e-3; TF32
+# alone is 2e-3.
 MOST_ERROR = 0.02
 MOST_LEVELS = 0.5  # of 255: the mean difference of two dreams of one iteration in each octave
 

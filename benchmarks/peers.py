@@ -34,7 +34,7 @@ DEVICES = tuple(name for name in PROFILE.backends if name in ("cpu", "cuda"))
 SIZES = PROFILE.sizes[-1:] if PROFILE.name == "quick" else PROFILE.sizes
 
 
-class Peer(Benchmark):
+class Contender(Benchmark):
     """PyTorch, channels last, its gradient compared with ours before it is timed."""
 
     params = (DEVICES, SIZES)
@@ -55,14 +55,14 @@ class Peer(Benchmark):
             check_gradient(self.image, *self.result)
 
 
-class Eager(Peer):
+class Eager(Contender):
     def time_step(self, prepared: Prepared, backend: str, pixels: int) -> None:
         self.result = self.run()
 
 
 if PROFILE.compiled:
 
-    class Compiled(Peer):
+    class Compiled(Contender):
         """By torch.compile, which needs a C++ compiler and minutes."""
 
         compiled = True
@@ -80,7 +80,7 @@ def why_no_cuda() -> str | None:
 
 @functools.cache
 def warm_step(path: str, backend: str, pixels: int, compiled: bool) -> tuple[Array, Step]:
-    """A picture, and PyTorch's step on it, which has run and agrees with ours."""
+    """Return a picture, and PyTorch's step on it, which has run and agrees with ours."""
     model = loaded(path, backend)
     image = network_image(model, pixels, pixels)
     step = torch_step(image, backend, compiled)
@@ -111,7 +111,7 @@ def torch_step(image: Array, device: str, compiled: bool) -> Step:
 
 
 def torch_objective(device: str, compiled: bool) -> Any:
-    """image -> half the sum of squares at LAYER."""
+    """Return image -> half the sum of squares at LAYER."""
     import torch
     import torch.nn.functional as F
 

@@ -114,7 +114,7 @@ def _plan(asked: Asked) -> Plan:
 
 
 def _command(asked: Asked) -> tuple[str, ...]:
-    """Repeats it. Files are named without their folders, which are the user's own."""
+    """Return the words that repeat it; folders are the user's own, and files named without."""
     words = ["dream", "bench", asked.photo.name, "--profile", asked.profile]
     if asked.model.file is not None:
         words += ["--model", asked.model.file.name]

@@ -31,7 +31,7 @@ GPU_QUERY = "name,memory.total,driver_version,power.limit"
 
 
 def this_machine() -> Machine:
-    """What the figures depend on besides the code."""
+    """Return what the figures depend on besides the code."""
     gpu = _gpu()
     return Machine(
         processor=processor_name(),
@@ -53,7 +53,7 @@ def this_machine() -> Machine:
 
 
 def describe(machine: Machine) -> list[str]:
-    """A machine in lines of at most 80 characters or so."""
+    """Return a machine in lines of at most 80 characters or so."""
     names = ("onnxruntime-gpu", "onnxruntime", "torch", "numpy")
     versions = [f"{name} {machine.packages[name]}" for name in names if name in machine.packages]
     lines = [
@@ -68,12 +68,12 @@ def describe(machine: Machine) -> list[str]:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def disturbances() -> list[str]:
-    """Who else is using this machine now, in sentences; it watches for WATCHED seconds."""
+    """Return who else is using this machine, in sentences, after watching for WATCHED seconds."""
     return [*_busy_processes(), *_busy_gpu()]
 
 
@@ -93,7 +93,7 @@ class Others:
         return total - idle, total
 
     def busy(self, own: float = 0.0) -> float:
-        """Busy cores since the last call, less `own` seconds of processor time."""
+        """Return the busy cores since the last call, less `own` seconds of processor time."""
         (busy, total), (busy_before, total_before) = self._now(), self.before
         self.before = busy, total
         elapsed = (total - total_before) / (psutil.cpu_count() or 1)
@@ -139,7 +139,7 @@ def _busy_gpu() -> Iterator[str]:
 
 
 def device_memory(process: int) -> int | None:
-    """Bytes of GPU memory that a process holds now, where nvidia-smi can tell."""
+    """Return the bytes of GPU memory that a process holds, where nvidia-smi knows them."""
     for row in _nvidia_smi("--query-compute-apps=pid,used_memory"):
         if row[0] == str(process) and row[-1].isdecimal():
             return int(row[-1]) * 2**20
@@ -147,7 +147,7 @@ def device_memory(process: int) -> int | None:
 
 
 def _gpu() -> dict[str, str]:
-    """The first GPU's answers to GPU_QUERY, without those that it does not know."""
+    """Return the first GPU's answers to GPU_QUERY, without those that it does not know."""
     rows = _nvidia_smi(f"--query-gpu={GPU_QUERY}")
     if not rows:
         return {}
@@ -156,7 +156,7 @@ def _gpu() -> dict[str, str]:
 
 
 def _nvidia_smi(query: str) -> list[list[str]]:
-    """Rows of cells; none where there is no NVIDIA driver."""
+    """Return rows of cells; none where there is no NVIDIA driver."""
     words = ["nvidia-smi", query, "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
@@ -194,14 +194,14 @@ def _version(package: str) -> str | None:
 
 
 def _wheel(name: str) -> str | None:
-    """The version of a wheel whose name may end in CUDA's: nvidia-cudnn-cu13."""
+    """Return the version of a wheel whose name may end in CUDA's: nvidia-cudnn-cu13."""
     pattern = re.compile(rf"{name}(-cu\d+)?")
     found = (number for package, number in _packages().items() if pattern.fullmatch(package))
     return next(found, None)
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with a + when files differ from it; None for an installed package."""
+    """Return the checkout's commit, with a + when files differ; None for an installed package."""
     folder = Path(__file__).resolve().parents[1]
 
     def git(*words: str) -> str:

@@ -47,7 +47,7 @@ class Kind:
 
 
 def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[Kind]:
-    """The kernels of a gradient on `image`, by kind, the slowest first."""
+    """Return the kernels of a gradient on `image`, by kind, the slowest first."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.enable_mem_pattern = options.enable_mem_reuse = False  # as in the engine
@@ -67,7 +67,7 @@ def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[
 
 
 def kernels(events: Iterable[dict[str, Any]]) -> list[Kernel]:
-    """From the profiler's events of several runs; each node's first is left out."""
+    """Return the kernels in the profiler's events of several runs, each node's first left out."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
@@ -87,12 +87,12 @@ def kernels(events: Iterable[dict[str, Any]]) -> list[Kernel]:
 
 
 def shapes(typed: Sequence[dict[str, Shape]]) -> list[Shape]:
-    """The profiler's `[{"float": [1, 3, 8, 8]}, ...]` without the types."""
+    """Return the profiler's `[{"float": [1, 3, 8, 8]}, ...]` without the types."""
     return [next(iter(entry.values()), []) for entry in typed]
 
 
 def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> tuple[str, int]:
-    """A kernel's kind, and its operations where they are worth counting."""
+    """Return a kernel's kind, and its operations where they are worth counting."""
     if operator not in ("Conv", "FusedConv", "ConvTranspose"):
         return operator, 0
     x, weight = inputs[:2]
@@ -108,7 +108,7 @@ def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -
 
 
 def by_kind(found: Iterable[Kernel]) -> list[Kind]:
-    """The kernels' sums by kind, the slowest kind first."""
+    """Return the kernels' sums by kind, the slowest kind first."""
     groups: dict[str, list[Kernel]] = defaultdict(list)
     for kernel in found:
         groups[kernel.kind].append(kernel)
@@ -126,6 +126,7 @@ def by_kind(found: Iterable[Kernel]) -> list[Kind]:
 
 
 def all_kinds(kinds: Sequence[Kind]) -> Kind:
+    """Return the sum of all kinds."""
     return Kind(
         "all",
         sum(kind.kernels for kind in kinds),

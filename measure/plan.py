@@ -62,7 +62,7 @@ class PlannedContender:
 
     @property
     def name(self) -> str:
-        """What it is called in the result, and by everybody meanwhile."""
+        """Return what it is called in the result, and by everybody meanwhile."""
         return self.record.name
 
 

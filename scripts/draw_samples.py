@@ -42,7 +42,7 @@ class Noise:
         self.lattice: Array = np.random.default_rng(seed).random((256, 256))
 
     def smooth(self, u: Array, v: Array) -> Array:
-        """Noise 0..1 that varies over a distance of 1."""
+        """Return noise 0..1 that varies over a distance of 1."""
         column, row = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
         s, t = u - column, v - row
         s, t = s * s * (3 - 2 * s), t * t * (3 - 2 * t)
@@ -53,7 +53,7 @@ class Noise:
         return blended
 
     def fractal(self, u: Array, v: Array, octaves: int = 6, roughness: float = 0.5) -> Array:
-        """Noise 0..1 with detail at `octaves` scales, each half as wide as the last."""
+        """Return noise 0..1 with detail at `octaves` scales, each half as wide as the last."""
         total, weight, weights = np.zeros_like(u), 1.0, 0.0
         for octave in range(octaves):
             total += weight * self.smooth(u, v)
@@ -85,14 +85,14 @@ RANGES = (
 
 
 def paint(height: int, width: int, seed: int) -> Array:
-    """The whole landscape, [height, width, 3]."""
+    """Return the whole landscape, [height, width, 3]."""
     noise = Noise(seed)
     rows, columns = height * FINE, width * FINE
     x, y = np.meshgrid((np.arange(columns) + 0.5) / rows, (np.arange(rows) + 0.5) / rows)
     painting = np.zeros((rows, columns, 3))
 
     def band(top: float, bottom: float) -> tuple[Array, Array, Array]:
-        """A view of part of the painting, with its x and y: noise is slow to make."""
+        """Return a view of part of the painting, with its x and y: noise is slow to make."""
         part = slice(int(max(top, 0) * rows), int(bottom * rows))
         return painting[part], x[part], y[part]
 
@@ -112,23 +112,23 @@ def paint(height: int, width: int, seed: int) -> Array:
 
 
 def blend(below: Array, above: Array, cover: Array) -> Array:
-    """`above` over `below` where cover [H, W] is 1."""
+    """Return `above` over `below` where cover [H, W] is 1."""
     return below + (above - below) * cover[:, :, None]
 
 
 def mix(first: Array, second: Array, share: Array) -> Array:
-    """Colours [H, W, 3] between two colours, by share [H, W]."""
+    """Return colours [H, W, 3] between two colours, by share [H, W]."""
     return first + (second - first) * share[:, :, None]
 
 
 def step(value: Array, start: float, end: float) -> Array:
-    """0 before `start`, 1 after `end`, smooth between."""
+    """Return 0 before `start`, 1 after `end`, smooth between."""
     t = np.clip((value - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def sky(noise: Noise, x: Array, y: Array) -> Array:
-    """Blue above, hazy at the horizon, the sun's glow, and two layers of clouds."""
+    """Return the sky: blue above, hazy at the horizon, the sun's glow, and two layers of clouds."""
     sun_x, sun_y = SUN[0] * x.max(), SUN[1]
     glow = np.exp(-3.2 * np.hypot(x - sun_x, (y - sun_y) * 1.3))
     painting = mix(ZENITH, HAZE, step(y, -0.15, 0.52))
@@ -142,7 +142,7 @@ def sky(noise: Noise, x: Array, y: Array) -> Array:
 
 
 def add_clouds(painting: Array, noise: Noise, x: Array, y: Array, glow: Array) -> Array:
-    """Heaped clouds, lit from the sun's side."""
+    """Add heaped clouds, lit from the sun's side."""
 
     def thickness(x: Array, y: Array) -> Array:
         # Warped by other noise, which rolls the edges into billows.
@@ -164,7 +164,7 @@ def add_clouds(painting: Array, noise: Noise, x: Array, y: Array, glow: Array) -
 def add_hills(
     painting: Array, noise: Noise, x: Array, y: Array, hills: Range, offset: float
 ) -> Array:
-    """One range, its slopes lit from the right and covered with rock and wood."""
+    """Add one range, its slopes lit from the right and covered with rock and wood."""
     line = noise.fractal(x[0] * hills.frequency + offset, np.full_like(x[0], offset), 8, 0.47)
     crest = hills.crest - hills.relief * (line - 0.42) * 1.7
     below = y - crest
@@ -186,7 +186,7 @@ def add_hills(
 
 
 def add_tree_line(painting: Array, noise: Noise, x: Array, y: Array) -> Array:
-    """A wood along the far shore."""
+    """Add a wood along the far shore."""
     row = np.zeros_like(x[0])
     crowns = noise.fractal(x[0] * 60, row + 3, 4, 0.7) * 0.035
     top = SHORE - 0.012 - crowns * (0.3 + 1.4 * noise.fractal(x[0] * 3 + 8, row, 3))
@@ -197,7 +197,7 @@ def add_tree_line(painting: Array, noise: Noise, x: Array, y: Array) -> Array:
 
 
 def add_lake(part: Array, painting: Array, noise: Noise, x: Array, y: Array) -> Array:
-    """The mirror of what is above the shore, broken by ripples that widen towards us."""
+    """Add the mirror of what is above the shore, broken by ripples that widen towards us."""
     near = np.clip((y - SHORE) / (1 - SHORE), 0, 1)
     # Equal waves look smaller far away: the far rows see more of them.
     along = 1 / (near + 0.09)
@@ -217,7 +217,7 @@ def add_lake(part: Array, painting: Array, noise: Noise, x: Array, y: Array) -> 
 
 
 def add_meadow(painting: Array, noise: Noise, x: Array, y: Array) -> Array:
-    """The near shore: grass with flowers, higher at the left."""
+    """Add the near shore: grass with flowers, higher at the left."""
     share = x[0] / x.max()
     row = np.zeros_like(share)
     edge = 0.80 + 0.17 * step(share, 0.05, 0.75) - 0.10 * step(share, 0.72, 1.0)
@@ -241,7 +241,7 @@ def add_meadow(painting: Array, noise: Noise, x: Array, y: Array) -> Array:
 
 
 def add_pines(painting: Array, noise: Noise, x: Array, y: Array, seed: int) -> Array:
-    """Pines on the near shore: a stand at the left, two at the right, the far ones first."""
+    """Add pines on the near shore: a stand at the left, two at the right, the far ones first."""
     random = np.random.default_rng(seed + 1)
     width = x.max()
     left = [(0.015 + 0.036 * n + random.uniform(-0.012, 0.012), 0.0) for n in range(6)]
@@ -262,7 +262,7 @@ def add_pines(painting: Array, noise: Noise, x: Array, y: Array, seed: int) -> A
 def add_pine(
     painting: Array, noise: Noise, x: Array, y: Array, centre: float, foot: float, tall: float
 ) -> Array:
-    """One pine of height `tall`: ragged tiers of branches about a trunk."""
+    """Add one pine of height `tall`: ragged tiers of branches about a trunk."""
     down = (y - (foot - tall)) / tall  # 0 at the tip, 1 at the foot
     aside = x - centre
     tiers = down * 11 + 1.6 * noise.smooth(x * 9 + centre * 90, y * 5)

@@ -31,14 +31,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ort_deepdream import DreamError, find_backend, load_model, why_unusable
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.session import make_session
 from ort_deepdream.measure.libraries import OURS
-from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.measure.pictures import noise, parse_size
+from ort_deepdream.measure.result import Result, Size, read_result
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "examples" / "cat.jpg"
@@ -94,7 +93,7 @@ class Acceptance:
         self.times(single, half)
 
     def parity(self, single: Path, half: Path) -> None:
-        """`dream verify` in processes of their own: TF32 is switched before CUDA starts."""
+        """Run `dream verify` in processes of their own: TF32 is switched before CUDA starts."""
         if self.cuda:
             self.verify("parity, float32, TF32 off", single, ["use_tf32=0"], tf32="0")
             self.verify("parity, float32, TF32 on", single, ["use_tf32=1"], tf32="1")
@@ -114,8 +113,8 @@ class Acceptance:
         return passed
 
     def placement(self, path: Path) -> None:
-        """Where the kernels of some steps ran, by ONNX Runtime's profiler."""
-        kernels = profiled_kernels(path, self.o.backend, parse_size(self.o.sizes[0]), self.out)
+        """Check where the kernels of some steps ran, by ONNX Runtime's profiler."""
+        kernels = profiled_kernels(path, self.o.backend, self.o.sizes[0], self.out)
         provider = find_backend(self.o.backend).provider
         elsewhere = sorted({k["op_name"] for k in kernels if k["provider"] != provider})
         copies = [k for k in kernels if k["op_name"] in COPIES]
@@ -144,7 +143,7 @@ class Acceptance:
               budget: float, result: Path) -> None:  # fmt: skip
         words: list[str | Path] = ["bench", PHOTO, "--model", model, *more, "-o", result]
         words += [word for name in backends for word in ("--backend", name)]
-        words += [word for size in self.o.sizes for word in ("--size", size)]
+        words += [word for size in self.o.sizes for word in ("--size", str(size))]
         seconds = str(max(1, round(budget)))
         done = self.command(*words, "--trials", "3", "--budget", seconds, check=False)
         if done.returncode:
@@ -156,7 +155,7 @@ class Acceptance:
     def command(
         self, *words: str | Path, check: bool = True, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """`dream` with these words. Raises DreamError when it fails and `check` is set."""
+        """Run `dream` with these words. Raise DreamError when it fails and `check` is set."""
         done = subprocess.run(
             [str(DREAM), *map(str, words)],
             env={**os.environ, "COLUMNS": "100", **(environment or {})},
@@ -173,13 +172,16 @@ WORDS = {True: "passed", False: "FAILED", None: "left out"}
 
 
 def judge_verify(code: int, said: str, cuda: bool) -> bool | None:
-    """None when the device itself says that it has no float16, which every CUDA device has."""
+    """Return whether it passed.
+
+    None when the device itself says that it has no float16, which every CUDA device has.
+    """
     lacking = code != 0 and not cuda and NO_FLOAT16 in said
     return None if lacking else code == 0
 
 
 def judge_times(result: Result, backend: str) -> tuple[bool, str]:
-    """Whether `backend` was timed in every way that was asked for, and how much was measured."""
+    """Return whether `backend` was timed in each way asked for, and how much was measured."""
     ours = [c for c in result.contenders if c.backend == backend and c.library == OURS]
     lost = [f"{c.name}: {c.missing}" for c in ours if c.missing is not None]
     timed = {series.contender for series in result.series}
@@ -190,21 +192,14 @@ def judge_times(result: Result, backend: str) -> tuple[bool, str]:
     return not lost, "; ".join([detail, *lost])
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """`182x158` -> (height, width)."""
-    width, height = text.split("x")
-    return int(height), int(width)
-
-
-def profiled_kernels(
-    path: Path, backend: str, size: tuple[int, int], folder: Path
-) -> list[dict[str, Any]]:
-    """Operator and provider of every kernel that ran in some steps of an ascent."""
+def profiled_kernels(path: Path, backend: str, size: Size, folder: Path) -> list[dict[str, Any]]:
+    """Return operator and provider of every kernel that ran in some steps of an ascent."""
     model = load_model(path, backend)
-    session = make_session(model.file, model.backend, None, size, profile=folder / "step")
-    model.sessions[size if model.backend.fixed_sizes else None] = session
-    ascent = make_ascent(model, *size)
-    ascent.put(np.random.default_rng(0).normal(0, 60, (1, 3, *size)).astype(np.float32))
+    sides = size.height, size.width
+    session = make_session(model.file, model.backend, None, sides, profile=folder / "step")
+    model.sessions[sides if model.backend.fixed_sizes else None] = session
+    ascent = make_ascent(model, *sides)
+    ascent.put(noise(model, size))
     for number in range(STEPS):
         ascent.step(1.5, number, -number)
     events = json.loads(Path(session.run.end_profiling()).read_text())
@@ -223,7 +218,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--layer", default=LAYER)
     made.add_argument("--weights", default="builtin")
     made.add_argument(
-        "--size", dest="sizes", action="append", metavar="WxH", help="may be repeated"
+        "--size",
+        dest="sizes",
+        type=parse_size,
+        action="append",
+        metavar="WxH",
+        help="may be repeated",
     )
     made.add_argument("--budget", type=float, default=BUDGET, help="seconds for everything")
     made.add_argument("--out", type=Path, help="folder for the results; default: a new one")
@@ -232,7 +232,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     o = parser().parse_args(arguments)
-    o.sizes = o.sizes or list(SIZES)
+    o.sizes = o.sizes or list(map(parse_size, SIZES))
     out = o.out or Path(tempfile.mkdtemp(prefix="acceptance-"))
     out.mkdir(parents=True, exist_ok=True)
     try:

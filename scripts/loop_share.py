@@ -51,7 +51,7 @@ class Sample:
 
 
 def loop_share(model: Model, size: Size, repeats: int) -> list[Sample]:
-    """Pairs of default dreams at `size`, one of them profiled."""
+    """Return pairs of default dreams at `size`, one of them profiled."""
     rgb = model.deprocess(noise(model, size))
     dream(model, rgb, SETTINGS)  # warm
     samples = []
@@ -65,7 +65,7 @@ def loop_share(model: Model, size: Size, repeats: int) -> list[Sample]:
 
 
 def profiled_dream(model: Model, rgb: Array) -> tuple[float, list[dict[str, Any]]]:
-    """A dream's seconds, and the profiler's events."""
+    """Return a dream's seconds, and the profiler's events."""
     watched = Model(model.file, model.backend, model.threads)
     with tempfile.TemporaryDirectory() as folder:
         (size,) = watched.sessions  # None: any
@@ -79,7 +79,7 @@ def profiled_dream(model: Model, rgb: Array) -> tuple[float, list[dict[str, Any]
 
 
 def run_times(events: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """Seconds in runs, and how many of them in kernels that the gradient does not have.
+    """Return the seconds in runs, and how many of them in kernels that the gradient does not have.
 
     Those are the ascent's (export/ascent.py names its nodes), and the copy of a gradient that is an
     output of the graph as well.

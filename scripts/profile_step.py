@@ -45,7 +45,7 @@ def show(kinds: Sequence[Kind], console: Console) -> None:
 
 
 def median_step(model: Model, image: Array, steps: int) -> float:
-    """Seconds of a step without the profiler."""
+    """Return the seconds of a step without the profiler."""
     step: Callable[[], object] = lambda: model.gradient(image)  # noqa: E731
     return float(np.median([timed(step) for _ in range(1 + steps)][1:]))
 

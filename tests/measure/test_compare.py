@@ -120,7 +120,7 @@ def slow_model(tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_real_results_of_one_commit_and_of_a_planted_slowdown(slow_model, photo, tmp_path):
     def measured(model):
         options = {"backends": ("cpu",), "threads": (1,), "sizes": ("96x80",)}
@@ -155,6 +155,11 @@ def test_what_differs_is_listed():
         "machine gpu_driver": ("1.2.3", "9.9"),
     }
     assert differences(result(), result()) == []
+
+
+def test_another_version_is_a_difference():
+    (found,) = differences(result(version="1.0"), result(version="1.1"))
+    assert (found.what, found.before, found.after) == ("version of the file", "1.0", "1.1")
 
 
 def test_what_only_one_measured_is_told():

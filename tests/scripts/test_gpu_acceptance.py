@@ -11,6 +11,7 @@ from gradient_files import write_gradient_file
 from synthetic_results import SIZES, contender, missing, result, series
 
 from ort_deepdream import find_backend, why_unusable
+from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.result import read_result
 from scripts.gpu_acceptance import (
     STEPS,
@@ -34,7 +35,7 @@ def test_without_a_gpu_it_says_why(capsys, tmp_path):
 
 def test_every_kernel_of_every_step_is_seen(tmp_path):
     path = write_gradient_file(tmp_path / "tiny.onnx")
-    kernels = profiled_kernels(path, "cpu", (9, 7), tmp_path)
+    kernels = profiled_kernels(path, "cpu", parse_size("7x9"), tmp_path)
     assert {kernel["provider"] for kernel in kernels} == {"CPUExecutionProvider"}
     assert sum(kernel["op_name"] == "ReduceMean" for kernel in kernels) == STEPS
 
@@ -51,7 +52,7 @@ def test_every_kernel_of_every_step_is_seen(tmp_path):
 def test_a_kernel_elsewhere_or_a_copy_fails(tmp_path, monkeypatch, kernels, passed):
     found = [{"op_name": name, "provider": provider} for name, provider in kernels]
     monkeypatch.setattr("scripts.gpu_acceptance.profiled_kernels", lambda *_: found)
-    o = argparse.Namespace(backend="cpu", sizes=["9x7"], budget=1.0)
+    o = argparse.Namespace(backend="cpu", sizes=[parse_size("9x7")], budget=1.0)
     acceptance = Acceptance(o, tmp_path)
     acceptance.placement(Path("any.onnx"))
     assert [outcome.passed for outcome in acceptance.outcomes] == passed
