@@ -64,7 +64,7 @@ def is_composite(node: ir.Node | None, op_type: str) -> bool:
 
 
 def pool_windows(node: ir.Node) -> tuple[Window, Window]:
-    """The row's and the column's window of a MaxPoolGrad."""
+    """Return the row's and the column's window of a MaxPoolGrad."""
     kernel, stride, padding = (
         node.attributes[k].as_ints() for k in ("kernel", "stride", "padding")
     )

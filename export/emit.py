@@ -16,7 +16,7 @@ LOWEST = float(np.finfo(np.float32).min)
 
 
 def operands(node: ir.Node) -> list[ir.Value]:
-    """The inputs of a node that leaves none of them out."""
+    """Return the inputs of a node that leaves none of them out."""
     values = list(node.inputs)
     assert None not in values, node
     return values  # type: ignore[return-value]
@@ -28,10 +28,10 @@ def channels_of(x: ir.Value) -> int:
 
 
 class Emitter(ir.tape.Tape):
-    """`emit.Relu(x)` appends a node and returns its value; constants are made once each."""
+    """A row of nodes: `emit.Relu(x)` appends one and returns its value; constants are made once."""
 
     def __init__(self, graph: ir.Graph | None = None, seed: ir.Value | None = None) -> None:
-        """Constants that `graph` already has are used again.
+        """Use the constants that `graph` already has again.
 
         `seed` is what the backward pass starts with; 1 if it is None.
         """
@@ -45,11 +45,11 @@ class Emitter(ir.tape.Tape):
         return lambda *inputs, **attributes: self.op(op_type, inputs, attributes)
 
     def floats(self, value: Any) -> ir.Value:
-        """A float32 constant of any shape."""
+        """Return a float32 constant of any shape."""
         return self._constant(np.asarray(value, np.float32))
 
     def ints(self, value: int | Sequence[Any]) -> ir.Value:
-        """An int64 constant; a single number is made 1-D, as ONNX's shape-like inputs want it."""
+        """Return an int64 constant; a single number is made 1-D, as shape-like inputs want it."""
         return self._constant(np.atleast_1d(np.asarray(value, np.int64)))
 
     def _constant(self, array: np.ndarray[Any, Any]) -> ir.Value:

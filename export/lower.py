@@ -41,7 +41,7 @@ def lowers(*overloads: OpOverload) -> Callable[[Rule], Rule]:
 
 
 def rule_for(overload: OpOverload) -> Rule:
-    """The rule for `overload`. Raises DreamError when there is none."""
+    """Return the rule for `overload`. Raise DreamError when there is none."""
     if overload not in _RULES:
         raise DreamError(
             f"no lowering rule for {overload}; add one to the family it belongs to in "
@@ -51,12 +51,12 @@ def rule_for(overload: OpOverload) -> Rule:
 
 
 def rules() -> Mapping[OpOverload, Rule]:
-    """Every rule, by overload."""
+    """Return every rule, by overload."""
     return _RULES
 
 
 def lower(trace: Trace, names: Mapping[str, str], open_seed: bool = False) -> ir.Model:
-    """The ONNX model of `trace`: image -> (objective, gradient), sizes symbolic.
+    """Return the ONNX model of `trace`: image -> (objective, gradient), sizes symbolic.
 
     `names` maps the traced tensors' names to those of the initializers. With `open_seed` the model
     has a second input, a scalar that the backward pass starts with instead of 1.
@@ -128,7 +128,7 @@ def _tensor(tensor: Tensor) -> ir.TensorProtocol:
 
 
 def _named(emit: Emitter, value: ir.Value, name: str, shape: Any) -> ir.Value:
-    """`value` under an output's name, by a node of its own: a value may be two outputs at once."""
+    """Name `value` as an output, by a node of its own: it may be two outputs at once."""
     output = emit.Identity(value)
     output.name = name
     output.shape = ir.Shape(shape)
@@ -137,6 +137,6 @@ def _named(emit: Emitter, value: ir.Value, name: str, shape: Any) -> ir.Value:
 
 
 def refuse_picture_size(*sizes: Any) -> None:
-    """For a rule that cannot do with a size unknown. Raises NotImplementedError."""
+    """Raise NotImplementedError where a rule needs a size that is not known."""
     if PICTURE_SIZE in sizes:
         raise NotImplementedError("it needs a number that depends on the picture's size")

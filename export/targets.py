@@ -25,8 +25,10 @@ Pass = Callable[[ir.Model], int]  # changes the model, returns how many changes 
 
 @dataclass(frozen=True)
 class Target:
-    """After lowering, `passes` run in order; then `expansions` write out the composites, and
-    `finishing` is for what can only be done to plain operators.
+    """What is done to a lowered graph.
+
+    `passes` run in order; then `expansions` write out the composites, and `finishing` is for what
+    can only be done to plain operators.
     """
 
     name: str

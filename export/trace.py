@@ -24,7 +24,7 @@ EXAMPLE_SIZES = ((97, 131), (152, 210))
 
 
 class _PictureSize:
-    """Stands in a trace for a number that depends on the picture's height or width."""
+    """What stands in a trace for a number that depends on the picture's height or width."""
 
     def __repr__(self) -> str:
         return "PICTURE_SIZE"
@@ -35,7 +35,7 @@ PICTURE_SIZE: Final = _PictureSize()
 
 @dataclass(frozen=True)
 class Trace:
-    """`graph` has a placeholder for each of `tensors`, then one for the image [1, 3, H, W].
+    """A graph with a placeholder for each of `tensors`, then one for the image [1, 3, H, W].
 
     It returns (objective, gradient). Each node's `meta["shape"]` is the shape of its value, with
     None for what depends on the picture's size (absent where the value is not a tensor).
@@ -49,7 +49,7 @@ def trace_gradient(network: nn.Module, objective: Callable[[Tensor], Tensor]) ->
     """Trace `objective(image)`, a scalar computed with `network`, and its gradient.
 
     Parameters and buffers of `network` become inputs of the graph, under their own names.
-    Raises DreamError when the operators themselves depend on the picture's size.
+    Raise DreamError when the operators themselves depend on the picture's size.
     """
     named = [*network.named_parameters(), *network.named_buffers()]
     tensors = {name: tensor.detach() for name, tensor in named}
@@ -89,7 +89,7 @@ def _trace_at(
 
 
 def _generalise(one: Any, other: Any) -> Any:
-    """`one`, with PICTURE_SIZE wherever `other` holds a different number."""
+    """Return `one`, with PICTURE_SIZE wherever `other` holds a different number."""
     if isinstance(one, fx.Node):  # a reference: the other trace's node of the same position
         return one
     if isinstance(one, (tuple, list)):

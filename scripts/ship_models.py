@@ -5,7 +5,7 @@
 
 `student.safetensors` is what `python -m training.train` wrote. The gradient files of `bvlc` refer
 to the weights beside them, those of torchvision to weights that are not shipped
-(`models.joining`).
+(weights/joining.py).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.shared_weights import share_weights
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.weights import Weights, load_weights
+from ort_deepdream.files import replacing, write_bytes
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.joining import point_at
@@ -52,14 +53,13 @@ LAYERS = (
 
 def ship_weights(trained: Path) -> None:
     """Write the convolutions' weights as float16, and what their metadata says of the training."""
-    names = BVLC.parameters
     with safe_open(trained, framework="pt") as file:
-        tensors = {name: file.get_tensor(name).to(torch.float16) for name in names}
+        tensors = {name: file.get_tensor(name).to(torch.float16) for name in BVLC.parameters}
         metadata = {**(file.metadata() or {}), "architecture": BVLC.name}
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise SystemExit(f"{trained}: a weight does not fit into float16")
-    save_file(tensors, WEIGHTS_FILE, metadata)
-    WEIGHTS_FILE.chmod(0o644)
+    with replacing(WEIGHTS_FILE) as temporary:
+        save_file(tensors, temporary, metadata)
 
 
 def ship_graph(weights: Weights, weights_file: Path, layer: str, target: str) -> None:
@@ -96,10 +96,11 @@ def point_at_weights() -> None:
     for layer in LAYERS:
         for target in TARGETS:
             path = shipped_file(layer, target)
-            path.write_bytes(point_at(path.read_bytes(), shipped))
+            write_bytes(path, point_at(path.read_bytes(), shipped))
 
 
 def main(arguments: list[str]) -> None:
+    """Remake what the command's arguments ask for."""
     if arguments:
         ship_weights(Path(arguments[0]))
         point_at_weights()

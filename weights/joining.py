@@ -1,7 +1,7 @@
 """Join a shipped graph with weights and channels: a gradient file without exporting one.
 
 The gradient files that are shipped belong to an architecture: they name their weights, and where
-these are is a few bytes of each. Here those bytes are written anew for other weights of the same
+these are is a few bytes of each. Here those bytes are written for other weights of the same
 architecture, and the factors of channels, which are numbers of the file, for a choice of them. What
 comes of it is a gradient file like any other, beside its weights in the cache.
 
@@ -43,7 +43,7 @@ def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
     """Write, or find, the shipped gradient file of one layer with these weights and terms.
 
     It lies beside the weights, under a name made of all that it depends on. `terms` are all of the
-    file's layer. Raises DreamError for a channel that is not there, or a cache that cannot be
+    file's layer. Raise DreamError for a channel that is not there, or a cache that cannot be
     written to.
     """
     content = shipped.read_bytes()
@@ -75,9 +75,9 @@ def _prune(folder: Path) -> None:
 
 
 def point_at(content: bytes, weights: Prepared) -> bytes:
-    """The gradient file `content` with its weights taken from another file in the same folder.
+    """Return the gradient file `content` with its weights taken from another file beside it.
 
-    Raises DreamError when that file lacks one of them.
+    Raise DreamError when that file lacks one of them.
     """
     with weights.path.open("rb") as stream:
         header = read_header(stream, weights.path.stat().st_size)
@@ -111,9 +111,9 @@ def point_at(content: bytes, weights: Prepared) -> bytes:
 
 
 def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, float]) -> bytes:
-    """The gradient file of one whole layer for a choice of its channels, each with a factor.
+    """Return the gradient file of one whole layer for some of its channels, each with a factor.
 
-    The channel None stands for all of them. Raises DreamError for a channel that is not there.
+    The channel None stands for all of them. Raise DreamError for a channel that is not there.
     """
     sizes = [len(raw) // 4 for name, raw in _initializers(content) if name == CHANNELS]
     if not sizes:
@@ -144,7 +144,7 @@ def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, flo
 def _rewritten(
     content: bytes, change: Callable[[str, bytes], bytes], described: Mapping[str, str]
 ) -> bytes:
-    """The model with `change(name, tensor)` of each initializer, and new entries by their keys."""
+    """Return the model with `change(name, tensor)` of each initializer, and new entries by key."""
     parts = []
     for number, wire, value in fields(memoryview(content)):
         if number == GRAPH and not isinstance(value, int):
@@ -169,7 +169,7 @@ def _rewritten_graph(graph: memoryview, change: Callable[[str, bytes], bytes]) -
 
 
 def _initializers(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and raw data of each initializer that is in the file itself."""
+    """Yield name and raw data of each initializer that is in the file itself."""
     for number, _, graph in fields(memoryview(content)):
         if number != GRAPH or isinstance(graph, int):
             continue

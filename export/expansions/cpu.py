@@ -25,7 +25,7 @@ from ort_deepdream.export.composites import pool_windows
 from ort_deepdream.export.emit import Emitter, channels_of, operands
 from ort_deepdream.export.expansions import portable
 from ort_deepdream.export.passes.rewrite import never_negative
-from ort_deepdream.export.windows import Window, pool, pool_anew, pool_pairs
+from ort_deepdream.export.windows import Window, pool, pool_pairs, recomputed_pool
 
 STEEP = 1e38  # times the smallest difference of two float32 activations is still above 1
 
@@ -40,7 +40,7 @@ def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     if not never_negative(x):
         return portable.max_pool_grad(emit, node)
     if (row.kernel, row.stride, row.padding) == (3, 1, 1):
-        across = pool_anew(emit, x, row)
+        across = recomputed_pool(emit, x, row)
         return route(emit, route(emit, grad, across, column, x), x, row, x)
     if (row.kernel, row.stride, row.padding, row.ceil_mode) == (3, 2, 0, True):
         return interleave(emit, phases(emit, grad, x, row, column), x)
@@ -56,7 +56,7 @@ def tap(
     stride: tuple[int, int] = (1, 1),
     pads: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> ir.Value:
-    """The depthwise convolution of x with one small kernel for every channel."""
+    """Return the depthwise convolution of x with one small kernel for every channel."""
     # Repeated in the graph, and folded when a session is made, to keep files small.
     size = emit.ints([channels, 1, len(weights), len(weights[0])])
     kernel = emit.Expand(emit.floats(weights), size)
@@ -64,22 +64,22 @@ def tap(
 
 
 def is_positive(emit: Emitter, x: ir.Value) -> ir.Value:
-    """1 where x > 0, else 0."""
+    """Return 1 where x > 0, else 0."""
     return emit.HardSigmoid(x, alpha=STEEP, beta=0.0)
 
 
 def is_not_negative(emit: Emitter, x: ir.Value) -> ir.Value:
-    """1 where x >= 0, else 0."""
+    """Return 1 where x >= 0, else 0."""
     return emit.HardSigmoid(x, alpha=STEEP, beta=1.0)
 
 
 def along(window: Window, weights: list[float]) -> list[list[float]]:
-    """A kernel along the window's axis."""
+    """Return a kernel along the window's axis."""
     return [[w] for w in weights] if window.axis == 2 else [weights]
 
 
 def route(emit: Emitter, grad: ir.Value, x: ir.Value, window: Window, like: ir.Value) -> ir.Value:
-    """The gradient of x from that of its maxima over three neighbours, stride 1.
+    """Return the gradient of x from that of its maxima over three neighbours, stride 1.
 
     Those are maxima of two neighbouring `pairs`, which are maxima of two neighbouring elements.
     The latter of two takes the gradient if it is greater, so the former takes it in a tie.
@@ -89,11 +89,11 @@ def route(emit: Emitter, grad: ir.Value, x: ir.Value, window: Window, like: ir.V
     pairs = pool_pairs(emit, x, window)
 
     def with_before(value: ir.Value, before: float, here: float) -> ir.Value:
-        """before * value[j - 1] + here * value[j]"""
+        """Return before * value[j - 1] + here * value[j]."""
         return tap(emit, value, along(window, [before, here]), channels, pads=(top, left, 0, 0))
 
     def with_after(value: ir.Value, here: float, after: float) -> ir.Value:
-        """here * value[j] + after * value[j + 1]"""
+        """Return here * value[j] + after * value[j + 1]."""
         return tap(emit, value, along(window, [here, after]), channels, pads=(0, 0, top, left))
 
     to_latter = emit.Mul(grad, is_positive(emit, with_after(pairs, -1, 1)))
@@ -105,7 +105,7 @@ def route(emit: Emitter, grad: ir.Value, x: ir.Value, window: Window, like: ir.V
 def phases(
     emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window
 ) -> list[list[ir.Value]]:
-    """The gradient of x [N, C, H, W] from that of its 3x3 stride-2 pool, in four phases.
+    """Return the gradient of x [N, C, H, W] from that of its 3x3 stride-2 pool, in four phases.
 
     `phases[p][q]` has the elements of x at rows 2i + p and columns 2j + q. Along an axis of x whose
     size is odd, or open, all four are one longer than the pool's output; they are zero where x has
@@ -113,11 +113,11 @@ def phases(
     """
     channels = channels_of(x)
     more = one_more(x, 2), one_more(x, 3)
-    across = pool_anew(emit, x, row)
+    across = recomputed_pool(emit, x, row)
     y = pool(emit, pool(emit, x, row), column)  # the forward pass has it
 
     def of_column(value: ir.Value, weights: list[float]) -> ir.Value:
-        """The weighted rows 2i, 2i + 1, ... of each window."""
+        """Return the weighted rows 2i, 2i + 1, ... of each window."""
         pads = (0, 0, len(weights) - 1 + more[0], more[1])
         return tap(emit, value, along(column, weights), channels, stride=(2, 1), pads=pads)
 
@@ -142,7 +142,7 @@ def phases(
 
 
 def one_more(x: ir.Value, axis: int) -> int:
-    """1 where a pool's output, twice, may be less than the size of x; 0 where it cannot."""
+    """Return 1 where a pool's output, twice, may be less than the size of x; 0 elsewhere."""
     assert x.shape is not None
     size = x.shape[axis]
     return 0 if isinstance(size, int) and size % 2 == 0 else 1
@@ -161,7 +161,7 @@ def split_by_parity(
     below_maximum: ir.Value,
     below_third: ir.Value,
 ) -> list[ir.Value]:
-    """The gradient of a stride-2 window's elements: at even positions, and at odd ones.
+    """Return the gradient of a stride-2 window's elements: at even positions, and at odd ones.
 
     Window j has the elements 2j, 2j + 1, 2j + 2. `below_maximum` says whether the first is, and
     `below_third` whether the second is below the third. The last window may be one too many.
@@ -175,7 +175,7 @@ def split_by_parity(
 
 
 def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Value:
-    """The four phases as one tensor, cut to the size of x."""
+    """Return the four phases as one tensor, cut to the size of x."""
     rows = []
     for even, odd in parts:
         pairs = emit.Concat(
@@ -195,7 +195,7 @@ def interleave(emit: Emitter, parts: list[list[ir.Value]], x: ir.Value) -> ir.Va
 
 
 def crop(emit: Emitter, value: ir.Value, like: ir.Value, times: int) -> ir.Value:
-    """The upper left of `value`, in the size of `like`: all of it if `times` divides both sides."""
+    """Return the upper left of `value`, as large as `like`: all if `times` divides both sides."""
     assert like.shape is not None
     if all(isinstance(side, int) and side % times == 0 for side in like.shape[2:]):
         return value
@@ -203,7 +203,7 @@ def crop(emit: Emitter, value: ir.Value, like: ir.Value, times: int) -> ir.Value
 
 
 def first_layers_grad(emit: Emitter, node: ir.Node) -> ir.Value:
-    """The gradient through the 3x3 stride-2 pool, then the 7x7 stride-2 convolution of the image.
+    """Return the gradient through the 3x3 stride-2 pool, then the 7x7 convolution of the image.
 
     The pool's four phases have a quarter of the image's rows and columns. From each, a small
     convolution makes the image's 4 x 4 phases as channels (row phase, column phase, colour); their
@@ -238,7 +238,7 @@ _OUTSIDE = 7  # the row and column of zeros that pad the 7x7 kernel
 def _phase_kernel(
     emit: Emitter, padded: ir.Value, phase: tuple[int, int], rows: range, down: tuple[int, ...]
 ) -> tuple[ir.Value, list[int]]:
-    """Weights [len(rows) * 4 * 3, 64, len(down), columns' offsets] of a phase, and the padding."""
+    """Return weights [len(rows) * 4 * 3, 64, len(down), offsets] of a phase, and the padding."""
     p, q = phase
     along = _OFFSETS[q]
     row_numbers = [[_kernel_row(a, p, offset) for offset in down] for a in rows]

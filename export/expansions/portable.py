@@ -16,7 +16,7 @@ def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:
 
 
 def conv_input_grad(emit: Emitter, node: ir.Node) -> ir.Value:
-    """The transposed convolution.
+    """Write the transposed convolution.
 
     Several sizes of x give one size of y; asking for the largest and cutting it to x's size fits
     them all.
@@ -35,7 +35,7 @@ def conv_input_grad(emit: Emitter, node: ir.Node) -> ir.Value:
 
 
 def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
-    """Down each column and then along each row, to the *first* element that equals the maximum.
+    """Route down each column and then along each row, to the *first* element that is the maximum.
 
     That is PyTorch's choice too: it scans a window row by row and keeps the first largest. Ties are
     common (neighbouring windows of a stride-1 pool share one maximum), so one element, and no
@@ -49,7 +49,7 @@ def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
 
 
 def route(emit: Emitter, grad: ir.Value, x: ir.Value, y: ir.Value, window: Window) -> ir.Value:
-    """The gradient of x [N, C, H, W] from that of y = pool(x, window).
+    """Return the gradient of x [N, C, H, W] from that of y = pool(x, window).
 
     Element t of window j is x[j * stride + t - padding]. Its share of the gradient of y[j] is 1 if
     it is the first in its window to equal y[j], else 0.
@@ -106,7 +106,7 @@ def _place(emit: Emitter, given: Sequence[ir.Value], x: ir.Value, window: Window
 
 
 def _interleaved(emit: Emitter, phase: ir.Value, axis: int) -> ir.Value:
-    """The shape of a phase with `axis` left open: [N, C, h, -1] or [N, C, -1, w]."""
+    """Return the shape of a phase with `axis` left open: [N, C, h, -1] or [N, C, -1, w]."""
     lengths = [emit.Shape(phase, start=i, end=i + 1) for i in range(4)]
     lengths[axis] = emit.ints(-1)
     return emit.Concat(*lengths, axis=0)

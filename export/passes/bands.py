@@ -80,7 +80,7 @@ def _convolve(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
-    """The [out, in] matrix of a square 1x1 convolution with constant weights."""
+    """Return the [out, in] matrix of a square 1x1 convolution with constant weights."""
     if not is_plain_convolution(node):
         return None
     weight = node.inputs[1]
@@ -97,7 +97,7 @@ def _matrix(node: ir.Node) -> NDArray[np.float32] | None:
 
 
 def _row(matrix: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """The 2r + 1 numbers around the diagonal, if each row of the band has the same."""
+    """Return the 2r + 1 numbers around the diagonal, if each row of the band has the same."""
     reach = int(max(abs(offset) for offset in np.subtract(*np.nonzero(matrix))))
     diagonals = [np.diagonal(matrix, offset) for offset in range(-reach, reach + 1)]
     if any(np.ptp(diagonal) for diagonal in diagonals):

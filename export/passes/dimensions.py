@@ -73,7 +73,7 @@ def measure_by_image(model: ir.Model) -> int:
 
 
 def _follow(model: ir.Model, image: Extent) -> dict[ir.Value, Extent]:
-    """Sizes by value, where those of the image are `image`."""
+    """Return sizes by value, where those of the image are `image`."""
     extents = {model.graph.inputs[0]: image}
     for node in model.graph:
         extent = _extent(node, extents)
@@ -83,7 +83,7 @@ def _follow(model: ir.Model, image: Extent) -> dict[ir.Value, Extent]:
 
 
 def _describe(node: ir.Node, sizes: Sequence[int | str]) -> None:
-    """Say what the node's value is: [1, C, *sizes], if its channels are known."""
+    """Set the shape of the node's value: [1, C, *sizes], if its channels are known."""
     channels = _channels(node)
     if channels is not None:
         node.outputs[0].shape = ir.Shape([1, channels, *sizes])
@@ -118,7 +118,7 @@ def _steps(sizes: Sizes) -> tuple[int, int, int]:
 
 
 def _extent(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
-    """The sizes of a node's value, or None where they cannot be followed."""
+    """Return the sizes of a node's value, or None where they cannot be followed."""
     known = [extents[value] for value in node.inputs if value in extents]
     if node.op_type == "Slice":
         return _cropped(node, extents)
@@ -136,7 +136,7 @@ def _extent(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
 
 
 def _cropped(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
-    """A slice of channels keeps the sizes; a slice up to another value's shape takes that one's."""
+    """Return a slice's sizes: of channels, the input's; up to another value's shape, that one's."""
     data, _, ends, axes = node.inputs[:4]
     axis_numbers = axes.const_value.numpy().tolist() if axes and axes.const_value else None
     if axis_numbers == [1]:
@@ -149,7 +149,7 @@ def _cropped(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
 
 
 def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
-    """Output sizes of a convolution or pool along one axis (0: height)."""
+    """Return output sizes of a convolution or pool along one axis (0: height)."""
     if node.op_type == "Conv":
         kernel = weight_shape(operands(node)[1])[2 + axis]
     else:
@@ -178,7 +178,7 @@ def _channels(node: ir.Node) -> int | None:
 
 
 def weight_shape(weight: ir.Value) -> list[int]:
-    """The shape of a convolution's weights, through the nodes that derive it from another's."""
+    """Return the shape of a convolution's weights, through nodes that derive it from another's."""
     if weight.shape is not None:
         return [int(size) for size in weight.shape]  # type: ignore[arg-type]
     node = weight.producer()

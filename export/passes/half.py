@@ -41,13 +41,13 @@ WIDE = {"Sqrt", "Div", "Pow", "Reciprocal", "ReduceSum", "ReduceMax"}
 # In float32 if something they read is, but for a mask.
 ARITHMETIC = {"Add", "Sub", "Mul", "Abs", "Neg", "Squeeze", "Identity", "Transpose"}
 COMPARISONS = {"Equal", "Greater", "Less"}
-LRN_WEIGHTS = (".band", ".offset")  # of LocalResponseNorm in export/googlenet.py
+LRN_WEIGHTS = (".band", ".offset")  # of LocalResponseNorm in export/network.py
 
 
 def compute_in_half(model: ir.Model) -> None:
     """Rewrite a float32 graph whose second input is the seed, as said above.
 
-    Raises DreamError when a weight does not fit into float16.
+    Raise DreamError when a weight does not fit into float16.
     """
     graph = model.graph
     _scale_seed(graph)
@@ -75,7 +75,7 @@ def _scale_seed(graph: ir.Graph) -> None:
 
 
 def _terms(seed: ir.Value, weight: float) -> Iterator[tuple[ir.Value, float]]:
-    """The tensors that the seed is multiplied with, and the constants that join in."""
+    """Return the tensors that the seed is multiplied with, and the constants that join in."""
     for node, _ in tuple(seed.uses()):
         for factor, other in factors(node):
             if factor is not seed:
@@ -100,7 +100,7 @@ def _constant_after(value: ir.Value) -> float:
 
 
 class _Converter:
-    """Gives every node its precision, and casts where two meet."""
+    """What gives every node its precision, and casts where two meet."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
@@ -211,7 +211,7 @@ def _narrow(weight: ir.Value) -> None:
 
 
 def _is_mask(value: ir.Value | None) -> bool:
-    """True for 0/1 from a comparison, and for what is made of such and of constants."""
+    """Return whether it is 0/1 from a comparison, or made of such and of constants."""
     node = value.producer() if value is not None else None
     if node is None:
         return False

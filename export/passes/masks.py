@@ -56,7 +56,7 @@ def _slice_masked(graph: ir.Graph, node: ir.Node, cut: ir.Node, concat: ir.Value
 
 
 def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
-    """The concatenation in which `branch` lies just where `cut` slices, on the channel axis."""
+    """Return the concatenation in which `branch` lies just where `cut` slices its channels."""
     starts, ends, axes, steps = (constant(value) for value in cut.inputs[1:])
     if starts is None or ends is None or axes is None or steps is None:
         return None
@@ -116,7 +116,7 @@ def _mask_before_pool(graph: ir.Graph, node: ir.Node) -> bool:
 def _is_zero_with(
     value: ir.Value, x: ir.Value, pools: dict[ir.Node, None], through_pools: bool = True
 ) -> bool:
-    """Is `value` zero wherever x is, once the gradients of `pools`, which this finds, are masked?
+    """Return whether `value` is zero wherever x is, once the gradients of `pools` are masked.
 
     A masked pool's gradient goes to positive elements alone.
     """
@@ -138,7 +138,7 @@ def _is_zero_with(
 
 
 def _serves_only(value: ir.Value, goal: ir.Node, x: ir.Value) -> bool:
-    """Does what `value` is where x is zero reach nothing but `goal`?"""
+    """Return whether what `value` is where x is zero reaches nothing but `goal`."""
 
     def stops(consumer: ir.Node) -> bool:
         if consumer is goal:

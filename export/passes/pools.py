@@ -20,7 +20,7 @@ def merge_strided_pools(model: ir.Model) -> int:
 
 
 def _merge(graph: ir.Graph, node: ir.Node) -> bool:
-    """`node` is the columns' pool."""
+    """Merge the pool of columns `node` with that of rows."""
     if node.op_type != "MaxPool":
         return False
     (maxima,) = operands(node)
@@ -51,7 +51,7 @@ def _merge(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _window(node: ir.Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Kernel and strides, each (down, across)."""
+    """Return kernel and strides, each (down, across)."""
     kernel = tuple(node.attributes["kernel_shape"].as_ints())
     strides = node.attributes.get("strides")
     return kernel, tuple(strides.as_ints()) if strides is not None else (1, 1)

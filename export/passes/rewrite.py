@@ -29,13 +29,13 @@ def replace(graph: ir.Graph, node: ir.Node, write: Callable[[Emitter], ir.Value]
 
 
 def constant(value: ir.Value | None) -> NDArray[np.generic] | None:
-    """The numbers of a constant value, else None."""
+    """Return the numbers of a constant value, else None."""
     tensor = get_const_tensor(value) if value is not None else None
     return None if tensor is None else tensor.numpy()
 
 
 def factors(node: ir.Node | None) -> list[tuple[ir.Value, ir.Value]]:
-    """The two operands of a Mul, in both orders; nothing for another node."""
+    """Yield the two operands of a Mul, in both orders; nothing for another node."""
     if node is None or node.op_type != "Mul":
         return []
     left, right = operands(node)
@@ -43,7 +43,7 @@ def factors(node: ir.Node | None) -> list[tuple[ir.Value, ir.Value]]:
 
 
 def is_plain_convolution(node: ir.Node) -> bool:
-    """A convolution that is neither strided nor padded nor grouped."""
+    """Return whether this is a convolution neither strided nor padded nor grouped."""
     plain = {"strides": {1}, "dilations": {1}, "pads": {0}, "group": {1}}
     given = node.attributes
     return node.op_type == "Conv" and all(
@@ -57,7 +57,7 @@ def _ints(attribute: ir.Attr) -> list[int]:
 
 
 def never_negative(value: ir.Value | None) -> bool:
-    """True when `value` is made so that it cannot be below zero (rectified, and what follows)."""
+    """Return whether `value` cannot be below zero by its making: rectified, and what follows."""
     node = value.producer() if value is not None else None
     if node is None:
         return False

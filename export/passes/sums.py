@@ -44,7 +44,7 @@ def _merge(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _terms(node: ir.Node) -> Iterator[ir.Value]:
-    """What a sum of sums adds up."""
+    """Return what a sum of sums adds up."""
     for value in operands(node):
         producer = value.producer()
         if producer is not None and producer.op_type == "Add" and _is_term(value):
@@ -54,7 +54,7 @@ def _terms(node: ir.Node) -> Iterator[ir.Value]:
 
 
 def _is_term(value: ir.Value) -> bool:
-    """Is a sum the only reader of `value`?"""
+    """Return whether a sum is the only reader of `value`."""
     return [consumer.op_type for consumer in value.consumers()] == ["Add"]
 
 
@@ -64,7 +64,7 @@ def _is_convolution(value: ir.Value) -> bool:
 
 
 def _is_pointwise(value: ir.Value) -> bool:
-    """Is `value` a 1x1 convolution, for this sum alone, whose input fills the blocked layout?"""
+    """Return whether this is a 1x1 convolution, for this sum alone, of an input in full blocks."""
     node = value.producer()
     if node is None or len(value.uses()) != 1 or not is_plain_convolution(node):
         return False

@@ -32,7 +32,7 @@ def max_pool2d_with_indices(
     dilation: Sequence[int] = (1, 1),
     ceil_mode: bool = False,
 ) -> tuple[ir.Value, None]:
-    """The maxima; no indices, for the gradient does not want them."""
+    """Return the maxima and no indices, for the gradient does not want them."""
     row, column = windows(kernel, stride, padding, dilation, ceil_mode)
     return pool(emit, pool(emit, x, row), column), None
 
@@ -62,7 +62,7 @@ def windows(
     dilation: Sequence[int],
     ceil_mode: bool,
 ) -> tuple[Window, Window]:
-    """The row's and the column's window of a 2-D pool."""
+    """Return the row's and the column's window of a 2-D pool."""
     refuse_picture_size(*kernel, *stride)
     if set(dilation) != {1}:
         raise NotImplementedError("dilated pooling")

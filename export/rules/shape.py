@@ -35,7 +35,7 @@ def slice_(
 def slice_backward(
     emit: Emitter, grad: ir.Value, sizes: Sequence[Any], dim: int, start: Any, end: Any, step: int
 ) -> ir.Value:
-    """Zeros of shape `sizes` with grad at [start:end] of axis dim"""
+    """Return zeros of shape `sizes` with grad at [start:end] of axis dim."""
     refuse_picture_size(sizes[dim], start, end)
     if step != 1:
         raise NotImplementedError(f"a step of {step}")
@@ -48,13 +48,13 @@ def slice_backward(
 
 @lowers(aten.sum.default)
 def sum_(emit: Emitter, x: ir.Value) -> ir.Value:
-    """In two steps, for OpenVINO leaves a sum without dimensions to the CPU."""
+    """Sum in two steps, for OpenVINO leaves a sum without dimensions to the CPU."""
     return emit.Squeeze(emit.ReduceSum(x, keepdims=1))
 
 
 @lowers(aten.sum.dim_IntList)
 def sum_along(emit: Emitter, x: ir.Value, dim: Sequence[int], keepdim: bool = False) -> ir.Value:
-    """The sum over the axes dim, which stay with a length of 1"""
+    """Return the sum over the axes dim, which stay with a length of 1."""
     if not keepdim:
         raise NotImplementedError("axes that go")
     return emit.ReduceSum(x, emit.ints(dim), keepdims=1)
@@ -62,7 +62,7 @@ def sum_along(emit: Emitter, x: ir.Value, dim: Sequence[int], keepdim: bool = Fa
 
 @lowers(aten.ones_like.default)
 def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
-    """Autograd's seed: ones in the shape of the objective, a scalar."""
+    """Return autograd's seed: ones in the shape of the objective, a scalar."""
     if x.shape is None or len(x.shape) != 0:
         raise NotImplementedError("ones in any shape but a scalar's")
     return emit.floats(1.0) if emit.seed is None else emit.seed
@@ -70,7 +70,7 @@ def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
 
 @lowers(aten.expand.default)
 def expand(emit: Emitter, x: ir.Value, size: Sequence[Any]) -> ir.Value:
-    """What is repeated along its axes of length 1 stays as it is: ONNX's arithmetic broadcasts."""
+    """Return x itself, repeated along axes of length 1 only: ONNX's arithmetic broadcasts."""
     shape = [] if x.shape is None else list(x.shape)
     kept = [wanted for have, wanted in zip(shape, size, strict=False) if have != 1]
     if x.shape is None or (shape and len(shape) != len(size)) or PICTURE_SIZE in kept:

@@ -98,7 +98,7 @@ def _read_blob(message: memoryview, name: str) -> np.ndarray:
 
 
 def _read_shape(message: memoryview, name: str) -> list[int]:
-    """BlobShape: `dim`, field 1, packed or not."""
+    """Read a BlobShape: `dim`, field 1, packed or not."""
     shape: list[int] = []
     for number, _, value in fields(message):
         if number == 1:

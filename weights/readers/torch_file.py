@@ -79,14 +79,14 @@ class _RefusedError(DreamError):
 
 
 def looks_like(content: bytes) -> bool:
-    """A zip archive (torch.save since 1.6), or a pickle of protocol 2 or later (before it)."""
+    """Return whether this is a zip archive (torch.save since 1.6) or a pickle (before it)."""
     return content.startswith(b"PK\x03\x04") or content[:2] in PICKLES
 
 
 def load(content: bytes) -> Any:
-    """The object; the tensors in a dict as arrays under its own keys.
+    """Return the object; the tensors in a dict as arrays under its own keys.
 
-    Raises DreamError for a damaged file, and for one with other objects in it.
+    Raise DreamError for a damaged file, and for one with other objects in it.
     """
     try:
         found, arrays = (_load_zip if content.startswith(b"PK") else _load_pickles)(content)
@@ -162,7 +162,7 @@ def _numbers(storage: Storage, raw: bytes | memoryview) -> np.ndarray:
 
 
 def _resolved(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """An array for a tensor; anything else as it is."""
+    """Return an array for a tensor; anything else as it is."""
     if not isinstance(value, Tensor):
         return value
     numbers = arrays[value.storage.key]
@@ -210,7 +210,7 @@ class _Machine:
         self._copied = 0
 
     def run(self, stream: BinaryIO) -> Any:
-        """Read one pickle to its end. Raises DreamError, or what damage leads to."""
+        """Read one pickle to its end. Raise DreamError, or what damage leads to."""
         begin = stream.tell()
         for opcode, argument, _ in pickletools.genops(stream):
             if stream.tell() - begin > LARGEST_PICKLE:
@@ -279,7 +279,7 @@ class _Machine:
         raise _RefusedError
 
     def _ordered_dict(self, pairs: Any = ()) -> dict[Any, Any]:
-        """Python 2 gives it its items at once, as a list of lists."""
+        """Make a dict; Python 2 gives it its items at once, as a list of lists."""
         self._copied += len(pairs)
         if self._copied > LARGEST_PICKLE:  # the same list, again and again
             raise _DamagedError
@@ -288,7 +288,7 @@ class _Machine:
         return made
 
     def _storage(self, identifier: Any) -> Storage:
-        """What stands for a storage: ("storage", its type, key, device, count, view of another)."""
+        """Return the storage of ("storage", its type, key, device, count, view of another)."""
         word, kind, key, _, count, *view = identifier
         if word != "storage" or not isinstance(kind, _Global) or any(v is not None for v in view):
             raise _DamagedError
@@ -299,7 +299,7 @@ class _Machine:
 
 
 def _named(full_name: str) -> _Global:
-    """The global of a pickle's `GLOBAL`, if it is one of the few."""
+    """Return the global of a pickle's `GLOBAL`, if it is one of the few."""
     found = _Global(*full_name.split(" "))
     if found in CALLED or (found.module == "torch" and found.name in DTYPES):
         return found
@@ -307,7 +307,7 @@ def _named(full_name: str) -> _Global:
 
 
 def _tensor(storage: Any, begin: Any, shape: Any, steps: Any, *_: object) -> Tensor:
-    """`_rebuild_tensor_v2`; what follows are gradients and hooks."""
+    """Do as `_rebuild_tensor_v2`; what follows are gradients and hooks."""
     if len(shape) != len(steps) or len(shape) > MOST_DIMENSIONS:
         raise _DamagedError
     sizes, jumps = tuple(map(_size, shape)), tuple(map(_size, steps))
@@ -315,7 +315,7 @@ def _tensor(storage: Any, begin: Any, shape: Any, steps: Any, *_: object) -> Ten
 
 
 def _set_items(target: Any, pairs: Any) -> None:
-    """Names are keys; to hash anything else could go too deep."""
+    """Set names only: to hash anything else could go too deep."""
     table = _require(target, dict)
     for key, value in pairs:
         table[key if isinstance(key, int) else _require(key, str)] = value
@@ -328,7 +328,7 @@ def _size(value: Any) -> int:
 
 
 def _require(value: Any, kind: type) -> Any:
-    """The value, of this type and of no other."""
+    """Return the value if it is of this type. Raise DreamError for any other."""
     if not isinstance(value, kind):
         raise _DamagedError
     return value
