@@ -8,17 +8,16 @@ from collections.abc import Iterator
 
 from ort_deepdream.engine.image.colour import Colours, from_cicp, from_gamma
 
-__all__ = ["Colours", "check"]
-
 # The first of each counts, and only before the pixels.
 OF_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+INDEXED = 3  # the colour type of a picture with a palette
 
 
 def check(data: bytes) -> Colours | None:
     """Return the colour space that a PNG names by numbers, as browsers understand it.
 
-    None stands for sRGB, and for one that an ICC profile describes. Raise ValueError when the
-    checksum of its pixels is wrong, which Pillow only sees when decompressing fails too, and
+    None stands for sRGB, and for one that an ICC profile describes. Raise ValueError for what
+    Pillow passes over, a wrong checksum of the pixels and a palette that is not there, and
     UnreadableError for a colour space that cannot be shown.
     """
     found: dict[bytes, bytes] = {}
@@ -28,8 +27,10 @@ def check(data: bytes) -> Colours | None:
             before_pixels = False
             if zlib.crc32(body, zlib.crc32(kind)) != checksum:
                 raise ValueError("its pixels have a wrong checksum")
-        elif before_pixels and kind in OF_COLOUR:
+        elif before_pixels and kind in (*OF_COLOUR, b"PLTE"):
             found.setdefault(kind, bytes(body))
+    if data[25:26] == bytes([INDEXED]) and b"PLTE" not in found:
+        raise ValueError("its palette is missing")
     return _colours(found)
 
 

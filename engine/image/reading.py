@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from ort_deepdream.engine.image import png, tiff
+from ort_deepdream.engine.image.colour import Colours
 from ort_deepdream.engine.image.decoding import Box, decode, first_frame, transparent_level, upright
 from ort_deepdream.engine.image.picture import Picture, UnreadableError
 from ort_deepdream.errors import DreamError
@@ -58,7 +59,7 @@ class _Loaded:
     image: Image.Image
     key: int | None
     frame: Box | None
-    colours: png.Colours | None
+    colours: Colours | None
 
 
 def read_picture(path: str | os.PathLike[str]) -> Picture:
