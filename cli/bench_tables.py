@@ -28,7 +28,7 @@ from ort_deepdream.report.cautions import unknown_devices
 from ort_deepdream.report.words import figures, seconds, seconds_span
 
 KINDS: dict[Kind, str] = {
-    "cold": "A dream in a fresh process, from its start to the picture on disk",
+    "cold": "A dream in a fresh process, from its start to its end",
     "warm": "A further dream in a process that has done one",
     "step": "One step at full size, in the steady state",
 }

@@ -123,8 +123,11 @@ class Difference:
 
 
 def differences(before: Result, after: Result) -> list[Difference]:
-    """Return what differs in machine, model, photo, settings and the contenders of both."""
-    found = [
+    """Return what differs: version, machine, model, photo, settings, contenders of both."""
+    found = []
+    if before.version != after.version:  # by which not all was measured in the same way
+        found.append(Difference("version of the file", before.version, after.version))
+    found += [
         difference
         for part in ("machine", "model", "photo", "settings")
         for difference in differing(part, getattr(before, part), getattr(after, part))

@@ -37,7 +37,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import write_text
 
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 VERSION = f"{MAJOR}.{MINOR}"
 MOST_BYTES = 500_000_000  # of a file; a full run has a few million
 
@@ -54,7 +54,7 @@ Text = Annotated[str, Field(max_length=10_000)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$", max_length=100_000_000)]
 
-# cold: the first dream of a fresh process, from its start to the picture on disk.
+# cold: a one-off dream, `dream run` in a fresh process, from its start to its end.
 # warm: a further whole dream in a process that has done one, from the photo on disk to the dream's.
 # step: one gradient-ascent step in the steady state, at full size.
 Kind = Literal["cold", "warm", "step"]

@@ -24,7 +24,7 @@ from ort_deepdream.report.figures import bounds, interval, noise
 from ort_deepdream.report.runs import Run, all_contenders
 from ort_deepdream.report.tables import Table, marked
 
-PARTS = ("start", "import", "session", "first steps", "steps", "write")
+PARTS = ("start", "import", "session", "first steps", "steps", "write", "end")
 OTHER = "other"
 MOST_OPERATORS = 7  # with a colour of their own
 TIME = Axis("time", "s", log=True)
@@ -52,6 +52,7 @@ def colours(contenders: Sequence[TimedContender]) -> dict[TimedContender, int]:
 
 
 def speedup_chart(runs: Sequence[Run]) -> Chart | None:
+    """Return the chart of how many times as fast the accelerators are."""
     compared = [pair for run in runs for pair in run.analysis.pairs]
     views = [
         _speedup_view(kind, compared, colours(all_contenders(runs)))
@@ -122,6 +123,7 @@ def _speedup_table(compared: Sequence[Pair]) -> Table:
 
 
 def time_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    """Return the chart of all medians by size."""
     views = tuple(
         _time_view(kind, contenders)
         for kind in ("step", "warm", "cold")
@@ -171,6 +173,7 @@ def _time_points(contender: TimedContender, kind: Kind) -> tuple[Point, ...]:
 
 
 def time_table(contenders: Sequence[TimedContender]) -> Table:
+    """Return a table of every figure with its intervals."""
     rows = [
         (
             marked(contender.label, contender.is_sound),
@@ -202,6 +205,7 @@ def time_table(contenders: Sequence[TimedContender]) -> Table:
 
 
 def parts_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    """Return the chart of what a one-off dream spends its time on."""
     sizes = ordered(size for contender in contenders for size in contender.sizes("cold"))
     if not sizes:
         return None
@@ -209,9 +213,9 @@ def parts_chart(contenders: Sequence[TimedContender]) -> Chart | None:
         "parts",
         "A one-off dream, part by part",
         "What the time of a fresh process goes into: to start Python, to import libraries, to read "
-        "the photo and prepare a session for each octave, the first step of each octave, in which "
-        "room is made and kernels are chosen, all other steps, and to write the picture. Below it "
-        "a further dream in the same process. Medians.",
+        "the photo and prepare sessions, the first step of each octave, in which room is made and "
+        "kernels are chosen, all other steps, to write the picture, and to end. Below it a further "
+        "dream, in a process that has done one. Medians.",
         tuple(_parts_view(size, contenders) for size in sizes),
         _parts_table(contenders, sizes),
         first=sizes.index(SEED_SIZE) if SEED_SIZE in sizes else 0,
@@ -293,6 +297,7 @@ def _parts_table(contenders: Sequence[TimedContender], sizes: Sequence[Size]) ->
 
 
 def operators_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    """Return the chart of what a step spends its time on."""
     profiles = {contender: profile for contender in contenders if (profile := _profile(contender))}
     sizes = ordered(operator.size for profile in profiles.values() for operator in profile)
     if not sizes:
@@ -372,6 +377,7 @@ def _operators_table(profiles: Profiles) -> Table:
 
 
 def memory_chart(contenders: Sequence[TimedContender]) -> Chart | None:
+    """Return the chart of the most memory that a one-off dream held."""
     colour = colours(contenders)
     process = [(contender, _memory_points(contender, _of_process)) for contender in contenders]
     device = [(contender, _memory_points(contender, _of_device)) for contender in contenders]

@@ -87,20 +87,20 @@ def test_other_json_is_refused(path):
 @pytest.mark.parametrize("version", [2, "2.0", "2.7", "10.0"])
 def test_a_newer_major_version_asks_for_an_update(path, data, version):
     said = refusal(path, data | {"version": version, "surprise": 1})
-    assert f"has version {version}, and this program reads 1.0; update ort-deepdream" in said
+    assert f"has version {version}, and this program reads 1.1; update ort-deepdream" in said
 
 
 def test_another_version_is_named_with_what_to_do(path, data):
     for version in (0, "0.9"):
         said = refusal(path, data | {"version": version})
-        assert f"has version {version}, and this program reads 1.0; measure again" in said
+        assert f"has version {version}, and this program reads 1.1; measure again" in said
     for version in ("1", None, True, 1.0, "1.x", "1.0.0", "-1.0"):
         assert "does not say which version" in refusal(path, data | {"version": version})
 
 
 def test_a_file_from_before_minor_versions_is_read(path, data):
     path.write_text(json.dumps(data | {"version": 1}))
-    assert read_result(path) == result()
+    assert read_result(path) == result(version="1.0")
     assert json.loads(EXAMPLE.read_text("utf-8"))["version"] == 1
     assert read_result(EXAMPLE).version == "1.0"
 
@@ -150,9 +150,10 @@ def test_a_resume_loses_nothing_that_is_unknown(path, newer):
     assert "novelty" not in written["series"][1]
 
 
-def test_where_nothing_is_unknown_a_resume_changes_nothing():
+def test_a_resume_of_an_older_file_is_of_this_version():
     fresh = result(warnings=("anew",))
-    assert keep_unknown(fresh, result()) == fresh
+    assert keep_unknown(fresh, result(version="1.0")) == fresh
+    assert fresh.version == VERSION
 
 
 # --- What does not fit ----------------------------------------------------------------------------
