@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.checks import Checker
 from ort_deepdream.measure.cold import measure_cold
+from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.contenders import Contenders
 from ort_deepdream.measure.extras import Extras, OnProgress
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
@@ -72,6 +73,7 @@ class Bench:
         self.on_progress, self.furthest = on_progress, 0.0
         with tempfile.TemporaryDirectory() as folder:
             self.folder = Path(folder)
+            self.picture = self.folder / "dream.png"
             measured = {
                 measurement.contender for measurement, samples in self.samples.items() if samples
             }
@@ -213,16 +215,6 @@ class Bench:
 
     def measure(self) -> None:
         """Take rounds until every measurement is stable or the budget ends."""
-        for measurement in list(self.measurements):
-            if self.needs_first(measurement) and len(self.samples[measurement]) < self.plan.trials:
-                self.progress(
-                    self.fraction(0),
-                    f"{measurement.contender}: a first dream at {measurement.size}",
-                )
-                if (
-                    self.attempt(measurement) is not None and measurement.kind == "cold"
-                ):  # it does not count
-                    self.cached.add(measurement.contender)
         for number in itertools.count(max((len(s) for s in self.samples.values()), default=0)):
             todo = [
                 measurement
@@ -250,23 +242,40 @@ class Bench:
 
     def attempt(self, measurement: Measurement) -> Sample | None:
         """Return a sample; a measurement that fails is skipped from then on, with the reason."""
-        time.sleep(PAUSE)
         try:
+            if self.needs_first(measurement):
+                self.go_first(measurement)
+            time.sleep(PAUSE)
             return self.sample(measurement)
         except ContenderError as error:
             self.skipped[measurement] = str(error)
             self.measurements = [other for other in self.measurements if other != measurement]
             return None
 
+    def go_first(self, measurement: Measurement) -> None:
+        """Dream once before what counts. Raise ContenderError when that fails."""
+        if measurement.kind == "warm":
+            self.sample(measurement)
+            self.contenders.dreamt.add((measurement.contender, measurement.size))
+        else:
+            spec = self.contenders.specs[measurement.contender]
+            short = replace(spec, settings=replace(spec.settings, iterations=1))
+            self.cold(short, measurement.size)
+            self.cached.add(measurement.contender)
+
+    def cold(self, spec: ContenderSpec, size: Size) -> Sample:
+        """Return a sample of a one-off dream, with the bench's own cache folder."""
+        photo, cache = self.contenders.photo(size), self.folder / "cache"
+        return measure_cold(spec, photo, self.picture, cache)
+
     def sample(self, measurement: Measurement) -> Sample:
         """Return a sample of a measurement. Raise ContenderError when it fails."""
-        photo, output = self.contenders.photo(measurement.size), self.folder / "dream.png"
         if measurement.kind == "cold":
-            spec = self.contenders.specs[measurement.contender]
-            return measure_cold(spec, photo, output, self.folder / "cache")
+            return self.cold(self.contenders.specs[measurement.contender], measurement.size)
+        photo = self.contenders.photo(measurement.size)
         process = self.contenders.processes[measurement.contender]
         if measurement.kind == "warm":
-            found = measure_warm(process, photo, output)
+            found = measure_warm(process, photo, self.picture)
         else:
             steps = steps_in_turn(self.step_seconds[measurement.contender, measurement.size])
             found = measure_step(process, photo, steps)

@@ -17,6 +17,7 @@ from small_bench import plan, write_wrong_model
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.cold import measure_cold
 from ort_deepdream.measure.machine import this_machine
 from ort_deepdream.measure.result import read_result, write_result
 from ort_deepdream.measure.resume import resumable
@@ -114,6 +115,23 @@ def test_a_wrong_gradient_fails_against_autograd(photo, wrong_model, tmp_path):
     assert not check.passed
     assert check.gradient_error > 0.3
     assert read_result(tmp_path / "wrong.json") == found
+
+
+def test_a_one_off_dream_that_does_not_count_fills_the_cache(
+    photo, tiny_model, tmp_path, monkeypatch
+):
+    kept: list[tuple[int, bool]] = []  # iterations, and whether the graph was there beforehand
+
+    def watched(spec, photo, output, cache):
+        kept.append((spec.settings.iterations, (cache / "optimised").exists()))
+        return measure_cold(spec, photo, output, cache)
+
+    monkeypatch.setattr("ort_deepdream.measure.bench.measure_cold", watched)
+    asked = plan(photo, tiny_model, backends=("cpu",), threads=(2,), trials=2, most_trials=2)
+    only_cold = tuple(replace(contender, kinds=("cold",)) for contender in asked.contenders)
+    found = Bench(replace(asked, contenders=only_cold), tmp_path / "result.json").run()
+    assert kept == [(1, False), (2, True), (2, True)]
+    assert [len(series.samples) for series in found.series] == [2]
 
 
 def test_a_budget_that_is_too_small_skips_and_says_so(photo, tiny_model, tmp_path):
