@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HOMES = (".github", "benchmarks", "docs", "report", "scripts", "training")
 DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(p for home in HOMES for p in (ROOT / home).rglob("*.md"))]
@@ -52,6 +53,17 @@ def test_the_files_that_it_names_exist(document):
     assert missing == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
+def test_the_extras_and_scripts_that_it_names_exist(document):
+    text = document.read_text("utf-8")
+    extras = {name for names in re.findall(r"\.\[([\w,]+)\]", text) for name in names.split(",")}
+    assert extras <= set(PYPROJECT["project"]["optional-dependencies"])
+    modules = re.findall(r"python -m ((?:scripts|training)\.\w+)", text)
+    assert [
+        m for m in modules if not (ROOT / m.replace(".", "/")).with_suffix(".py").exists()
+    ] == []
+
+
 OTHER_WORDS = {  # docs/glossary.md has one for each thing
     "contender": r"rivals?|contestants?|candidates?|competitors?",
     "step": r"epochs?",
@@ -90,8 +102,7 @@ def test_the_files_in_the_table_of_folders_exist():
 
 def test_the_table_of_rooms_is_that_of_the_architecture():
     """tests/test_architecture.py holds the code to it."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
-    layers = contracts["contracts"][0]["layers"]
+    layers = PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
     rooms = [name for layer in layers for name in re.findall(r"\w+", layer)]
     folders = [name for name in rooms if (ROOT / name).is_dir()]
     table = first_cells((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "| room |")
