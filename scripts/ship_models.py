@@ -25,7 +25,7 @@ from ort_deepdream.export.shared_weights import share_weights
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.weights import Weights, load_weights
 from ort_deepdream.files import replacing, write_bytes
-from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
+from ort_deepdream.weights.builtin import WEIGHTS_ARCHITECTURE, WEIGHTS_FILE, shipped_file
 from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
 from ort_deepdream.weights.joining import point_at
 from ort_deepdream.weights.prepared import Prepared
@@ -50,6 +50,8 @@ LAYERS = (
     "inception_5b/output",
 )
 
+SHIPPED_LAYERS = {BVLC.name: LAYERS, TORCHVISION.name: LAYERS}
+
 
 def ship_weights(trained: Path) -> None:
     """Write the convolutions' weights as float16, and what their metadata says of the training."""
@@ -62,29 +64,37 @@ def ship_weights(trained: Path) -> None:
         save_file(tensors, temporary, metadata)
 
 
-def ship_graph(weights: Weights, weights_file: Path, layer: str, target: str) -> None:
-    """Write the gradient file of one layer, which refers to a file of these weights."""
+def make_graph(weights: Weights, weights_file: Path, layer: str, target: str) -> Path:
+    """Write the gradient file of one layer beside a file of these weights, which it refers to."""
     model = export_gradient(weights, [layer], TARGETS[target], channels=True)
     share_weights(model, weights_file)
-    shipped = shipped_file(layer, target, weights.architecture.name)
-    beside = weights_file.parent / shipped.name  # where its weights are, as the check wants them
-    save(model, beside)
-    if beside != shipped:
-        shutil.move(beside, shipped)
+    path = weights_file.parent / shipped_file(layer, target, weights.architecture.name).name
+    save(model, path)
+    return path
+
+
+def weights_for(architecture: str, folder: Path) -> tuple[Weights, Path]:
+    """Return weights and a file of them: the shipped ones, or some that do not matter."""
+    if architecture == WEIGHTS_ARCHITECTURE:
+        return load_weights(str(WEIGHTS_FILE)), WEIGHTS_FILE
+    seeded = load_weights(f"seeded:0:{architecture}")
+    path = folder / "any.safetensors"
+    save_file(seeded.tensors, path)
+    return seeded, path
 
 
 def ship_graphs() -> None:
-    """Export every gradient file; torchvision's from weights that do not matter."""
-    with tempfile.TemporaryDirectory() as folder:
-        others = Path(folder) / "any.safetensors"
-        seeded = load_weights(f"seeded:0:{TORCHVISION.name}")
-        save_file(seeded.tensors, others)
-        shipped_file("", "", TORCHVISION.name).parent.mkdir(exist_ok=True)
-        both = (load_weights(str(WEIGHTS_FILE)), WEIGHTS_FILE), (seeded, others)
-        for layer in track(LAYERS, "gradient files"):
-            for target in TARGETS:
-                for weights, file in both:
-                    ship_graph(weights, file, layer, target)
+    """Export every gradient file that is shipped."""
+    for architecture, layers in SHIPPED_LAYERS.items():
+        shipped_file("", "", architecture).parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            weights, file = weights_for(architecture, Path(folder))
+            for layer in track(layers, f"gradient files of {architecture}"):
+                for target in TARGETS:
+                    made = make_graph(weights, file, layer, target)
+                    shipped = shipped_file(layer, target, architecture)
+                    if made != shipped:
+                        shutil.move(made, shipped)
 
 
 def point_at_weights() -> None:

@@ -24,11 +24,12 @@ copy (float[n] a) => (float[n] b) { b = Neg (a) }
 
 
 def contents() -> dict[str, bytes]:
-    """Every file of measure/graphs by name."""
+    """Return every file of measure/graphs by name."""
     return {"product.onnx": model(PRODUCT), "copy.onnx": model(COPY)}
 
 
 def model(text: str) -> bytes:
+    """Return an ONNX file of the graph that `text` writes in ONNX's own notation."""
     opsets = [onnx.helper.make_opsetid("", OPSET)]
     graph = onnx.parser.parse_graph(text)
     made = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
