@@ -19,6 +19,8 @@ OCTAVES, ITERATIONS = 4, 10
 
 @dataclass(frozen=True)
 class SeedRow:
+    """Five dreams on one device."""
+
     name: str
     device: str
     seconds: tuple[float, ...]

@@ -42,18 +42,19 @@ class Interval:
 
 
 def spread(samples: Sequence[float]) -> Spread:
+    """Return how far the samples lie apart."""
     low, median, high = np.percentile(samples, [10, 50, 90])
     return Spread(float(median), float(low), float(high))
 
 
 def median(samples: Sequence[float]) -> Interval:
-    """How well the median is known."""
+    """Return the median, and how well it is known."""
     values = np.array(samples)
     return _interval(float(np.median(values)), np.median(values[_picks(len(values))], axis=1))
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float], paired: bool = True) -> Interval:
-    """The ratio of medians, ours over theirs.
+    """Return the ratio of medians, ours over theirs.
 
     Samples that were taken in the same rounds are `paired`: rounds are resampled whole, for a busy
     moment hits both. Where one has more samples than the other, they are not.
@@ -76,7 +77,7 @@ def _interval(value: float, resampled: NDArray[np.float64]) -> Interval:
 
 
 def why_unstable(samples: Sequence[float]) -> str | None:
-    """None when the samples settled, else in what they did not."""
+    """Return in what the samples did not settle; None when they did."""
     if len(samples) < 3:
         few = "one sample" if len(samples) == 1 else f"{len(samples)} samples"
         return f"only {few}"
@@ -89,7 +90,7 @@ def why_unstable(samples: Sequence[float]) -> str | None:
 
 
 def mann_whitney(one: Sequence[float], other: Sequence[float]) -> float:
-    """The two-sided p-value that both come from one distribution: exact, or normal with ties.
+    """Return the two-sided p-value that both are of one distribution: exact, or normal with ties.
 
     U counts the pairs in which the first is larger. Its distribution does not depend on the
     samples' own: no assumption on the shape of the noise.
@@ -106,7 +107,7 @@ def mann_whitney(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _rank_sums(one: int, other: int) -> list[int]:
-    """In how many orders of all samples U has each value: coefficients of a Gaussian binomial."""
+    """Count the orders of samples in which U has each value: a Gaussian binomial's coefficients."""
     counts = [1] + [0] * (one * other)
     for k in range(1, one + 1):
         for u in range(one * other, other + k - 1, -1):  # times 1 - q^(other + k)
@@ -117,7 +118,7 @@ def _rank_sums(one: int, other: int) -> list[int]:
 
 
 def _normal_tail(larger: float, one: Sequence[float], other: Sequence[float]) -> float:
-    """Both tails of the normal approximation, corrected for ties and continuity."""
+    """Return both tails of the normal approximation, corrected for ties and continuity."""
     n, m = len(one), len(other)
     _, repeats = np.unique([*one, *other], return_counts=True)
     tied = float((repeats**3 - repeats).sum())

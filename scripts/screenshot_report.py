@@ -24,18 +24,19 @@ COLOURS = 128  # of the picture's palette: text and flat colours need no more
 
 
 def find_chromium() -> str | None:
+    """Return the path of a Chromium; None where there is none."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def sandbox_options() -> list[str]:
-    """Chromium starts no sandbox for root."""
+    """Return what Chromium is started with: for root it starts no sandbox."""
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def photograph(
     report: Path, width: int, height: int, dark: bool = False, at: str = "", whole: bool = False
 ) -> bytes:
-    """A PNG of the first `height` pixels, of those from the element `at` on, or of all."""
+    """Return a PNG of the first `height` pixels, of those from the element `at` on, or of all."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=sandbox_options()
@@ -54,6 +55,7 @@ def photograph(
 
 
 def write(picture: bytes, path: Path) -> None:
+    """Write a PNG with few colours."""
     with Image.open(io.BytesIO(picture)) as taken:
         taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
