@@ -7,12 +7,26 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ort_deepdream.files import replacing, require_writable, write_bytes, write_text
+from ort_deepdream.errors import DreamError
+from ort_deepdream.files import (
+    PREFIX,
+    SUFFIX,
+    replacing,
+    require_writable,
+    scratch_folder,
+    sweep,
+    write_bytes,
+    write_text,
+    writing,
+)
 
 UNIX = pytest.mark.skipif(os.name == "nt", reason="permissions and devices of Unix")
 
@@ -202,3 +216,136 @@ def test_standard_output_is_written_to_whatever_it_is(tmp_path):
         subprocess.run([sys.executable, "-c", STDOUT], stdout=appended, check=True)
     assert path.read_text() == "first\nsecond\n"
     assert names(tmp_path) == ["out.txt"]
+
+
+# --- what a killed process leaves -----------------------------------------------------------------
+
+GROWING = """
+import sys
+from pathlib import Path
+from ort_deepdream.files import replacing, scratch_folder
+with {begun} as path:
+    (path / "inner" if path.is_dir() else path).write_text("half")
+    print(path, flush=True)
+    sys.stdin.read()
+"""
+BEGUN = {
+    "file": (
+        "replacing(sys.argv[1] + '/a.txt')",
+        lambda folder: require_writable(folder / "b.txt"),
+    ),
+    "folder": ("scratch_folder(Path(sys.argv[1]))", sweep),
+}
+
+
+@contextmanager
+def growing(begun: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A process that fills something in `folder` until its input ends or it is killed."""
+    code = GROWING.format(begun=begun)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        yield process, Path(process.stdout.readline().strip())
+
+
+@UNIX
+@pytest.mark.parametrize("kind", BEGUN)
+def test_what_a_killed_process_left_goes_and_what_a_living_one_fills_stays(kind, tmp_path):
+    begun, next_one = BEGUN[kind]
+    with growing(begun, tmp_path) as (process, path):
+        next_one(tmp_path)
+        assert names(tmp_path) == [path.name]
+        process.kill()
+        process.wait()
+        assert names(tmp_path) == [path.name]
+        next_one(tmp_path)
+        assert names(tmp_path) == []
+
+
+@UNIX
+def test_a_sweep_takes_nothing_of_others(tmp_path):
+    kept = [
+        ".ort-deepdream-0.part",
+        "ort-deepdream-0.tmp",
+        ".0123456789abcdef.tmp",
+        "photo.tmp",
+    ]
+    for name in kept:
+        (tmp_path / name).touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").touch()
+    link, pipe = (tmp_path / f"{PREFIX}{name}{SUFFIX}" for name in ("link", "pipe"))
+    link.symlink_to(elsewhere)
+    os.mkfifo(pipe)
+    sweep(tmp_path)
+    sweep(tmp_path / "nowhere")
+    assert names(tmp_path) == sorted([*kept, "elsewhere", link.name, pipe.name])
+    assert names(elsewhere) == ["precious"]
+
+
+@UNIX
+def test_a_sweep_takes_nothing_of_another_user(tmp_path, monkeypatch):
+    path = tmp_path / f"{PREFIX}0{SUFFIX}"
+    path.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    sweep(tmp_path)
+    assert path.exists()
+    monkeypatch.undo()
+    sweep(tmp_path)
+    assert not path.exists()
+
+
+@UNIX
+def test_a_sweep_between_making_and_locking_costs_another_try(tmp_path, monkeypatch):
+    real, swept = os.open, []
+
+    def open_and_be_swept(path, *arguments):
+        descriptor = real(path, *arguments)
+        if not swept:
+            swept.append(path)
+            Path(path).unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_be_swept)
+    write_text(tmp_path / "a.txt", "whole")
+    assert swept
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_scratch_folder_is_private_and_gone_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        assert folder.parent == tmp_path
+        assert os.name == "nt" or mode(folder) == 0o700
+        (folder / "inner").mkdir()
+    assert names(tmp_path) == []
+
+
+def test_a_scratch_folder_that_is_renamed_stays(tmp_path):
+    with scratch_folder(tmp_path) as folder:
+        (folder / "a.txt").write_text("kept")
+        folder.rename(tmp_path / "kept")
+    assert names(tmp_path) == ["kept"]
+
+
+def test_no_folder_for_temporary_files_is_one_line(monkeypatch):
+    def none_usable() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in [...]")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
+    with pytest.raises(DreamError, match="set TMPDIR"), scratch_folder():
+        pass
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    path = tmp_path / ("x" * 300)
+    with pytest.raises(DreamError, match="the name is too long for this disk"), writing(path):
+        require_writable(path)
+    assert names(tmp_path) == []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from ort_deepdream.engine.image.picture import ByteArray, FloatArray, to_image
 from ort_deepdream.errors import DreamError, nearest
-from ort_deepdream.files import WriteProtectedError, require_writable, write_bytes
+from ort_deepdream.files import require_writable, write_bytes, writing
 
 WRITABLE = {
     ".jpeg": "JPEG",
@@ -33,7 +31,7 @@ def check_writable(path: str | os.PathLike[str], *, alpha: ByteArray | None = No
     For calling before a long computation. `alpha` is the one to be written.
     """
     _check_format(Path(path), path, alpha)
-    with _writing(Path(path)):
+    with writing(Path(path)):
         require_writable(path)
 
 
@@ -58,7 +56,7 @@ def write_picture(
     """
     _check_format(Path(path), path, alpha)
     data = _encode(Path(path), to_image(rgb, alpha), icc_profile, _storable(metadata or {}))
-    with _writing(Path(path)):
+    with writing(Path(path)):
         write_bytes(path, data)
 
 
@@ -142,33 +140,3 @@ def _metadata_option(kind: str, metadata: dict[str, str]) -> dict[str, Any]:
         # iTXt: text chunks of the older kind hold Latin-1 only.
         chunks.add_itxt(key, value)
     return {"pnginfo": chunks}
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Make a DreamError of what the system refuses in the body."""
-    try:
-        yield
-    except OSError as error:
-        raise _writing_error(path, error) from error
-
-
-def _writing_error(path: Path, error: OSError) -> DreamError:
-    """The DreamError that tells a user why `path` cannot be written."""
-    folder = path.parent
-    if isinstance(error, IsADirectoryError):
-        return DreamError(f"{path}: is a folder; name a file in it")
-    if error.errno == errno.ENAMETOOLONG:
-        return DreamError(f"{path}: the name is too long for this disk; choose a shorter one")
-    if isinstance(error, WriteProtectedError):
-        return DreamError(f"{path}: is write-protected; choose another name")
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return DreamError(f"{path}: the disk is full; make room or choose another folder")
-    # Below /proc an existing folder answers so too.
-    if isinstance(error, FileNotFoundError) and not folder.exists():
-        return DreamError(f"{path}: the folder {folder} does not exist; create it first")
-    if isinstance(error, NotADirectoryError):
-        return DreamError(f"{path}: {folder} is not a folder; choose another one")
-    return DreamError(
-        f"{path}: the folder {folder} cannot be written to ({error.strerror}); choose another one"
-    )

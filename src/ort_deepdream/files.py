@@ -5,19 +5,33 @@
 
 A file grows under another name in the folder of its target, reaches the disk, and is renamed. So
 what stands at the target is always whole, whether a disk was full, somebody pressed Ctrl-C, or the
-power failed. All functions here raise the OSError that a caller has better words for.
+power failed. `scratch_folder` gives a folder for files that nobody keeps.
+
+A process that is killed cannot tidy up, so the next one does. Whatever grows is locked by the
+process that fills it, until that ends in whatever way: what can be locked is left over. Process ids
+would not tell, for two containers that share a folder may have the same ones.
+
+All functions here raise the OSError that a caller has better words for; `writing` has them.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-SUFFIX = ".tmp"  # of files that are still growing
+from ort_deepdream.errors import DreamError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked, and nothing swept
+    fcntl = None  # type: ignore[assignment]
+
+PREFIX, SUFFIX = ".ort-deepdream-", ".tmp"  # of what is still growing
 
 Name = str | os.PathLike[str]
 
@@ -69,19 +83,134 @@ def require_writable(path: Name) -> None:
 
 
 @contextmanager
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Give a new folder in `parent`, which is gone at the end unless it was renamed.
+
+    By default it is for this user alone, where the system has temporary files: raise DreamError
+    when there is no such place. Raise OSError when it cannot be made in `parent`.
+    """
+    private = parent is None
+    parent = parent or _system_folder()
+    sweep(parent)
+    path = _new_name(parent)
+    descriptor = None
+    try:
+        descriptor = _locked(path, lambda: _make_folder(path, 0o700 if private else 0o777))
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed processes of this user left in `folder`, and nothing else.
+
+    That is what has a name of ours and is locked by nobody, for who fills it locks it.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries]:
+            if name.startswith(PREFIX) and name.endswith(SUFFIX):
+                _drop_stale(Path(folder, name))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make a DreamError of what the system refuses in the body, where `path` is written."""
+    try:
+        yield
+    except OSError as error:
+        raise _in_words(path, error) from error
+
+
+# --- what is growing ------------------------------------------------------------------------------
+
+
+@contextmanager
 def _temporary_for(path: Name) -> Iterator[Path]:
     """Give a new file in the folder of `path`, which is gone at the end unless it was renamed."""
     _refuse_protected(path)
-    folder = _scratch_folder() if _is_device(path) else Path(os.path.realpath(path)).parent
-    temporary = folder / f".{os.urandom(8).hex()}{SUFFIX}"
+    folder = _system_folder() if _is_device(path) else Path(os.path.realpath(path)).parent
+    sweep(folder)
+    temporary = _new_name(folder)
     # What replaces a private file is private from the beginning.
     mode = 0o600 if Path(path).exists() else 0o666
+    descriptor = None
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        descriptor = _locked(temporary, lambda: _make_file(temporary, mode))
         yield temporary
     finally:
         with suppress(OSError):
             temporary.unlink()
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _new_name(folder: Path) -> Path:
+    return folder / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+
+
+def _make_file(path: Path, mode: int) -> int:
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode)
+
+
+def _make_folder(path: Path, mode: int) -> int:
+    path.mkdir(mode)
+    return os.open(path, os.O_RDONLY)
+
+
+def _locked(path: Path, make: Callable[[], int]) -> int | None:
+    """Make what will grow at `path` and lock it; return the descriptor that holds the lock.
+
+    Return None on Windows, where what is open could be neither renamed nor deleted.
+    """
+    if fcntl is None:
+        return _make_unlocked(path, make)
+    while True:
+        descriptor = make()
+        with suppress(OSError):  # a file system without locks: there nothing is swept, either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_at(path, descriptor):
+            return descriptor
+        os.close(descriptor)  # a sweep was quicker than the lock
+
+
+def _make_unlocked(path: Path, make: Callable[[], int]) -> None:
+    try:
+        os.close(make())
+    except PermissionError:
+        if not path.is_dir():  # Windows opens no folders
+            raise
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _drop_stale(path: Path) -> None:
+    """Delete a file or folder of this user's that nobody has locked."""
+    try:
+        # Not through a link, and not waiting for a pipe's other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid():
+            return
+        with suppress(OSError):  # locked, or where there are no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if stat.S_ISDIR(found.st_mode):
+                shutil.rmtree(path, ignore_errors=True)
+            elif stat.S_ISREG(found.st_mode):
+                path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_protected(path: Name) -> None:
@@ -107,10 +236,17 @@ def _is_device(path: Name) -> bool:
     return path.exists() and (leads_away or not path.is_file())
 
 
-def _scratch_folder() -> Path:
-    import tempfile  # few write to a device
+def _system_folder() -> Path:
+    """Return where the system has temporary files. Raise DreamError when there is no such place."""
+    import tempfile  # few need it
 
-    return Path(tempfile.gettempdir())
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise DreamError(
+            "there is no folder for temporary files that can be written to; "
+            "set TMPDIR to the name of one"
+        ) from error
 
 
 def _copy_into(path: Name, source: Path) -> None:
@@ -135,3 +271,27 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+# --- what a user is told --------------------------------------------------------------------------
+
+
+def _in_words(path: Path, error: OSError) -> DreamError:
+    """Return the error that tells a user why `path` cannot be written, and what to do."""
+    folder = path.parent
+    if isinstance(error, IsADirectoryError):
+        return DreamError(f"{path}: is a folder; name a file in it")
+    if error.errno == errno.ENAMETOOLONG:
+        return DreamError(f"{path}: the name is too long for this disk; choose a shorter one")
+    if isinstance(error, WriteProtectedError):
+        return DreamError(f"{path}: is write-protected; choose another name")
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return DreamError(f"{path}: the disk is full; make room or choose another folder")
+    # Below /proc an existing folder answers so too.
+    if isinstance(error, FileNotFoundError) and not folder.exists():
+        return DreamError(f"{path}: the folder {folder} does not exist; create it first")
+    if isinstance(error, NotADirectoryError):
+        return DreamError(f"{path}: {folder} is not a folder; choose another one")
+    return DreamError(
+        f"{path}: the folder {folder} cannot be written to ({error.strerror}); choose another one"
+    )
