@@ -18,31 +18,37 @@ from ort_deepdream.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-DREAMING, PYTHON = (
-    (ROOT / "docs" / name).read_text("utf-8") for name in ("dreaming.md", "python.md")
-)
-BENCHMARK = (ROOT / "docs" / "benchmark.md").read_text("utf-8")
-# In the order in which they are run, in one folder.
-TEXTS = [README, DREAMING, PYTHON, BENCHMARK]
+DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+DREAMING, PYTHON = DOCS["dreaming.md"], DOCS["python.md"]
+# In the order in which they are run, in one folder: a page may use what those before it made.
+TEXTS = list(dict.fromkeys([README, DREAMING, PYTHON, *DOCS.values()]))
 RESULT = ROOT / "docs" / "report" / "epyc-2-cores.json"
 
 COMMANDS = typer.main.get_command(app).commands
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt "
 
-NOT_RUN = {
-    # what changes the environment that this test runs in
-    "install": (".venv/bin/pip install -c constraints.txt ",),
+# Lines that begin so are not run here.
+NOT_RUN = (
+    # these change the environment that this test runs in
+    SET_UP,
+    ".venv/bin/pip install -c constraints.txt ",
     # downloads: tests/weights has them from a local server
-    "download": ("dream run photo.jpg --weights bvlc ", "dream weights get "),
-    # a minute and more: tests/cli has them at smaller sizes
-    "costly": ("dream verify ", "dream bench ", "asv machine --yes && "),
-}
+    "dream run photo.jpg --weights bvlc ",
+    "dream weights get ",
+    # a minute and more: tests/cli and tests/benchmarks have them at smaller sizes, .ci/run the rest
+    "dream verify ",
+    "dream bench ",
+    "asv machine --yes && ",
+    ".ci/providers",
+    # for a machine that has a GPU
+    "ORT_DEEPDREAM_BACKEND=cuda ",
+)
 
 
-def blocks(language: str, texts: list[str] = TEXTS) -> list[str]:
+def blocks(language: str) -> list[str]:
     return [
         block
-        for text in texts
+        for text in TEXTS
         for block in re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     ]
 
@@ -58,7 +64,7 @@ def dream_lines() -> list[list[str]]:
 
 
 def is_run(line: str) -> bool:
-    return not line.startswith((SET_UP, *sum(NOT_RUN.values(), ())))
+    return not line.startswith(NOT_RUN)
 
 
 # --- The two commands -------------------------------------------------------------------------
