@@ -21,8 +21,8 @@ from ort_deepdream.measure.compare import (
 )
 from ort_deepdream.measure.result import Measurement, read_result
 from ort_deepdream.measure.statistics import median
-from ort_deepdream.measure.text import clean
 from ort_deepdream.report.words import seconds
+from ort_deepdream.text import clean
 
 
 def compare(before: Path, after: Path, limit: float) -> None:

@@ -37,7 +37,7 @@ def plain(text: str) -> str:
     """Return text for a terminal: on one line, without control characters and rich's markup."""
     from rich.markup import escape
 
-    from ort_deepdream.measure.text import clean
+    from ort_deepdream.text import clean
 
     return escape(clean(text))
 

@@ -18,7 +18,7 @@ from ort_deepdream.measure import seed_table
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.result import Check, Contender, Kind, Machine, Result, Series, Size
 from ort_deepdream.measure.statistics import median, ratio, spread
-from ort_deepdream.measure.text import clean
+from ort_deepdream.text import clean
 
 CPU = "cpu"
 FULL = "float32"  # and "float32 (TF32)", as most run it

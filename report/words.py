@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ort_deepdream.measure.result import Kind, Size
-from ort_deepdream.measure.text import clean as clean  # as one of these words
+from ort_deepdream.text import clean as clean  # as one of these words
 
 KINDS: dict[Kind, str] = {"cold": "one-off dream", "warm": "further dream", "step": "single step"}
 
