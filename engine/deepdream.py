@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import default_rng
 
 from ort_deepdream.engine.ascent import make_ascent
+from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Progress:
     fraction: float  # of all the work, by pixels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dream:
     """A finished dream."""
 
@@ -42,6 +48,19 @@ class Dream:
     octaves: tuple[Array, ...]  # each octave's picture, if asked for
     idle_steps: int  # iterations whose gradient was zero or not finite: they change nothing
     stopped: bool  # by `on_step`
+
+    def __repr__(self) -> str:
+        height, width = self.rgb.shape[:2]
+        steps = sum(map(len, self.objectives))
+        stopped = ", stopped" if self.stopped else ""
+        return f"<Dream {width}x{height}, {steps} steps, seed {self.settings.seed}{stopped}>"
+
+    @property
+    def image(self) -> Image:
+        """Pillow's image of the dream, 8-bit RGB: for showing, as numpy's uint8, and for saving."""
+        from ort_deepdream.engine.image.picture import to_image  # a dream itself needs no Pillow
+
+        return to_image(self.rgb)
 
 
 OnStep = Callable[[Progress], bool | None]
@@ -57,10 +76,37 @@ def dream(
     """Dream on an RGB picture [H, W, 3] in 0..255.
 
     `on_step` hears of each iteration; when it returns False the dream stops there and is returned
-    as it is. Octaves whose shorter side would be below `model.least_side` are left out; a picture
-    that is itself too small raises DreamError.
+    as it is. Octaves whose shorter side would be below `model.least_side` are left out. Raise
+    DreamError for what is no picture, and for one that is too small or, on the CPU, takes more
+    memory than there is.
     """
-    settings = settings or Settings()
+    rgb = _numbers(rgb)
+    height, width = rgb.shape[:2]
+    on_cpu = model.backend.provider == "CPUExecutionProvider"
+    with enough_memory(height, width, model.info.stride, on_cpu):
+        return _dream(model, rgb, settings or Settings(), on_step, keep_octaves)
+
+
+def _numbers(rgb: object) -> Array:
+    """Return a picture as an array. Raise DreamError for what is none."""
+    try:
+        array = np.asarray(rgb)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0)
+    if array.dtype.kind in "fiu" and array.ndim == 3 and array.shape[2] == 3 and array.size:
+        return array
+    given = repr(rgb) if isinstance(rgb, str | os.PathLike) else f"a {type(rgb).__name__}"
+    if isinstance(rgb, np.ndarray):
+        given = f"{rgb.dtype} {list(rgb.shape)}"
+    raise DreamError(
+        f"rgb must be an array of numbers [H, W, 3] in 0..255, not {given}; "
+        f"`read_picture(path).rgb` is one"
+    )
+
+
+def _dream(
+    model: Model, rgb: Array, settings: Settings, on_step: OnStep | None, keep_octaves: bool
+) -> Dream:
     base = model.preprocess(rgb)
     height, width = base.shape[2:]
     if min(height, width) < model.least_side:

@@ -35,6 +35,9 @@ class Model:
             # So that a file that cannot be run is refused now.
             self.session(*(self.info.size or (1, 1)))
 
+    def __repr__(self) -> str:
+        return f"<Model {', '.join(self.info.layers)} on {self.backend.name}>"
+
     @property
     def info(self) -> ModelInfo:
         return self.file.info
