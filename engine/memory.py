@@ -129,7 +129,7 @@ def _of_cgroup() -> Iterator[Room]:
     What their files are read from is kept by the kernel until something else needs the room, so it
     counts as free.
     """
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         for line in (PROC / "self" / "cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers:
