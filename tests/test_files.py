@@ -1,4 +1,7 @@
-"""Files are written whole or not at all, whatever stands at the target and whatever fails."""
+"""Files are written whole or not at all, whatever stands at the target and whatever fails.
+
+And nothing is read that has no end, or is larger than can be held.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import (
     PREFIX,
     SUFFIX,
+    read_limited,
     replacing,
     require_writable,
     scratch_folder,
@@ -349,3 +353,62 @@ def test_a_name_that_is_too_long(tmp_path):
     with pytest.raises(DreamError, match="the name is too long for this disk"), writing(path):
         require_writable(path)
     assert names(tmp_path) == []
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+MOST, WHAT = 1000, "a list of names"
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(DreamError) as caught:
+        read_limited(path, MOST, WHAT)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert WHAT in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("count", [1, MOST])
+def test_a_file_within_the_limit_is_read_whole(count, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * count)
+    (tmp_path / "link").symlink_to(path)
+    assert read_limited(tmp_path / "link", MOST, WHAT) == b"x" * count
+
+
+def test_what_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * (MOST + 1))
+    assert "1,001 bytes are too many" in refused(path)
+    os.truncate(path, 100 * 2**30)  # sparse: it takes no room on the disk
+    assert "107,374,182,400 bytes are too many" in refused(path)
+
+
+@UNIX
+def test_what_may_never_end_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/tty")):
+        assert "is a device or a pipe" in refused(path)
+
+
+def test_what_is_no_file_is_told(tmp_path):
+    (tmp_path / "empty").touch()
+    assert "is a folder; name a list of names in it" in refused(tmp_path)
+    assert "is empty" in refused(tmp_path / "empty")
+    assert "there is no such file" in refused(tmp_path / "nothere")
+    assert "cannot be read (" in refused(tmp_path / "empty" / "below a file")
+    assert "null byte" in refused(Path("a\0b"))
+
+
+@UNIX
+def test_what_this_user_may_not_read_is_told(tmp_path):
+    path = tmp_path / "private"
+    path.write_text("x")
+    path.chmod(0)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)  # nobody: permissions do not bind root
+    try:
+        assert "cannot be read (Permission denied)" in refused(path)
+    finally:
+        os.seteuid(before)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all.
+"""Files that are written whole or not at all, and read only as far as they can be held.
 
     with replacing("picture.png") as temporary:
         temporary.write_bytes(content)
@@ -11,7 +11,7 @@ A process that is killed cannot tidy up, so the next one does. Whatever grows is
 process that fills it, until that ends in whatever way: what can be locked is left over. Process ids
 would not tell, for two containers that share a folder may have the same ones.
 
-All functions here raise the OSError that a caller has better words for; `writing` has them.
+All functions that write raise the OSError that a caller has better words for; `writing` has them.
 """
 
 from __future__ import annotations
@@ -123,6 +123,36 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _in_words(path, error) from error
+
+
+def read_limited(path: Path, most: int, what: str) -> bytes:
+    """Return the content of a regular file that has at least one byte and at most `most`.
+
+    Raise DreamError for anything else: a folder, a device or a pipe (whose end might never come), a
+    file that is empty, larger or cannot be read. `what` says in its message what to name instead,
+    such as "a result file".
+    """
+    try:
+        status = path.stat()  # before it is opened, which would wait for a pipe's other end
+        if stat.S_ISDIR(status.st_mode):
+            raise DreamError(f"{path}: is a folder; name {what} in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise DreamError(f"{path}: is a device or a pipe; save it to a file first, {what}")
+        if status.st_size > most:
+            raise DreamError(f"{path}: {status.st_size:,} bytes are too many for {what}")
+        with path.open("rb") as stream:
+            content = stream.read(status.st_size + 1)
+    except FileNotFoundError:
+        raise DreamError(f"{path}: there is no such file; name {what}") from None
+    except OSError as error:
+        raise DreamError(f"{path}: cannot be read ({error.strerror}); name {what}") from None
+    except ValueError as error:  # of a name with a zero byte
+        raise DreamError(f"{path}: cannot be read ({error}); name {what}") from None
+    if len(content) > status.st_size:
+        raise DreamError(f"{path}: grew while it was read; wait for who writes it")
+    if not content:
+        raise DreamError(f"{path}: is empty; name {what}")
+    return content
 
 
 # --- what is growing ------------------------------------------------------------------------------
