@@ -57,7 +57,7 @@ class Dream:
 
     @property
     def image(self) -> Image:
-        """Pillow's image of the dream, 8-bit RGB: for showing, as numpy's uint8, and for saving."""
+        """Pillow's image of the dream, 8-bit RGB: to show, to save, or as uint8 for numpy."""
         from ort_deepdream.engine.image.picture import to_image  # a dream itself needs no Pillow
 
         return to_image(self.rgb)

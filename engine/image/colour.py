@@ -22,7 +22,7 @@ BAND = 256  # rows that are converted at once: a large picture fits into memory 
 
 
 def profile_space(profile: bytes | None) -> str:
-    """The colour space of an ICC profile ("RGB", "GRAY", "CMYK"); "" for none or a broken one."""
+    """Return an ICC profile's colour space ("RGB", "GRAY", "CMYK"); "" for none or a broken one."""
     if not profile:
         return ""
     try:
@@ -40,7 +40,7 @@ def profile_to_srgb(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Ima
 
 
 def through_grey_profile(grey: FloatArray, profile: bytes) -> FloatArray:
-    """Float32 grey [H, W] in a grey profile -> sRGB [H, W, 3], both 0..255.
+    """Convert float32 grey [H, W] in a grey profile to sRGB [H, W, 3], both 0..255.
 
     The colour engine takes 8 bits only; its answer to all 256 levels, with
     straight lines between them, keeps what a deeper picture has.
@@ -80,7 +80,7 @@ class Colours:
 
 
 def from_gamma(gamma: float, points: Sequence[float] = ()) -> Colours | None:
-    """The colour space of a PNG's gAMA and, with all `points`, its cHRM; None for sRGB.
+    """Return the colour space of a PNG's gAMA and, with `points`, its cHRM; None for sRGB.
 
     points: x and y of white, red, green and blue. Numbers that make no colour space are passed
     over, and so is a gamma by itself that is sRGB's but for 5%: as browsers do.
@@ -92,7 +92,7 @@ def from_gamma(gamma: float, points: Sequence[float] = ()) -> Colours | None:
 
 
 def from_cicp(primaries: int, transfer: int, matrix: int, full_range: int) -> Colours | None:
-    """The colour space of a PNG's cICP; None when it says nothing that browsers heed.
+    """Return the colour space of a PNG's cICP; None when it says nothing that browsers heed.
 
     The numbers are ITU-T H.273's. Raise UnreadableError for high dynamic range, which 8 bits of
     sRGB cannot show, and for a picture that is not RGB.
@@ -161,7 +161,7 @@ BRADFORD = np.array(
 
 
 def _to_srgb(points: Sequence[float]) -> Matrix | None:
-    """From light of these primaries to sRGB's, white to white; None where they span nothing."""
+    """Return what takes light of these primaries to sRGB's, white to white; None for no space."""
     ours, theirs = _to_xyz(PRIMARIES[1]), _to_xyz(points)
     if ours is None or theirs is None:
         return None
@@ -172,7 +172,7 @@ def _to_srgb(points: Sequence[float]) -> Matrix | None:
 
 
 def _to_xyz(points: Sequence[float]) -> Matrix | None:
-    """From light of primaries to XYZ, white having a Y of 1; None where they span nothing."""
+    """Return what takes light of primaries to XYZ, white having a Y of 1; None for no space."""
     pairs = np.reshape(np.array(points), (4, 2))
     columns = np.array([pairs[:, 0], pairs[:, 1], 1 - pairs.sum(axis=1)])  # x, y, z
     white, primaries = columns[:, 0], columns[:, 1:]

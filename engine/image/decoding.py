@@ -56,7 +56,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def transparent_level(image: Image.Image) -> int | None:
-    """The grey level that a PNG or GIF declares transparent, in the image's own levels.
+    """Return the grey level that a PNG or GIF declares transparent, in the image's own levels.
 
     To be called before the image is loaded: Pillow scales 2 and 4 bits to
     0..255 but not the transparent level, and forgets the bits on loading.
@@ -72,7 +72,7 @@ def transparent_level(image: Image.Image) -> int | None:
 
 
 def first_frame(image: Image.Image) -> Box | None:
-    """The part of a GIF that its first frame covers, None for the whole. Before it is loaded."""
+    """Return the part of a GIF that its first frame covers, None for all. Before it is loaded."""
     if image.format != "GIF" or not isinstance(image, ImageFile.ImageFile) or not image.tile:
         return None
     box = image.tile[0].extents
@@ -82,8 +82,9 @@ def first_frame(image: Image.Image) -> Box | None:
 def decode(
     image: Image.Image, key: int | None, frame: Box | None, colours: Colours | None
 ) -> Picture:
-    """The picture in an image. key: its transparent grey level. frame: all that is not transparent.
+    """Return the picture in an image.
 
+    key: its transparent grey level. frame: the box that is not transparent, None for all.
     colours: the colour space that the file names without an ICC profile, None for sRGB.
     """
     if colours is not None and colours.over_icc:
@@ -114,7 +115,7 @@ def _decode(image: Image.Image, key: int | None) -> Picture:
 
 
 def _from_grey(image: Image.Image, key: int | None) -> Picture:
-    """A grey image of any depth; `key` is its transparent level, if any."""
+    """Return the picture in a grey image of any depth; `key` is its transparent level, if any."""
     alpha: ByteArray | None = None
     if image.mode in ("LA", "La"):
         image = image.convert("LA")
@@ -135,7 +136,7 @@ def _from_grey(image: Image.Image, key: int | None) -> Picture:
 
 
 def _grey_levels(image: Image.Image, values: NDArray[Any]) -> FloatArray:
-    """Grey values of any depth as float32 [H, W], 0..255."""
+    """Return grey values of any depth as float32 [H, W], 0..255."""
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})  # only a TIFF has them
     kind = tags.get(ExifTags.Base.SampleFormat, (UNSIGNED,))[0] if tags else None
     if values.dtype == np.uint8 and kind != SIGNED:
@@ -156,7 +157,7 @@ def _grey_levels(image: Image.Image, values: NDArray[Any]) -> FloatArray:
 
 
 def _full_scale(mode: str, bits: int, peak: float, largest: int) -> float:
-    """The value that stands for white in a grey image that is not of 8 bits without a sign.
+    """Return the value that stands for white in a grey image that is not of 8 bits without a sign.
 
     `bits` is a TIFF's. 32-bit integers and floats have no agreed white: it is the smallest of
     the customary ones that holds the brightest pixel, or else that pixel. The largest integer is
@@ -177,7 +178,7 @@ def _full_scale(mode: str, bits: int, peak: float, largest: int) -> float:
 
 
 def _from_inks(image: Image.Image) -> Picture:
-    """A CMYK or Lab image, as sRGB.
+    """Return the picture in a CMYK or Lab image, as sRGB.
 
     Neither its colours nor its profile fit an RGB file, so it is converted
     with the profile and the profile dropped. Pillow has already undone the
@@ -196,7 +197,7 @@ def _from_inks(image: Image.Image) -> Picture:
 
 
 def _from_colour(image: Image.Image) -> Picture:
-    """An RGB, RGBA, palette or YCbCr image; an RGB profile is kept."""
+    """Return the picture in an RGB, RGBA, palette or YCbCr image; an RGB profile is kept."""
     profile = _rgb_profile(image)
     key = image.info.get("transparency")
     if image.mode == "RGB" and isinstance(key, tuple):
@@ -216,7 +217,7 @@ def _rgb_profile(image: Image.Image) -> bytes | None:
 
 
 def _colour_key_alpha(image: Image.Image, key: tuple[int, ...]) -> ByteArray:
-    """Alpha of an RGB image with one transparent colour."""
+    """Return the alpha of an RGB image with one transparent colour."""
     # Pillow keeps the high bytes of 16-bit colours, but the whole of the key.
     if max(key) > 255:
         key = tuple(level >> 8 for level in key)

@@ -39,7 +39,7 @@ class Picture:
 
     @property
     def image(self) -> Image.Image:
-        """Pillow's image of it, 8-bit RGB or RGBA: for showing, and for saving elsewhere."""
+        """Pillow's image of it, 8-bit RGB or RGBA: to show, to save, or as uint8 for numpy."""
         image = to_image(self.rgb, self.alpha)
         if self.icc_profile:
             image.info["icc_profile"] = self.icc_profile

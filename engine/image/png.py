@@ -47,7 +47,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
 
 
 def _colours(found: dict[bytes, bytes]) -> Colours | None:
-    """The colour space that counts: browsers' order is cICP, ICC profile, sRGB, gAMA with cHRM."""
+    """Return the colour space that counts: first cICP, then sRGB, then gAMA with cHRM."""
     if len(found.get(b"cICP", b"")) == 4:
         colours = from_cicp(*found[b"cICP"])
         if colours is not None:

@@ -65,7 +65,7 @@ class _Loaded:
 def read_picture(path: str | os.PathLike[str]) -> Picture:
     """Read the first picture in a JPEG, PNG, WebP, TIFF, BMP or GIF file.
 
-    Raises DreamError when the file is missing, a folder, a device or a pipe, not
+    Raise DreamError when the file is missing, a folder, a device or a pipe, not
     readable, empty, above 1 GiB, not a picture, damaged, without pixels, above
     Pillow's limit of pixels, or of a kind that would be read wrong.
     """
@@ -77,7 +77,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """Read back the metadata that `write_picture` stored; {} when there is none.
 
-    Raises DreamError as `read_picture` does.
+    Raise DreamError as `read_picture` does.
     """
     with _reading(Path(path)) as file:
         image = _load(file).image
@@ -87,7 +87,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _metadata_from_json(description: object) -> dict[str, str]:
-    """Metadata from an ImageDescription; {} for a description in other words than ours."""
+    """Return metadata from an ImageDescription; {} for one in other words than ours."""
     try:
         metadata = json.loads(str(description))
     except (ValueError, RecursionError):
@@ -115,7 +115,7 @@ def _reading(path: Path) -> Iterator[BufferedReader]:
 
 
 def _load(file: BufferedReader) -> _Loaded:
-    """The image in a file, in its own mode and as it lies there."""
+    """Return the image in a file, in its own mode and as it lies there."""
     beginning = file.peek(4)
     if beginning.startswith(b"\x89PNG"):
         return _load_png(file)
@@ -176,7 +176,7 @@ def _check_beginning(path: Path, beginning: bytes) -> None:
 
 
 def _reading_error(path: Path, error: Exception) -> DreamError:
-    """The DreamError that tells a user what `error` means for the picture at `path`."""
+    """Return the DreamError that tells a user what `error` means for the picture at `path`."""
     if isinstance(error, DreamError):
         return error
     if isinstance(error, UnreadableError):
@@ -186,35 +186,36 @@ def _reading_error(path: Path, error: Exception) -> DreamError:
     if isinstance(error, MemoryError):
         return DreamError(f"{path}: not enough memory for the picture; make it smaller first")
     if isinstance(error, OSError) and error.errno is not None:
-        return DreamError(f"{path}: {_system_text(path, error)}")
+        return _system_error(path, error)
     return DreamError(
         f"{path}: the picture is damaged, cut short or of a rare kind ({_one_line(error)}); "
         "copy or download it again, or save it as PNG"
     )
 
 
-def _system_text(path: Path, error: OSError) -> str:
-    """What is wrong when the system refuses, and what to do."""
-    if re.match(r"(?i)(?:https?|ftp):/", str(path)):  # a Path has only one slash of the two
-        return "is an address on the web; download the picture first"
+def _system_error(path: Path, error: OSError) -> DreamError:
+    """Return what a user is told when the system refuses, and what to do."""
+    if re.match(r"(?i)(?:https?|ftp):/", str(path)):
+        address = str(path).replace(":/", "://", 1)  # a Path keeps one slash of the two
+        return DreamError(f"{address}: is an address on the web; download the picture first")
     if isinstance(error, FileNotFoundError):
-        return "no such file; check its name and folder"
+        return DreamError(f"{path}: no such file; check its name and folder")
     if isinstance(error, PermissionError):
-        return "no permission to read it; change that (chmod u+r) or copy it"
+        return DreamError(f"{path}: no permission to read it; change that (chmod u+r) or copy it")
     if error.errno == errno.ENAMETOOLONG:
-        return "the name is too long for any file; check it"
-    return f"cannot be read ({error.strerror}); copy it elsewhere"
+        return DreamError(f"{path}: the name is too long for any file; check it")
+    return DreamError(f"{path}: cannot be read ({error.strerror}); copy it elsewhere")
 
 
 def _bomb_text(error: Exception) -> str:
-    """The pixel count and the limit that is set on it."""
+    """Return the pixel count and the limit that is set on it."""
     # Pillow tells the count only in its message: "Image size (N pixels) exceeds ...".
     count = str(error).partition("(")[2].partition(" ")[0]
     return f"{count} pixels are more than the limit of {Image.MAX_IMAGE_PIXELS}"
 
 
 def _one_line(error: Exception) -> str:
-    """Pillow's words for an error, without the line breaks and object addresses some have."""
+    """Return Pillow's words for an error, without line breaks and object addresses."""
     if isinstance(error, UnidentifiedImageError):  # Pillow says so of a size of 0, too
         return "its header cannot be read, or it has no pixels"
     return " ".join(str(error).split()) or type(error).__name__

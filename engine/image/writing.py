@@ -50,7 +50,7 @@ def write_picture(
     one JSON object in EXIF's ImageDescription. An existing file is replaced in
     one step; on any failure, an interrupt too, it stays as it was.
 
-    Raises DreamError for a suffix that names no writable format, an alpha
+    Raise DreamError for a suffix that names no writable format, an alpha
     channel in JPEG, a picture too large for its format, a folder that is
     missing or not writable, and a full disk.
     """
@@ -98,7 +98,7 @@ def _storable(metadata: Mapping[str, str]) -> dict[str, str]:
 def _encode(
     path: Path, image: Image.Image, icc_profile: bytes | None, metadata: dict[str, str]
 ) -> bytes:
-    """The bytes of the file at `path`, in memory: the only errors left are the disk's."""
+    """Return the bytes of the file at `path`: the only errors left are the disk's."""
     kind = WRITABLE[path.suffix.lower()]
     quality: dict[str, dict[str, Any]] = {
         # Dreams are full of fine saturated colour, which JPEG's usual halving of
@@ -126,7 +126,7 @@ def _encode(
 
 
 def _metadata_option(kind: str, metadata: dict[str, str]) -> dict[str, Any]:
-    """The option of Pillow's save that stores `metadata` in a file of this kind."""
+    """Return the option of Pillow's save that stores `metadata` in a file of this kind."""
     for key in metadata:
         if not (1 <= len(key) <= 79 and key.isascii() and key.isprintable()):
             raise ValueError(f"not 1 to 79 printable ASCII characters: {key!r}")

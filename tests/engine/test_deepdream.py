@@ -13,6 +13,7 @@ from gradient_files import MATRIX, MEAN, write_gradient_file
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from ort_deepdream import DreamError, Model, Progress, Settings, dream, load_model
@@ -393,3 +394,49 @@ def test_dream_is_the_notebooks_with_pytorch(tmp_path, capsys):
         print(f"\nmean difference from the notebook: {difference:.4f} of 255")
     assert np.abs(expected - rgb).mean() > 2  # it did dream
     assert difference < 0.5
+
+
+# ---------------------------------------------------------------- what Python users meet
+
+
+def test_a_dream_and_a_model_are_shown_in_few_words(model: Model) -> None:
+    found = dream(model, picture(), QUICK)
+    assert repr(found) == "<Dream 37x29, 9 steps, seed 1>"
+    stopped = dream(model, picture(), QUICK, on_step=lambda at: False)
+    assert repr(stopped) == "<Dream 37x29, 1 steps, seed 1, stopped>"
+    assert repr(model) == f"<Model {model.info.layers[0]} on cpu>"
+
+
+def test_a_dreams_image_is_what_would_be_written(model: Model) -> None:
+    found = dream(model, picture(), QUICK)
+    shown = np.asarray(found.image)
+    assert shown.dtype == np.uint8
+    assert (shown == np.rint(found.rgb)).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "called"),
+    [
+        ("photo.jpg", "'photo.jpg'"),
+        (Path("photo.jpg"), "photo.jpg"),
+        (None, "a NoneType"),
+        ([[1.0], [1.0, 2.0]], "a list"),
+        (np.zeros((29, 37)), r"float64 \[29, 37\]"),
+        (np.zeros((29, 37, 4)), r"float64 \[29, 37, 4\]"),
+        (np.zeros((0, 37, 3)), r"float64 \[0, 37, 3\]"),
+        (np.zeros((29, 37, 3), bool), r"bool \[29, 37, 3\]"),
+    ],
+)
+def test_what_is_no_picture_is_told_in_one_line(wrong: object, called: str, model: Model) -> None:
+    with pytest.raises(
+        DreamError, match=rf"array of numbers \[H, W, 3\].*not .*{called}"
+    ) as caught:
+        dream(model, wrong, QUICK)  # type: ignore[arg-type]
+    assert "read_picture(path).rgb" in str(caught.value)
+
+
+def test_what_numpy_takes_for_a_picture_is_one(model: Model) -> None:
+    rgb = picture()
+    expected = dream(model, rgb, QUICK).rgb
+    for other in (rgb.astype(np.uint8), rgb.tolist(), Image.fromarray(rgb.astype(np.uint8))):
+        assert (dream(model, other, QUICK).rgb == expected).all()  # type: ignore[arg-type]

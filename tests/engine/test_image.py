@@ -720,6 +720,21 @@ def test_an_unknown_suffix(name, nearest, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", [".png", ".JPG"])
+def test_a_suffix_without_a_name(name, tmp_path):
+    assert_not_writable(tmp_path / name, f"did you mean {tmp_path / 'dream'}{name}?")
+
+
+def test_a_folder_is_no_name(tmp_path):
+    """With and without a slash, and whether it is there or not."""
+    (tmp_path / "there").mkdir()
+    for name in ("there", "there/", "not there/"):
+        path = f"{tmp_path}/{name}"
+        message = assert_refused(lambda path=path: write_picture(path, FLOATS), "is a folder")
+        assert f"such as {Path(path) / 'dream.png'}" in message
+        assert_refused(lambda path=path: check_writable(path), message)
+
+
 def test_a_missing_folder(tmp_path):
     assert_not_writable(tmp_path / "no" / "a.png", tmp_path / "no", "does not exist", "create it")
 
@@ -811,6 +826,20 @@ def test_a_link_stays_a_link(tmp_path):
     write_picture(tmp_path / "a.png", FLOATS)
     assert (tmp_path / "a.png").is_symlink()
     assert (read_picture(tmp_path / "real" / "b.png").rgb == RGB).all()
+
+
+def test_a_picture_is_shown_in_few_words():
+    assert repr(Picture(FLOATS)) == f"<Picture {WIDTH}x{HEIGHT}>"
+    words = repr(Picture(FLOATS, ALPHA, SRGB))
+    assert words == f"<Picture {WIDTH}x{HEIGHT}, with alpha, ICC profile of {len(SRGB)} bytes>"
+
+
+def test_a_pictures_image_is_what_is_written(tmp_path):
+    picture = Picture(FLOATS + 0.4, ALPHA, SRGB)
+    assert (np.asarray(picture.image) == RGBA).all()
+    picture.image.save(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").icc_profile == SRGB
+    assert Picture(FLOATS).image.mode == "RGB"
 
 
 def test_a_picture_is_frozen():

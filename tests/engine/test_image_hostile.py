@@ -98,7 +98,7 @@ def test_another_kind_of_file_is_named(beginning, name, tmp_path):
 
 @pytest.mark.parametrize("address", ["https://example.org/cat.jpg", "HTTP://example.org/cat.jpg"])
 def test_an_address_on_the_web(address):
-    with pytest.raises(DreamError, match="address on the web; download the picture first"):
+    with pytest.raises(DreamError, match=f"^{address}: is an address on the web; download"):
         read_picture(address)
 
 
