@@ -16,4 +16,4 @@ from setuptools.build_meta import *  # noqa: F403  the hooks of PEP 517 and PEP 
 def build_wheel(*arguments: Any, **options: Any) -> str:
     """Build a wheel as PEP 517 asks, from the sources alone."""
     shutil.rmtree("build", ignore_errors=True)
-    return build_meta.build_wheel(*arguments, **options)
+    return str(build_meta.build_wheel(*arguments, **options))
