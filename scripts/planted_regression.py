@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ort_deepdream.cli.messages import bar
+from ort_deepdream.files import write_text
 from ort_deepdream.measure.machine import describe, this_machine
 
 ROOT = Path(__file__).parents[1]
@@ -201,9 +202,7 @@ def write(
         "bench": o.bench,
         "tries": [asdict(one) for one in tries],
     }
-    beside = path.with_name(f"{path.name}.tmp")
-    beside.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    beside.replace(path)
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 # --- commands -------------------------------------------------------------------------------------
