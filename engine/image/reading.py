@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
-from ort_deepdream.engine.image import png, tiff
+from ort_deepdream.engine.image import png
 from ort_deepdream.engine.image.colour import Colours
 from ort_deepdream.engine.image.decoding import Box, decode, first_frame, transparent_level, upright
 from ort_deepdream.engine.image.picture import Picture, UnreadableError
@@ -134,6 +134,8 @@ def _load_png(file: BufferedReader) -> _Loaded:
 
 
 def _load_tiff(file: BufferedReader) -> _Loaded:
+    from ort_deepdream.engine.image import tiff  # and Pillow's plug-in, which few photos need
+
     image = Image.open(file, formats=["TIFF"])
     tiff.load(image)
     return _Loaded(image, None, None, None)
