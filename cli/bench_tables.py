@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from rich.console import Console
-
-from ort_deepdream.cli.messages import plain, table
+from ort_deepdream.cli.messages import console, plain, table
 from ort_deepdream.measure import seed_table, statistics
 from ort_deepdream.measure.analysis import (
     STARTING,
@@ -38,21 +36,22 @@ DOES: dict[Kind, str] = {"cold": "dreams once", "warm": "dreams", "step": "takes
 def show(analysis: Analysis) -> None:
     """Print all that was found."""
     result = analysis.result
-    console = Console(highlight=False)
+    terminal = console()
     for line in describe(result.machine):
-        console.print(line, markup=False)
+        terminal.print(line, markup=False)
     model = result.model
-    console.print(f"{', '.join(model.layers)} of {model.weights}; {result.photo.name}\n")
+    what = f"{', '.join(model.layers)} of {model.weights}; {result.photo.name}"
+    terminal.print(f"{plain(what)}\n")
     for kind, title in KINDS.items():
         if any(contender.sizes(kind) for contender in analysis.contenders):
-            console.print(f"[bold]{title}[/]")
-            console.print(times(analysis, kind))
+            terminal.print(f"[bold]{title}[/]")
+            terminal.print(times(analysis, kind))
     if result.checks:
-        console.print("[bold]Whether they compute the same[/]")
-        console.print(checks(result))
+        terminal.print("[bold]Whether they compute the same[/]")
+        terminal.print(checks(result))
     sentences = answer(analysis), missing(result), unsettled(result), warnings(result)
     for sentence in (sentence for group in sentences for sentence in group):
-        console.print(sentence, markup=False)
+        terminal.print(sentence, markup=False)
 
 
 def times(analysis: Analysis, kind: Kind) -> object:

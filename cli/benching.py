@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 
 from ort_deepdream.cli.bench_tables import failures, show
-from ort_deepdream.cli.exporting import check_output
 from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.outputs import check_output, newest, unused
 from ort_deepdream.cli.sources import Request, find_model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError, nearest
@@ -25,7 +25,9 @@ from ort_deepdream.measure.plan import (
     plan_torch,
 )
 from ort_deepdream.measure.resume import resumable
+from ort_deepdream.text import storable
 
+SUFFIX = ".json"
 SEED = 0  # of every dream, so that all do the same work
 
 
@@ -71,10 +73,11 @@ def bench(asked: Asked) -> None:
 
 
 def _output(asked: Asked) -> Path:
-    output = asked.output or asked.photo.with_name(f"{asked.photo.stem}-bench.json")
-    if output.suffix != ".json":
-        raise DreamError(f"{output}: a result file ends in .json")
-    check_output(output)
+    usual = asked.photo.with_name(f"{asked.photo.stem}-bench.json")
+    output = asked.output or (newest(usual) if asked.resume else unused(usual))
+    check_output(output, [asked.photo, *asked.model.files], [SUFFIX])
+    if output.suffix != SUFFIX:
+        raise DreamError(f"{output}: a result file ends in {SUFFIX}")
     return output
 
 
@@ -128,4 +131,4 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
     words += ["--torch"] * asked.torch + ["--no-limits"] * (not asked.limits)
     words += ["--allow-cpu-nodes"] * asked.allow_cpu_nodes
-    return tuple(words)
+    return tuple(map(storable, words))

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
-from ort_deepdream.cli.messages import note, plain, say, table
+from ort_deepdream.cli.messages import console, note, plain, say, table
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.analysis import Analysis, analyse
 from ort_deepdream.measure.compare import (
@@ -35,13 +34,13 @@ def compare(before: Path, after: Path, limit: float) -> None:
     found = changes(one, other)
     if not found:
         raise DreamError(f"{before} and {after} have no contender, size and kind in common")
-    console = Console(highlight=False)
-    console.print(_times(found, limit))
+    terminal = console()
+    terminal.print(_times(found, limit))
     _say_gaps(one, other)
     apart = differences(one.result, other.result)
     if apart:
-        console.print("[bold]What differs besides[/]")
-        console.print(_differences(apart))
+        terminal.print("[bold]What differs besides[/]")
+        terminal.print(_differences(apart))
     _note_disturbed(found, limit)
     worse = [*_slower(found, limit), *_broken(one, other, after)]
     for sentence in worse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,14 @@ from typing import TYPE_CHECKING
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import stages
 from ort_deepdream.cli.options import DEFAULT_TARGETS
+from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.errors import DreamError, nearest
 
 if TYPE_CHECKING:
     from ort_deepdream.export.targets import Target
     from ort_deepdream.export.weights import Weights
+
+SUFFIXES = (".onnx",)
 
 
 def export_to(
@@ -32,7 +34,7 @@ def export_to(
     Raise DreamError when it cannot be done, before the work as far as that can be seen then.
     """
     require_extra("export")
-    check_output(path)
+    check_output(path, [weights], SUFFIXES)
     sides = _sides(size) if size is not None else None
     with stages() as show_stage:
         show_stage("loading PyTorch")
@@ -74,15 +76,3 @@ def find_target(name: str | None, precision: str = "float32") -> Target:
             f"{DEFAULT_TARGETS[precision]}"
         )
     return TARGETS[name]
-
-
-def check_output(path: Path) -> None:
-    """Raise DreamError now for what would fail only after seconds of work."""
-    if path.is_dir():
-        raise DreamError(f"{path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise DreamError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if not os.access(path.parent, os.W_OK):
-        raise DreamError(
-            f"{path}: the folder {path.parent} cannot be written to; choose another one"
-        )

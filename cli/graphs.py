@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ort_deepdream.cli.exporting import export_to
+from ort_deepdream.cli.exporting import SUFFIXES, export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import say, shown, stages, table
 from ort_deepdream.cli.options import DEFAULT_WEIGHTS
+from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.cli.sources import architecture_name, find_weights
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.weights.builtin import shipped_layers
@@ -35,6 +36,7 @@ def export(
 ) -> None:
     """Write the gradient file for `layers` to `output`."""
     require_extra("export")  # do not download what cannot be used then
+    check_output(output, [weights], SUFFIXES)
     started = time.perf_counter()
     loaded = export_to(output, find_weights(weights), layers, target, precision, picture_size)
     seconds = time.perf_counter() - started

@@ -4,51 +4,94 @@ Nothing heavy is imported up here, so that help and mistyped options answer at o
 annotations put off (`from __future__`): Typer would evaluate them one by one, 6 ms at each start.
 """
 
-import gc
-from pathlib import Path
+import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from ort_deepdream import signals, streams
 from ort_deepdream.cli import options
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import NAME, complain, say
+from ort_deepdream.cli.typed import is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.version import VERSION
 
+PIPE_CLOSED = 1
 USERS_MISTAKE = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
-class OneLineErrors(TyperGroup):
-    """A group that shows an error that the user can mend as one line; bugs keep their traceback."""
+class Commands(TyperGroup):
+    """Commands by their names."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            known = nearest(args[0], self.commands, f"`{ctx.command_path} --help` lists them")
+            raise DreamError(f"there is no command '{args[0]}': {known}")
+        return super().resolve_command(ctx, args)
+
+
+class Program(Commands):
+    """All commands: a photo is one to `run`, and what the user can mend is one line.
+
+    Bugs keep their traceback.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands and is_photo(args[0]):
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+    def main(self, *words: Any, **options: Any) -> Any:
+        options |= {"prog_name": NAME, "standalone_mode": False}
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo(f"{NAME}: interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        except DreamError as error:
-            complain(str(error))
-            raise typer.Exit(USERS_MISTAKE) from None
+            code = super().main(*words, **options)
+            sys.stdout.flush()
+        except Exception as error:
+            if signals.received is not None:
+                raise
+            code = _explained(error)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explained(error: Exception) -> int:
+    """Say in one line what went wrong, and return the exit code. Raise again what is a bug."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # and the help is printed
+        return USERS_MISTAKE
+    if isinstance(error, DreamError):
+        complain(str(error))
+    elif isinstance(error, typer.TyperException):
+        complain(what_is_wrong(error))
+    elif isinstance(error, MemoryError):
+        complain("there is not enough memory for this; choose a smaller picture")
+    else:
+        reason = streams.failure(sys.stdout) if isinstance(error, OSError) else None
+        if reason is None:
+            raise error
+        if isinstance(reason, BrokenPipeError):  # such as of `head`, which has seen enough
+            return PIPE_CLOSED
+        complain(f"the standard output cannot be written to ({reason.strerror})")
+    return USERS_MISTAKE
 
 
 app = typer.Typer(
     name=NAME,
-    cls=OneLineErrors,
-    add_completion=False,
+    cls=Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
+NEEDS_EXPORT = "# with the export extra:"
+
+
 def examples(*lines: str) -> str:
-    """Return the end of a help page: examples to type."""
-    return "\n".join(["Examples:", *(f"$ {line}" for line in lines)])
+    """Return the end of a help page: examples to type, and comments."""
+    shown = (line if line.startswith("#") else f"$ {line}" for line in lines)
+    return "\n".join(["Examples:", *shown])
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,7 +102,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback(
     epilog=examples(
-        "dream run photo.jpg",
+        "dream photo.jpg",
         "dream run photo.jpg --layer inception_4e/output --octaves 6 -o eyes.png",
         "dream layers --filter 4c",
         "dream run --help",
@@ -73,15 +116,19 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """DeepDream on photographs: amplify what a neural network sees in them."""
+    """DeepDream on photographs: amplify what a neural network sees in them.
+
+    'dream PHOTO' is short for 'dream run PHOTO'.
+    """
 
 
 @app.command(
     "run",
     epilog=examples(
         "dream run photo.jpg",
-        "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output",
         "dream run photo.jpg -l inception_4d/output:139 --weights bvlc --seed 7",
+        NEEDS_EXPORT,
+        "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output",
     ),
 )
 @options.with_loop_settings
@@ -198,7 +245,7 @@ def layers(
     list_layers(weights, architecture, text)
 
 
-weights_app = typer.Typer()
+weights_app = typer.Typer(cls=Commands)
 app.add_typer(weights_app, name="weights")
 
 
@@ -245,6 +292,7 @@ def backends() -> None:
     epilog=examples(
         "dream bench photo.jpg --profile quick",
         "dream bench photo.jpg -b cpu -b cuda --threads 1 --threads 4 --size 512x512",
+        NEEDS_EXPORT,
         "dream bench photo.jpg --profile full --torch -o machine.json",
     )
 )
@@ -270,6 +318,8 @@ def bench(
     Default dreams of the photo, each in a fresh process and in one that goes on,
     and single steps; all backends take turns. What they compute is compared: the
     exit code is 1 when one is wrong. All samples are kept in one JSON file.
+
+    Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
     from ort_deepdream.cli import benching
@@ -308,6 +358,8 @@ def compare(
     Ratios are the second over the first: above 1, the second is slower. The exit
     code is 1 when one is above the limit and chance does not explain it. What
     else differs, such as a driver, a setting or a processor, is listed.
+
+    Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
     from ort_deepdream.cli.comparing import compare as compare_files
@@ -324,7 +376,7 @@ def compare(
 )
 def report(
     results: options.Results,
-    output: options.ReportOutput = Path("report.html"),
+    output: options.ReportOutput = None,
     asv: options.AsvResults = None,
 ) -> None:
     """Make a page of what 'dream bench' measured.
@@ -332,6 +384,8 @@ def report(
     It is one HTML file that opens in any browser and needs no network: how much
     faster the GPU is, in words and in charts, how sure that is, what was not
     measured and why, and the pictures. Every number can be saved from it.
+
+    Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
     from ort_deepdream.cli.reporting import report as write_report
@@ -349,13 +403,3 @@ def web(port: options.Port = 0, open_browser: options.OpenBrowser = True) -> Non
     from ort_deepdream.cli.web import serve
 
     serve(port, open_browser)
-
-
-def run() -> None:
-    """Run the command that was typed: the console script."""
-    try:
-        app()
-    finally:
-        # The end of a process frees everything. Python would first look through each object for
-        # cycles, which takes as long as four steps of a small dream.
-        gc.freeze()

@@ -1,45 +1,73 @@
 """What the commands say: results on stdout; notes, errors and progress on stderr.
 
-Nothing moves when stderr is not a terminal, so a log holds whole lines only.
+Nothing moves when stderr is not a terminal, so a log holds whole lines only. Everything that is
+printed goes through here, where names from files lose what a terminal would take for commands.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any
 
-import typer
+from ort_deepdream import signals, streams
+from ort_deepdream.text import clean, visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 NAME = "dream"
+NARROW = 60  # columns, below which a bar would leave no room for what it is about
+REST = 24  # of a line with one: the shortest bar, the share, the time left
 
 
 def say(text: str) -> None:
     """Print one line of the result. Not rich's `print`, which would wrap a long path."""
-    typer.echo(text)
+    print(visible(text), flush=True)
 
 
 def note(text: str) -> None:
     """Print something that the user did not ask for and may want to know."""
-    typer.echo(f"{NAME}: note: {text}", err=True)
+    _print_error(f"{NAME}: note: {visible(text)}")
 
 
 def complain(text: str) -> None:
     """Print what is wrong, in one line, whatever the message was made of."""
-    typer.echo(f"{NAME}: error: {' '.join(text.split())}", err=True)
+    lines = (line.strip() for line in text.splitlines())
+    _print_error(f"{NAME}: error: {visible(' '.join(lines))}")
+
+
+def _print_error(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:  # a full disk or a terminal that is gone is no reason to lose a dream
+        streams.failure(sys.stderr)
 
 
 def plain(text: str) -> str:
     """Return text for a terminal: on one line, without control characters and rich's markup."""
     from rich.markup import escape
 
-    from ort_deepdream.text import clean
-
     return escape(clean(text))
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """Return rich's console on stdout, or on `file`; what it prints is made visible, too."""
+    from rich.console import Console
+
+    class Cleaning(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*map(_visible_lines, objects), **options)
+
+    return Cleaning(file=file, highlight=False)
+
+
+def _visible_lines(shown: Any) -> Any:
+    if not isinstance(shown, str):
+        return shown
+    return "\n".join(map(visible, shown.split("\n")))
 
 
 def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
@@ -47,7 +75,11 @@ def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    class Cleaning(Table):
+        def add_row(self, *cells: Any, **options: Any) -> None:
+            super().add_row(*map(_visible_lines, cells), **options)
+
+    made = Cleaning(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         made.add_column(heading, justify="right" if heading in numbers else "left", overflow="fold")
     return made
@@ -56,51 +88,91 @@ def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
 @contextmanager
 def shown(made: Table) -> Iterator[None]:
     """Show a table while rows are added to it; where nothing can move, once it is full."""
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console(highlight=False)
-    if console.is_terminal:
-        with Live(made, console=console, refresh_per_second=8, vertical_overflow="visible"):
+    printed = console()
+    if printed.is_terminal:
+        with Live(made, console=printed, refresh_per_second=8, vertical_overflow="visible"):
             yield
     else:
         yield
-        console.print(made)
+        printed.print(made)
 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str], None]]:
     """Show a spinner with the name of a stage; call what is yielded with the next one's."""
     if not sys.stderr.isatty():  # nor is rich imported, which takes as long as a step
-        yield lambda stage: None
+        yield lambda stage: signals.check()
         return
-    from rich.console import Console
 
-    with Console(stderr=True).status("starting") as status:
-        yield status.update
+    with console(_lenient(sys.stderr)).status("starting") as status:
+
+        def update(stage: str) -> None:
+            signals.check()
+            status.update(plain(stage))
+
+        yield update
 
 
 @contextmanager
 def bar(description: str) -> Iterator[Callable[[float, str], None]]:
     """Show a progress bar with the time left; call what is yielded with (fraction, text)."""
     if not sys.stderr.isatty():
-        yield lambda fraction, description: None
+        yield lambda fraction, description: signals.check()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
+    from rich.progress import Progress
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TaskProgressColumn(),
-        TimeLeft(compact=True),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
-        task = progress.add_task(description, total=1.0)
+    printed = console(_lenient(sys.stderr))
+    columns = _columns(printed.width)
+    with Progress(*columns, console=printed, transient=True, expand=True) as progress:
+        task = progress.add_task(plain(description), total=1.0)
 
         def update(fraction: float, description: str) -> None:
-            progress.update(task, completed=fraction, description=description)
+            signals.check()
+            progress.update(task, completed=fraction, description=plain(description))
 
         yield update
+
+
+def _columns(width: int) -> tuple[Any, ...]:
+    """Return what a line of progress shows, where there are so many columns for it.
+
+    Numbers are never cut: what is done loses its end instead, and a narrow line has no bar.
+    """
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    def text(words: str, column: Column) -> TextColumn:
+        column.no_wrap, column.overflow = True, "ellipsis"
+        return TextColumn(words, table_column=column)
+
+    percent = TaskProgressColumn(table_column=Column(no_wrap=True, min_width=4))
+    if width < NARROW:
+        return percent, text("{task.description}", Column(ratio=1))
+    return (
+        text("{task.description}", Column(max_width=width - REST)),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        percent,
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        text("left", Column()),
+    )
+
+
+def _lenient(stream: IO[str]) -> IO[str]:
+    """Return the stream, for progress alone: it may fail, as that of a closed terminal does."""
+
+    class Lenient:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(stream, name)
+
+        def write(self, text: str) -> int:
+            with suppress(OSError):
+                return stream.write(text)
+            return len(text)
+
+        def flush(self) -> None:
+            with suppress(OSError):
+                stream.flush()
+
+    return Lenient()  # type: ignore[return-value]

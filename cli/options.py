@@ -11,10 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ort_deepdream.engine.settings import Settings
+from ort_deepdream.cli.typed import input_file, number, output_file
+from ort_deepdream.engine.settings import THREADS, Limits, Settings, as_typed
 
 DEFAULT_LAYER = "inception_4c/output"
 DEFAULT_WEIGHTS = "builtin"
+CORES = "one for each core that it may use"
 DEFAULT_TARGETS = {"float32": "cpu", "float16": "portable"}  # by precision
 
 # The headings that `--help` groups options under.
@@ -28,6 +30,7 @@ Photo = Annotated[
     Path,
     typer.Argument(
         metavar="PHOTO",
+        parser=input_file,
         help="The picture to dream on: JPEG, PNG, WebP, TIFF, BMP or GIF.",
         show_default=False,
     ),
@@ -35,7 +38,10 @@ Photo = Annotated[
 ModelFile = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="A gradient file made by `dream export`.", show_default=False
+        metavar="FILE",
+        parser=input_file,
+        help="A gradient file made by `dream export`.",
+        show_default=False,
     ),
 ]
 Layers = Annotated[
@@ -68,6 +74,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="FILE",
+        parser=input_file,
         help="A gradient file made by `dream export`, instead of layers and weights.",
         show_default=False,
         rich_help_panel=MODEL,
@@ -88,8 +95,9 @@ Threads = Annotated[
     int | None,
     typer.Option(
         metavar="N",
+        parser=number(int, "--threads", THREADS),
         help="CPU threads.",
-        show_default="one for each core",
+        show_default=CORES,
         rich_help_panel=MACHINE,
     ),
 ]
@@ -117,8 +125,9 @@ PictureOutput = Annotated[
         "--output",
         "-o",
         metavar="FILE",
+        parser=output_file,
         help="The dream: .png, .jpg, .webp or .tif. A file of that name is replaced.",
-        show_default="PHOTO-dream.png",
+        show_default="PHOTO-dream.png; a second one PHOTO-dream-2.png",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -136,6 +145,7 @@ ModelOutput = Annotated[
         "--output",
         "-o",
         metavar="FILE",
+        parser=output_file,
         help="The gradient file, usually *.onnx. A file of that name is replaced.",
         show_default=False,
         rich_help_panel=OUTPUT,
@@ -215,9 +225,9 @@ ThreadCounts = Annotated[
     typer.Option(
         "--threads",
         metavar="N",
-        min=1,
+        parser=number(int, "--threads", THREADS),
         help="CPU threads. May be repeated: each number is measured.",
-        show_default="one for each core",
+        show_default=CORES,
         rich_help_panel=MACHINE,
     ),
 ]
@@ -252,8 +262,7 @@ Trials = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        min=1,
-        max=1000,
+        parser=number(int, "--trials", Limits(1, 1000)),
         help="Samples of each measurement; more while it is unstable.",
         show_default="the profile's",
         rich_help_panel=AMOUNT,
@@ -263,7 +272,7 @@ Budget = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        min=1,
+        parser=number(float, "--budget", Limits(least=1)),
         help="For everything; what would take longer is skipped.",
         show_default="the profile's",
         rich_help_panel=AMOUNT,
@@ -289,25 +298,36 @@ ResultOutput = Annotated[
         "--output",
         "-o",
         metavar="FILE",
+        parser=output_file,
         help="The result file, *.json. A file of that name is replaced.",
-        show_default="PHOTO-bench.json",
+        show_default="PHOTO-bench.json; a second one PHOTO-bench-2.json",
         rich_help_panel=OUTPUT,
     ),
 ]
 Before = Annotated[
     Path,
-    typer.Argument(metavar="BEFORE", help="A result file of `dream bench`.", show_default=False),
+    typer.Argument(
+        metavar="BEFORE",
+        parser=input_file,
+        help="A result file of `dream bench`.",
+        show_default=False,
+    ),
 ]
 After = Annotated[
     Path,
-    typer.Argument(metavar="AFTER", help="The result file to set against it.", show_default=False),
+    typer.Argument(
+        metavar="AFTER",
+        parser=input_file,
+        help="The result file to set against it.",
+        show_default=False,
+    ),
 ]
 FailAbove = Annotated[
     float,
     typer.Option(
         "--fail-above",
         metavar="RATIO",
-        min=1.0,
+        parser=number(float, "--fail-above", Limits(least=1)),
         help="The largest ratio of times that is not called slower.",
     ),
 ]
@@ -315,17 +335,20 @@ Results = Annotated[
     list[Path],
     typer.Argument(
         metavar="RESULT",
+        parser=input_file,
         help="Result files of `dream bench`: of one machine or of several.",
         show_default=False,
     ),
 ]
 ReportOutput = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--output",
         "-o",
         metavar="FILE",
+        parser=output_file,
         help="The page, usually *.html. A file of that name is replaced.",
+        show_default="report.html; a second one report-2.html",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -334,6 +357,7 @@ AsvResults = Annotated[
     typer.Option(
         "--asv",
         metavar="FOLDER",
+        parser=input_file,
         help="asv's results folder, usually .asv/results: adds the history by commit.",
         show_default=False,
     ),
@@ -344,8 +368,7 @@ Port = Annotated[
     int,
     typer.Option(
         metavar="N",
-        min=0,
-        max=65535,
+        parser=number(int, "--port", Limits(0, 65535)),
         help="Where the page is on 127.0.0.1; 0 for any that is free.",
         rich_help_panel=MACHINE,
     ),
@@ -383,6 +406,7 @@ def _loop_option(setting: Field[Any]) -> inspect.Parameter:
     kind: Any = setting.type
     option = typer.Option(
         metavar=(setting.metadata["unit"] or ("N" if kind is int else "X")).upper(),
+        parser=number(kind, f"--{as_typed(setting.name)}", setting.metadata["limits"]),
         help=setting.metadata["help"],
         show_default=setting.metadata["shown_default"] or True,
         rich_help_panel=LOOP,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.outputs import check_output, unused
 from ort_deepdream.cli.record import record
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.engine.deepdream import Dream, Progress, dream
 from ort_deepdream.engine.image import Picture, check_writable, read_picture, write_picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
-from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import mark, write_marks
 
 
@@ -38,35 +38,39 @@ def run(
 ) -> None:
     """Dream on the picture at `photo` and write what was dreamt, its settings stored in it."""
     picture = read_picture(photo)
-    outputs = _outputs(photo, output, picture, settings.octaves if save_octaves else 0)
+
+    def outputs() -> Outputs:
+        chosen = output or unused(photo.with_name(f"{photo.stem}-dream.png"))
+        inputs = photo, *wanted.files
+        return _outputs(chosen, inputs, picture, settings.octaves if save_octaves else 0)
+
+    chosen = outputs()
     model = load()
     mark("session")
     started = time.perf_counter()
     result = _watched(model, picture, settings, save_octaves)
     seconds = time.perf_counter() - started
     _note_oddities(result, model)
-    _write(outputs, picture, result, record(photo, wanted, model, settings, machine))
+    if output is None and chosen.dream.exists():
+        chosen = outputs()  # another dream of this photo was quicker
+    _write(chosen, picture, result, record(photo, wanted, model, settings, machine))
     mark("write")
     height, width = picture.rgb.shape[:2]
     say(
-        f"{outputs.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
+        f"{chosen.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
         f"{where(model)}, seed {settings.seed}, {seconds:.1f} s"
     )
     write_marks()
 
 
-def _outputs(photo: Path, output: Path | None, picture: Picture, octaves: int) -> Outputs:
+def _outputs(chosen: Path, inputs: Sequence[Path | str], picture: Picture, octaves: int) -> Outputs:
     """Return where the pictures go. Raise DreamError now, not after minutes of dreaming."""
-    chosen = output or photo.with_name(f"{photo.stem}-dream.png")
+    numbers = range(1, octaves + 1)
+    beside = tuple(chosen.with_name(f"{chosen.stem}-octave{n}.png") for n in numbers)
     check_writable(chosen, alpha=picture.alpha)
-    outputs = Outputs(
-        chosen,
-        tuple(chosen.with_name(f"{chosen.stem}-octave{n}.png") for n in range(1, octaves + 1)),
-    )
-    for path in (outputs.dream, *outputs.octaves):
-        if path.exists() and path.samefile(photo):
-            raise DreamError(f"{path}: the dream would replace its photograph; name another file")
-    return outputs
+    for number, path in enumerate((chosen, *beside)):
+        check_output(path, [*inputs, *(chosen, *beside)[:number]])
+    return Outputs(chosen, beside)
 
 
 def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: bool) -> Dream:

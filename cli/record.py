@@ -14,6 +14,7 @@ from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.text import storable
 from ort_deepdream.version import VERSION
 
 PREFIX = "deepdream."
@@ -31,7 +32,7 @@ def record(
     info = model.info
     values = {
         "command": _command(photo, wanted, model, settings, machine),
-        "source": photo.name,
+        "source": storable(photo.name),
         "architecture": info.architecture,
         "layers": json.dumps(info.layers),
         "weights": info.weights,
@@ -42,7 +43,7 @@ def record(
         "provider_options": json.dumps(dict(model.backend.provider_options)),
         "placement": json.dumps(dict(model.placement)),
         "precision": model.precision,
-        "threads": "all" if machine.threads is None else str(machine.threads),
+        "threads": "all" if model.threads is None else str(model.threads),
         **{name: str(value) for name, value in asdict(settings).items()},
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
@@ -61,4 +62,4 @@ def _command(
         source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
     words = ["dream", "run", photo.name, *source, *machine.words(model.backend)]
     words += [f"--{as_typed(name)}={value}" for name, value in asdict(settings).items()]
-    return shlex.join(words)
+    return shlex.join(map(storable, words))

@@ -31,6 +31,11 @@ class Request:
     weights: str
     layers: tuple[str, ...]
 
+    @property
+    def files(self) -> tuple[Path | str, ...]:
+        """The files that it names; a name of weights may be that of none."""
+        return (self.weights,) if self.file is None else (self.file,)
+
 
 def request(file: Path | None, weights: str | None, layers: Sequence[str] | None) -> Request:
     """Return what was asked for, with the defaults.

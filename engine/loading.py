@@ -12,9 +12,8 @@ from ort_deepdream.engine.backends import BACKENDS, FATAL_ONLY, Backend, backend
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.probe import why_unusable
+from ort_deepdream.engine.settings import THREADS
 from ort_deepdream.errors import DreamError
-
-MOST_THREADS = 1024  # ONNX Runtime would start a million, and hang
 
 
 def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend:
@@ -53,7 +52,7 @@ def load_model(
     Raise DreamError when the file is not one, or the backend cannot be used. On a backend whose
     sessions are for one size, what is wrong with the graph shows at the first picture.
     """
-    if threads is not None and not 1 <= threads <= MOST_THREADS:
-        raise DreamError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
+    if threads is not None and threads not in THREADS:
+        raise DreamError(f"threads must be {THREADS}, not {threads}")
     chosen = backend if isinstance(backend, Backend) else find_backend(backend)
     return Model(read_gradient_file(Path(path)), chosen, threads, allow_cpu_nodes, graph_cache)

@@ -35,6 +35,9 @@ class Limits:
         return f"{self.least} or more" if self.most == math.inf else f"{self.least} to {self.most}"
 
 
+THREADS = Limits(1, 1024)  # ONNX Runtime would start a million, and hang
+
+
 def setting(
     default: float | Callable[[], float],
     help: str,  # noqa: A002

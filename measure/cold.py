@@ -22,7 +22,7 @@ from ort_deepdream.measure.result import Sample
 from ort_deepdream.measure.timing import run_process
 
 # All that the installed script `dream` does, wherever that was put.
-DREAM = (sys.executable, "-P", "-c", "from ort_deepdream.cli.main import run; run()")
+DREAM = (sys.executable, "-P", "-c", "from ort_deepdream.__main__ import run; run()")
 CACHE = "ORT_DEEPDREAM_CACHE"
 
 

@@ -13,6 +13,7 @@ from ort_deepdream.engine.image import read_picture, write_picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.result import Photo, Size
+from ort_deepdream.text import storable
 
 Array = NDArray[np.float32]
 
@@ -38,7 +39,7 @@ def describe_photo(path: Path) -> Photo:
     """Return the record of a photo. Raise DreamError when there is no picture at `path`."""
     height, width = read_picture(path).rgb.shape[:2]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Photo(name=path.name, sha256=digest, width=width, height=height)
+    return Photo(name=storable(path.name), sha256=digest, width=width, height=height)
 
 
 def resize_photo(photo: Path, size: Size, folder: Path) -> Path:

@@ -180,7 +180,7 @@ FROM_THE_WHEEL = """
 import sys
 import ort_deepdream
 assert ort_deepdream.__file__.startswith(sys.argv[1]), ort_deepdream.__file__
-from ort_deepdream.cli.main import run
+from ort_deepdream.__main__ import run
 sys.argv[0:2] = ["dream"]
 run()
 """

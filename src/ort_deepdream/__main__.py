@@ -1,5 +1,44 @@
-"""`python -m ort_deepdream` is the command `dream`."""
+"""The command `dream`: signals and streams are minded from here on, before heavy imports.
 
-from ort_deepdream.cli.main import run
+`python -m ort_deepdream` is the same.
+"""
 
-run()
+from __future__ import annotations
+
+import gc
+import sys
+
+from ort_deepdream import signals, streams
+
+
+def run() -> None:
+    """Run the command that was typed, and leave with its exit code."""
+    streams.open_closed()
+    signals.watch()
+    try:
+        from ort_deepdream.cli.main import app
+
+        app()
+    except BaseException as error:
+        # Who takes the interruption for the usual end, as `dream web` does, leaves with 0.
+        if signals.received is None or (isinstance(error, SystemExit) and not error.code):
+            raise
+        said, code = signals.farewell()
+        _say(f"dream: {said}")
+        sys.exit(code)
+    finally:
+        signals.end_at_once()
+        # The end of a process frees everything. Python would first look through each object for
+        # cycles, which takes as long as four steps of a small dream.
+        gc.freeze()
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        streams.failure(sys.stderr)
+
+
+if __name__ == "__main__":
+    run()

@@ -30,13 +30,6 @@ class Outcome:
         assert line.startswith("dream: error: ")
         return line.removeprefix("dream: error: ")
 
-    @property
-    def usage_error(self) -> str:
-        """What typer says of a mistyped command line, as one line."""
-        assert self.exit_code == 2, self.stdout + self.stderr
-        assert "Usage: dream" in self.stderr
-        return " ".join(self.stderr.replace("│", "").split())
-
 
 Dream = Callable[..., Outcome]
 

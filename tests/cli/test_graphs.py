@@ -106,8 +106,8 @@ def test_weights_are_fetched_ahead(dream, cache, monkeypatch):
     assert dream("weights", "get", "torchvison").error == (
         "there are no weights named 'torchvison': did you mean torchvision?"
     )
-    assert "Missing argument 'NAME'" in dream("weights", "get").usage_error
-    assert "Did you mean 'get'?" in dream("weights", "gte").usage_error
+    assert dream("weights", "get").error.startswith("NAME is missing: `dream weights get NAME`")
+    assert "did you mean get?" in dream("weights", "gte").error
 
 
 def test_backends(dream):

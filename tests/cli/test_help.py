@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import shlex
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -62,7 +65,11 @@ def test_every_option_has_help(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_the_examples_can_be_typed(name):
     for line in PAGES[name].epilog.splitlines()[1:]:
+        if line.startswith("#"):
+            continue
         _, _, command, *words = shlex.split(line.partition("&&")[0])
+        if command == "photo.jpg":
+            command, words = "run", [command]
         if "--help" not in words:
             COMMANDS[command].make_context(command, words)  # raises for an unknown option
 
@@ -132,8 +139,80 @@ def test_every_option_is_in_the_tables_with_its_default(name):
             assert found[flag].startswith(f"`{option.default}`"), flag
 
 
-def test_unknown_commands_and_options_suggest_the_nearest(dream):
-    assert "No such command 'rnu'. Did you mean 'run'?" in dream("rnu").usage_error
-    assert "--iterations" in dream("run", "a.jpg", "--iteratons", "3").usage_error
-    assert "Missing argument 'PHOTO'" in dream("run").usage_error
-    assert "'--iterations'" in dream("run", "a.jpg", "--iterations", "many").usage_error
+LINES = {
+    "rnu": "there is no command 'rnu': did you mean run?",
+    "zzzzzz": "there is no command 'zzzzzz': `dream --help` lists them",
+    "weights gte": "there is no command 'gte': did you mean get?",
+    "run": "PHOTO is missing: `dream run PHOTO`; `dream run --help` shows what there is",
+    "report": "RESULT is missing: `dream report RESULT`; `dream report --help` shows what there is",
+    "export": "--output FILE is missing: `dream export --output FILE`; ",
+    "run a.jpg --iteratons 3": "there is no option --iteratons: did you mean --iterations?",
+    "run a.jpg -Q": "there is no option -Q: `dream run --help` shows what there is",
+    "--iterations 3 a.jpg": "--iterations belongs behind its command: `dream run ... --iterations`",
+    "run a.jpg --iterations many": "--iterations must be a whole number, not 'many'",
+    "run a.jpg --iterations 1e11": "--iterations must be a whole number, not '1e11'",
+    "run a.jpg --step 1,5": "--step must be a number, not '1,5'",
+    "run a.jpg -o": "-o needs a value; ",
+    "run a.jpg b.jpg": "`dream run` has no place for b.jpg, for it takes one photo at a time; ",
+    "bench a.jpg b.jpg c.jpg": "`dream bench` has no place for b.jpg c.jpg, for it takes one photo",
+    "verify a.onnx b.onnx": "`dream verify` has no place for b.onnx; ",
+    "web --open=3": "--open takes no value; ",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_mistyped_line_is_one_line_that_says_what_to_type(dream, line):
+    assert dream(*line.split()).error.startswith(LINES[line])
+
+
+NUMBERS = {
+    "bench a.jpg --budget": "--budget must be",
+    "bench a.jpg --trials": "--trials must be",
+    "bench a.jpg --threads": "--threads must be",
+    "compare a.json b.json --fail-above": "--fail-above must be",
+    "run a.jpg --threads": "--threads must be",
+    "web --port": "--port must be",
+    **{
+        f"run a.jpg --{setting.name.replace('_', '-')}": f"--{setting.name.replace('_', '-')} must"
+        for setting in dataclasses.fields(Settings)
+    },
+}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "9" * 5000, "", "1;2"])
+@pytest.mark.parametrize("line", NUMBERS)
+def test_what_is_no_finite_number_is_refused_wherever_one_is_taken(dream, line, value):
+    *words, option = line.split()
+    assert dream(*words, f"{option}={value}").error.startswith(NUMBERS[line])
+
+
+def test_every_number_that_can_be_typed_is_tried():
+    found = {
+        f"--{option.name.replace('_', '-')}"
+        for command in COMMANDS.values()
+        for option in command.params
+        # `read` is what cli/typed.py makes; the others are typer's own.
+        if option.type.name in {"read", "integer", "float", "integer range", "float range"}
+    }
+    assert found == {line.split()[-1] for line in NUMBERS}
+
+
+def test_completion_knows_commands_and_options():
+    """As a shell asks for it: by environment variables."""
+    environment = {**os.environ, "_DREAM_COMPLETE": "complete_bash"}
+    code = "from ort_deepdream.__main__ import run; run()"
+
+    def completed(line: str) -> set[str]:
+        place = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**environment, **place},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return set(done.stdout.split())
+
+    assert {"run", "bench", "report"} <= completed("dream ")
+    assert {"--iterations"} == completed("dream run --it")
+    assert {"--install-completion"} == completed("dream --inst")

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "onnx", "onnx_ir", "safetensors")
-START = "import sys; from ort_deepdream.cli.main import run; sys.argv[0] = 'dream'; run()"
+START = "import sys; from ort_deepdream.__main__ import run; sys.argv[0] = 'dream'; run()"
 
 
 def python(code: str, *words: object) -> subprocess.CompletedProcess[str]:

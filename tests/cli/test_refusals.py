@@ -60,7 +60,7 @@ REFUSALS = {
     # the output
     f"{RUN} -o nowhere/x.png": ("the folder nowhere does not exist",),
     f"{RUN} -o x.gif": ("cannot be written as .gif", "did you mean"),
-    f"{RUN} -o photo.png": ("would replace its photograph",),
+    f"{RUN} -o photo.png": ("would replace photo.png, which this command reads",),
     # the model
     "run photo.png --model nothere.onnx": ("nothere.onnx", "no such model file"),
     "run photo.png --model text.txt": ("text.txt", "is not an ONNX file"),

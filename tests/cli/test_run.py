@@ -110,7 +110,7 @@ def test_octaves_are_written_smallest_first(quick, photo):
 def test_an_octave_never_replaces_the_photo(dream, photo, model):
     first = photo.rename(photo.with_name("out-octave1.png"))
     words = ["run", first, "--model", model, "--save-octaves", "-o", photo.with_name("out.png")]
-    assert "would replace its photograph" in dream(*words).error
+    assert f"would replace {first}, which this command reads" in dream(*words).error
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.webp", "out.tif"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from ort_deepdream import DreamError, load_model
-from ort_deepdream.engine.loading import MOST_THREADS
+from ort_deepdream.engine.settings import THREADS
 
 TORCHVISION = json.dumps({"order": [0, 1, 2], "mean": [127.5] * 3, "scale": [1 / 127.5] * 3})
 UNEVEN = json.dumps({"order": [1, 2, 0], "mean": [1.0, 20.0, 300.0], "scale": [0.5, 2.0, 0.01]})
@@ -200,9 +200,9 @@ def test_a_file_for_one_size(path):
         model.gradient(image.swapaxes(2, 3))
 
 
-@pytest.mark.parametrize("threads", [0, -1, MOST_THREADS + 1])
+@pytest.mark.parametrize("threads", [0, -1, int(THREADS.most) + 1])
 def test_threads_out_of_range(path, threads):
-    with pytest.raises(DreamError, match=f"threads must be 1 to {MOST_THREADS}, not {threads}"):
+    with pytest.raises(DreamError, match=f"threads must be {THREADS}, not {threads}"):
         load_model(write_gradient_file(path), "cpu", threads=threads)
 
 

@@ -1,0 +1,123 @@
+"""What is typed: numbers within their limits, names of files, and what is wrong with a line.
+
+Each function here that reads one word returns it as it was when it is no text: a default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ort_deepdream.engine.settings import Limits
+from ort_deepdream.errors import DreamError, nearest
+
+PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SHOWN = 40  # characters of a word that is no number
+
+
+def number(kind: type, name: str, limits: Limits) -> Callable[[Any], Any]:
+    """Return a reader of `int` or `float` for the option `name`.
+
+    It raises DreamError for other words, NaN and infinity among them, and outside the limits.
+    """
+    called = "a whole number" if kind is int else "a number"
+
+    def read(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text
+        short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        try:
+            value = kind(text)
+        except ValueError:
+            raise DreamError(f"{name} must be {called}, not '{short}'") from None
+        if value not in limits:
+            raise DreamError(f"{name} must be {limits}, not {short}")
+        return value
+
+    return read
+
+
+def input_file(text: Any) -> Any:
+    """Return the path of a file to read. Raise DreamError for an address on the web."""
+    if isinstance(text, str) and is_address(text):
+        raise DreamError(f"{text}: is an address, not a file; download it first and name the file")
+    return Path(text)
+
+
+def output_file(text: Any) -> Any:
+    """Return the path of a file to write. Raise DreamError for a name that can only be a folder's.
+
+    A Path has lost the slash at its end.
+    """
+    if not isinstance(text, str):
+        return text
+    if not text:
+        raise DreamError("-o has an empty name; name a file")
+    if is_address(text):
+        raise DreamError(f"{text}: is an address; name a file here")
+    if text.endswith(("/", os.sep)):
+        raise DreamError(f"{text}: is a folder; name a file in it")
+    return Path(text)
+
+
+def is_address(text: str) -> bool:
+    """Return whether `text` is an address such as https://example.org/photo.jpg."""
+    scheme, colon, _ = text.partition("://")
+    return bool(colon) and scheme.isalpha()
+
+
+def is_photo(word: str) -> bool:
+    """Return whether a first word that is no command can only be a picture to dream on."""
+    return is_address(word) or word.lower().endswith(PICTURES) or Path(word).is_file()
+
+
+# --- lines that cannot be understood --------------------------------------------------------------
+
+
+def what_is_wrong(error: Any) -> str:
+    """Return one line for an error of typer's, which says what to type instead."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "dream"
+    see = f"`{command} --help` shows what there is"
+    kind = type(error).__name__
+    if kind == "NoSuchOption":
+        return _no_such_option(error.option_name, context, see)
+    if kind == "MissingParameter":
+        parameter = error.param
+        flag = max(parameter.opts, key=len)
+        named = parameter.metavar if flag[0] != "-" else f"{flag} {parameter.metavar}"
+        return f"{named} is missing: `{command} {named}`; {see}"
+    if kind == "BadOptionUsage":
+        wants = "takes no value" if "not take" in error.message else "needs a value"
+        return f"{error.option_name} {wants}; {see}"
+    said = error.format_message().strip()
+    if "extra argument" in said and context is not None:
+        extra = said.rpartition(" (")[2].removesuffix(")")
+        return f"`{command}` has no place for {extra}{_at_a_time(context.command)}; {see}"
+    return f"{said[:1].lower()}{said[1:].rstrip('.')}; {see}"
+
+
+def _at_a_time(command: Any) -> str:
+    taken = [p.metavar for p in command.params if p.param_type_name == "argument"]
+    return ", for it takes one photo at a time" if taken == ["PHOTO"] else ""
+
+
+def _no_such_option(name: str, context: Any, see: str) -> str:
+    known = _options(context.command)
+    if context.parent is None:
+        owners = [
+            other
+            for other, command in context.command.commands.items()
+            if name in _options(command)
+        ]
+        if owners:
+            return f"{name} belongs behind its command: `dream {owners[0]} ... {name}`"
+    return f"there is no option {name}: {nearest(name, known, otherwise=see)}"
+
+
+def _options(command: Any) -> list[str]:
+    parameters: Iterable[Any] = command.params
+    found = (flag for p in parameters for flag in (*p.opts, *p.secondary_opts))
+    return ["--help", *(flag for flag in found if flag.startswith("-"))]
