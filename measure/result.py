@@ -22,6 +22,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -30,16 +31,21 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import from_json
 
 from ort_deepdream.engine.settings import Settings as Loop
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import write_text
+from ort_deepdream.files import write_text, writing
+from ort_deepdream.measure.json_files import read_json
+from ort_deepdream.text import clean
 
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
 MAJOR, MINOR = 1, 1
 VERSION = f"{MAJOR}.{MINOR}"
-MOST_BYTES = 500_000_000  # of a file; a full run has a few million
+MOST_BYTES = 100_000_000  # of a file; a full run has a few million
+WHAT = "a result file that `dream bench` wrote"
+
+# A fault takes more memory than what is at fault, and one is all that is told.
+FIRST_FAULT = FailFast()
 
 # Far beyond what can be measured, so that sums, ratios and drawings of what is valid stay finite.
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
@@ -119,7 +125,7 @@ class Model(Record):
     """The gradient file that was run (one for each graph target) and the weights in it."""
 
     architecture: Name
-    layers: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1000)]
+    layers: Annotated[tuple[Name, ...], FIRST_FAULT, Field(min_length=1, max_length=1000)]
     weights: Text
     weights_sha256: Name
     files: dict[Name, Sha256]  # by graph target
@@ -191,7 +197,7 @@ class Series(Record):
     contender: Name
     size: Size
     kind: Kind
-    samples: Annotated[tuple[Sample, ...], Field(max_length=100_000)]
+    samples: Annotated[tuple[Sample, ...], FIRST_FAULT, Field(max_length=100_000)]
     stable: bool  # the spread settled before the budget ended
     note: Text | None  # what a reader must know, such as why it is unstable
 
@@ -263,21 +269,21 @@ class Result(Record):
     schema_name: Literal["ort-deepdream/bench"] = Field(default=SCHEMA, alias="schema")
     version: Version = VERSION
     created: Name  # ISO 8601, UTC
-    command: Annotated[tuple[Text, ...], Field(max_length=1000)]  # that repeats it
+    command: Annotated[tuple[Text, ...], FIRST_FAULT, Field(max_length=1000)]  # that repeats it
     complete: bool  # False after an interruption: --resume goes on
     machine: Machine
     model: Model
     photo: Photo
     settings: Settings
-    contenders: Annotated[tuple[Contender, ...], Field(max_length=1000)]
-    series: Annotated[tuple[Series, ...], Field(max_length=10_000)]
-    skipped: Annotated[tuple[Skipped, ...], Field(max_length=10_000)]
-    checks: Annotated[tuple[Check, ...], Field(max_length=10_000)]
-    operators: Annotated[tuple[Operator, ...], Field(max_length=100_000)]
-    limits: Annotated[tuple[Limit, ...], Field(max_length=1000)]
-    work: Annotated[tuple[Work, ...], Field(max_length=1000)]
-    images: Annotated[tuple[Image, ...], Field(max_length=1000)]
-    warnings: Annotated[tuple[Text, ...], Field(max_length=1000)]  # a busy machine ...
+    contenders: Annotated[tuple[Contender, ...], FIRST_FAULT, Field(max_length=1000)]
+    series: Annotated[tuple[Series, ...], FIRST_FAULT, Field(max_length=10_000)]
+    skipped: Annotated[tuple[Skipped, ...], FIRST_FAULT, Field(max_length=10_000)]
+    checks: Annotated[tuple[Check, ...], FIRST_FAULT, Field(max_length=10_000)]
+    operators: Annotated[tuple[Operator, ...], FIRST_FAULT, Field(max_length=100_000)]
+    limits: Annotated[tuple[Limit, ...], FIRST_FAULT, Field(max_length=1000)]
+    work: Annotated[tuple[Work, ...], FIRST_FAULT, Field(max_length=1000)]
+    images: Annotated[tuple[Image, ...], FIRST_FAULT, Field(max_length=1000)]
+    warnings: Annotated[tuple[Text, ...], FIRST_FAULT, Field(max_length=1000)]  # a busy machine ...
 
     @field_validator("created")
     @classmethod
@@ -323,21 +329,10 @@ def _require_unique(kind: str, keys: Iterable[object]) -> None:
 def read_result(path: Path) -> Result:
     """Return what is in a result file.
 
-    Raise DreamError when the file cannot be read, is damaged, or has a version that is not
-    understood here.
+    Raise DreamError when it cannot be read, is larger than such a file can be, is damaged, or has a
+    version that is not understood here.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DreamError(f"{path}: is too large for a result file of `dream bench`")
-        content = path.read_bytes()
-    except OSError as error:
-        raise DreamError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        found = from_json(content)
-    except ValueError as error:
-        raise DreamError(
-            f"{path}: is not JSON, or not all of it ({error}); name a file that `dream bench` wrote"
-        ) from error
+    content, found = read_json(path, MOST_BYTES, WHAT)
     newer = _minor_version(path, found) > MINOR
     try:
         return Result.model_validate_json(content, extra="allow" if newer else "forbid")
@@ -373,9 +368,9 @@ def _minor_version(path: Path, found: Any) -> int:
 def _first(error: ValidationError) -> str:
     """Return the first of the things that are wrong, in one line."""
     details = error.errors(include_url=False, include_input=False)
-    where = ".".join(str(part)[:60] for part in details[0]["loc"])
+    where = ".".join(clean(str(part))[:60] for part in details[0]["loc"])
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    what = " ".join(details[0]["msg"].split())[:300]
+    what = clean(details[0]["msg"])[:300]
     return f"{where}: {what}{more}" if where else f"{what}{more}"
 
 
@@ -420,9 +415,5 @@ def _keep_fields(record: AnyRecord, before: AnyRecord | None) -> AnyRecord:
 
 def write_result(path: Path, result: Result) -> None:
     """Write all of it or nothing. Raise DreamError when the folder cannot be written to."""
-    content = result.model_dump_json(by_alias=True, indent=1) + "\n"
-    try:
-        write_text(path, content)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DreamError(f"{path}: cannot be written ({reason}); choose another with -o") from error
+    with writing(path):
+        write_text(path, result.model_dump_json(by_alias=True, indent=1) + "\n")

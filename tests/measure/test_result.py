@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import typing
 from pathlib import Path
@@ -16,6 +17,7 @@ from synthetic_results import contender, missing, result
 from ort_deepdream.engine.settings import Settings as LoopSettings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure import result as records
+from ort_deepdream.measure.json_files import MOST_VALUES
 from ort_deepdream.measure.result import (
     VERSION,
     Result,
@@ -73,10 +75,62 @@ def test_a_file_from_before_nodes_could_be_left_to_the_cpu_is_read(path, data):
 
 def test_what_is_no_json_is_refused(path, data):
     whole = json.dumps(data).encode()
-    for content in (b"", b"\x00\xff", whole[: len(whole) // 2], b"[" * 100_000):
+    for content in (b"\x00\xff", whole[: len(whole) // 2], b"[1, \x1b[2J]"):
         assert "is not JSON, or not all of it" in refusal(path, content)
-    with pytest.raises(DreamError, match="cannot be read"):
+    assert "is empty; name a result file" in refusal(path, b"")
+    with pytest.raises(
+        DreamError, match="is a folder; name a result file that `dream bench` wrote"
+    ):
         read_result(path.parent)
+
+
+@pytest.mark.parametrize("nested", [b"[" * 100_000, b'{"a":' * 100_000, b"[[]," * 100_000])
+def test_what_is_nested_too_deeply_is_refused(path, nested):
+    assert "is nested too deeply" in refusal(path, nested)
+
+
+def test_what_is_deep_in_a_newer_file_is_refused(path, data):
+    deep = "[" * 500 + "]" * 500
+    text = json.dumps(data | {"version": "1.9", "colour": "deep"}).replace('"deep"', deep)
+    assert "is damaged: Invalid JSON: recursion limit exceeded" in refusal(path, text.encode())
+
+
+def test_what_has_more_values_than_a_result_can_have_is_refused(path, data):
+    text = json.dumps(data | {"version": "1.9", "colour": "many"})
+    assert "has more values" in refusal(
+        path, text.replace('"many"', f"[{'0,' * MOST_VALUES}0]").encode()
+    )
+    fields = dict.fromkeys(map(str, range(10_001)), 0)
+    assert "10,001 fields in one object" in refusal(path, data | {"surprise": fields})
+
+
+def test_of_very_many_faults_one_is_told(path, data):
+    data["series"] = [data["series"][0] | {"samples": [0] * 90_000}] * 20
+    told = "is damaged: series.0.samples.0: Input should be an object; measure again with"
+    assert refusal(path, data).endswith(f"{told} `dream bench`")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices and pipes of Unix")
+def test_what_may_never_end_is_not_read(path):
+    os.mkfifo(path)
+    for endless in (path, Path("/dev/zero")):
+        with pytest.raises(DreamError, match="is a device or a pipe"):
+            read_result(endless)
+
+
+def test_a_file_of_many_gigabytes_is_not_read(path):
+    path.touch()
+    os.truncate(path, 100 * 2**30)  # sparse
+    with pytest.raises(DreamError, match="107,374,182,400 bytes are too many for a result file"):
+        read_result(path)
+
+
+def test_what_a_file_says_does_not_command_the_terminal(path, data):
+    for said in (
+        refusal(path, data | {"\x1b[2J\u202e": 1}),
+        refusal(path, data | {"version": "\x1b[2J"}),
+    ):
+        assert said.isprintable()
 
 
 def test_other_json_is_refused(path):
@@ -211,10 +265,10 @@ def test_who_is_missing_has_no_series():
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(path):
-    with pytest.raises(DreamError, match="choose another with -o"):
+    with pytest.raises(DreamError, match=r"the folder .* does not exist; create it first"):
         write_result(path / "in" / "no" / "folder.json", result())
     path.mkdir()
-    with pytest.raises(DreamError, match="cannot be written"):
+    with pytest.raises(DreamError, match="is a folder; name a file in it"):
         write_result(path, result())
     assert [file.name for file in path.parent.iterdir()] == ["result.json"]
 
