@@ -78,7 +78,7 @@ def test_two_lines_set_up_a_fresh_machine():
     """.ci/run executes them as they stand."""
     dreams, tests = set_up_lines()
     assert dreams.startswith(f"{SET_UP}. && .venv/bin/dream run ")
-    assert tests == f"{SET_UP}'.[test]' && .venv/bin/python -m pytest"
+    assert tests == f"{SET_UP}'.[test]' && .venv/bin/python -m pytest -n auto"
     words = shlex.split(dreams.partition("/dream run ")[2])
     COMMANDS["run"].make_context("run", list(words))  # raises for an unknown option
     assert (ROOT / words[0]).is_file()
