@@ -7,18 +7,22 @@ intervals are somewhat too narrow; nothing here hides how many there were.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 2000
+AT_ONCE = 4_000_000  # samples drawn: all of a large file's would take gigabytes
 CONFIDENCE = (2.5, 97.5)  # percentiles: 95 %
 
 # pyperf's criteria, by which it calls a benchmark unstable.
 MOST_SPREAD = 0.10  # standard deviation over mean
 MOST_RANGE = 1.5  # the slowest over the fastest
+
+Samples = NDArray[np.float64]
+Picks = NDArray[np.int64]
 
 EXACT = 2500  # products of two sample counts up to which the exact test is quick enough
 
@@ -50,7 +54,8 @@ def spread(samples: Sequence[float]) -> Spread:
 def median(samples: Sequence[float]) -> Interval:
     """Return the median, and how well it is known."""
     values = np.array(samples)
-    return _interval(float(np.median(values)), np.median(values[_picks(len(values))], axis=1))
+    medians = np.concatenate([_medians(values, picks) for picks in _picks(len(values))])
+    return _interval(float(np.median(values)), medians)
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float], paired: bool = True) -> Interval:
@@ -60,18 +65,27 @@ def ratio(ours: Sequence[float], theirs: Sequence[float], paired: bool = True) -
     moment hits both. Where one has more samples than the other, they are not.
     """
     one, other = np.array(ours), np.array(theirs)
-    picks = _picks(len(one))
-    same = paired and len(one) == len(other)
-    others = picks if same else _picks(len(other), seed=1)
-    ratios = np.median(one[picks], axis=1) / np.median(other[others], axis=1)
+    seed = 0 if paired and len(one) == len(other) else 1
+    over = [_medians(one, picks) for picks in _picks(len(one))]
+    under = [_medians(other, picks) for picks in _picks(len(other), seed)]
+    ratios = np.concatenate(over) / np.concatenate(under)
     return _interval(float(np.median(one) / np.median(other)), ratios)
 
 
-def _picks(count: int, seed: int = 0) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
+def _medians(values: Samples, picks: Picks) -> Samples:
+    medians: Samples = np.median(values[picks], axis=1)
+    return medians
 
 
-def _interval(value: float, resampled: NDArray[np.float64]) -> Interval:
+def _picks(count: int, seed: int = 0) -> Iterator[Picks]:
+    """Yield the samples that each resampling draws, [some of RESAMPLES, count] at once."""
+    random = np.random.default_rng(seed)
+    rows = max(1, AT_ONCE // count)
+    for first in range(0, RESAMPLES, rows):
+        yield random.integers(0, count, (min(rows, RESAMPLES - first), count))
+
+
+def _interval(value: float, resampled: Samples) -> Interval:
     low, high = np.percentile(resampled, CONFIDENCE)
     return Interval(value, float(low), float(high))
 
@@ -95,8 +109,10 @@ def mann_whitney(one: Sequence[float], other: Sequence[float]) -> float:
     U counts the pairs in which the first is larger. Its distribution does not depend on the
     samples' own: no assumption on the shape of the noise.
     """
-    wins = np.subtract.outer(np.array(one), np.array(other))
-    u = float((wins > 0).sum() + 0.5 * (wins == 0).sum())
+    ranked, values = np.sort(other), np.array(one)
+    smaller = np.searchsorted(ranked, values, "left")  # of the second, for each of the first
+    not_larger = np.searchsorted(ranked, values, "right")
+    u = float((smaller.sum() + not_larger.sum()) / 2)
     pairs = len(one) * len(other)
     larger = max(u, pairs - u)
     ties = len(set(one) | set(other)) < len(one) + len(other)
@@ -104,6 +120,11 @@ def mann_whitney(one: Sequence[float], other: Sequence[float]) -> float:
         return _normal_tail(larger, one, other)
     counts = _rank_sums(len(one), len(other))
     return min(1.0, 2 * sum(counts[math.ceil(larger) :]) / sum(counts))
+
+
+def can_tell_apart(one: int, other: int, significant: float) -> bool:
+    """Tell whether so many samples can differ significantly at all, by `mann_whitney`."""
+    return 2 / math.comb(one + other, one) < significant
 
 
 def _rank_sums(one: int, other: int) -> list[int]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
 
-from ort_deepdream.measure.statistics import mann_whitney, median, ratio, spread, why_unstable
+from ort_deepdream.measure import statistics
+from ort_deepdream.measure.statistics import (
+    can_tell_apart,
+    mann_whitney,
+    median,
+    ratio,
+    spread,
+    why_unstable,
+)
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 5), (5, 5), (8, 3), (13, 20)])
@@ -61,3 +71,34 @@ def test_the_spread_is_of_the_samples():
 )
 def test_what_is_unstable(samples, said):
     assert why_unstable(samples) == said
+
+
+def test_what_is_drawn_at_once_makes_no_difference(monkeypatch):
+    random = np.random.default_rng(0)
+    one, other = (list(random.exponential(size=n)) for n in (9, 13))
+    found = median(one), ratio(one, other), ratio(one, list(reversed(one)))
+    monkeypatch.setattr(statistics, "AT_ONCE", 100)
+    assert (median(one), ratio(one, other), ratio(one, list(reversed(one)))) == found
+
+
+def test_very_many_samples_take_little_memory():
+    """All pairs of so many would take 80 GB, and all that is drawn of a fifth of them 0.6."""
+    random = np.random.default_rng(0)
+    one, other = random.normal(1.0, 0.1, 100_000), random.normal(1.0, 0.1, 100_000)
+    tracemalloc.start()
+    try:
+        assert 0 <= mann_whitney(list(one), list(other)) <= 1
+        assert median(list(one[::5])).value == pytest.approx(1, rel=0.01)
+        assert tracemalloc.get_traced_memory()[1] < 300e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "can"),
+    [(1, 1, False), (3, 3, False), (2, 7, False), (4, 4, True), (3, 5, True)],
+)
+def test_how_many_samples_can_differ_significantly(one, other, can):
+    assert can_tell_apart(one, other, 0.05) == can
+    apart = mann_whitney([float(n) for n in range(one)], [100.0 + n for n in range(other)])
+    assert (apart < 0.05) == can
