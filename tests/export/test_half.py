@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import onnx_ir as ir
@@ -11,7 +12,7 @@ import torch
 from graphs import Array, autograd, exported, runner, seeded
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.model_file import PREFIX, export_gradient, save
+from ort_deepdream.export.model_file import PREFIX, export_gradient
 from ort_deepdream.export.objective import objective, parse_term
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.verify import HALF_ALWAYS_ALLOWED, HALF_OBJECTIVE_ALLOWED, Row, verify
@@ -173,13 +174,19 @@ def test_nan_fails():
     assert not row.passed
 
 
+@functools.cache
+def trained(layer: str) -> ir.Model:
+    weights = load_weights(str(WEIGHTS_FILE))
+    return export_gradient(weights, [layer], TARGETS["portable"], "float16")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", ["inception_4c/output", "inception_5b/output"])
-def test_trained_weights(layer, tmp_path):
+@pytest.mark.parametrize("size", [(158, 182), (97, 211)], ids=lambda size: f"{size[1]}x{size[0]}")
+def test_trained_weights(layer, size, tmp_path):
     """Of 5b some activations are below -65504: they become -inf, and the ReLU's zero."""
-    weights = load_weights(str(WEIGHTS_FILE))
-    model = export_gradient(weights, [layer], TARGETS["portable"], "float16")
+    model = trained(layer)
     path = tmp_path / "half.onnx"
     save(model, path)
-    for row in verify(path, runner(model), sizes=((158, 182), (97, 211))):
+    for row in verify(path, runner(model), sizes=[size]):
         assert row.passed, row
