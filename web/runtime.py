@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-import tempfile
 from pathlib import Path
 
 from filelock import FileLock
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import scratch_folder
 from ort_deepdream.weights.catalogue import Entry, Folder
 from ort_deepdream.weights.download import Progress, fetch
 
@@ -65,8 +65,8 @@ def _unpacked(archive: Path, entry: Entry) -> Path:
     assert entry.folder is not None
     folder = archive.with_name(entry.folder.name)
     try:
-        with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-            made = Path(scratch) / folder.name
+        with scratch_folder(archive.parent) as scratch:
+            made = scratch / folder.name
             made.mkdir()
             with tarfile.open(archive) as packed:
                 for piece in entry.folder.pieces():

@@ -12,13 +12,16 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import ort_deepdream.engine
+from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
+from ort_deepdream.protobuf import fields as fields_of
+from ort_deepdream.protobuf import text_of
 from ort_deepdream.version import VERSION
 from ort_deepdream.web import runtime
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_layers
@@ -30,6 +33,8 @@ TARGET = "cpu"  # the graph target that is quickest in WebAssembly, and smallest
 PIECE = 1 << 20  # bytes of the weights in each file
 RELEASE = "release.js"  # what the page knows of its own files; made here
 MEANWHILE = "sw.js"  # the service worker: found by its address, and kept by nobody
+
+GRAPH, INITIALIZER, EXTERNAL_DATA, KEY, VALUE = 7, 5, 13, 1, 2  # fields of ONNX's messages
 
 # The order of the network, and what the layers draw.
 GROUPS = (
@@ -126,7 +131,44 @@ def _group(layer: str) -> int:
 
 
 def _layer(layer: str, path: str) -> dict[str, Any]:
-    return {"name": layer, "graph": path, "group": GROUPS[_group(layer)][1]}
+    """Describe a layer's gradient file, so that the page need not read protobuf."""
+    file = read_gradient_file(shipped_file(layer, TARGET))
+    info = file.info
+    return {
+        "name": layer,
+        "group": GROUPS[_group(layer)][1],
+        "graph": path,
+        "weightsEnd": _weights_end(file.content),
+        "info": {
+            "architecture": info.architecture,
+            "stride": info.stride,
+            "order": info.order,
+            "mean": info.mean.ravel().tolist(),
+            "scale": info.scale.ravel().tolist(),
+            "weights": info.weights,
+            "weightsSha256": info.weights_sha256,
+            "target": info.target,
+            "precision": info.precision,
+        },
+    }
+
+
+def _weights_end(model: bytes) -> int:
+    """Return how many bytes of its weights file a model needs: they lie in the network's order."""
+    ends = [0]
+    for graph in _messages(memoryview(model), GRAPH):
+        for tensor in _messages(graph, INITIALIZER):
+            entries = _messages(tensor, EXTERNAL_DATA)
+            place = {text_of(entry, KEY): text_of(entry, VALUE) for entry in entries}
+            if place:
+                ends.append(int(place["offset"]) + int(place["length"]))
+    return max(ends)
+
+
+def _messages(message: memoryview, number: int) -> Iterator[memoryview]:
+    for this, _, value in fields_of(message):
+        if this == number and not isinstance(value, int):
+            yield value
 
 
 def _pieces() -> dict[str, Part]:

@@ -8,14 +8,12 @@ const load = (name) => import(new URL(name, page));
 const { octaveSizes, resize } = await load("octaves.mjs");
 const planes = await load("planes.mjs");
 const { Random } = await load("random.mjs");
-const { describe } = await load("gradient_file.mjs");
 const { encodePng } = await load("png.mjs");
 const { record } = await load("record.mjs");
 
 const questions = {
   octaveSizes,
   resize,
-  describe,
   encodePng,
   record,
   ...planes,

@@ -9,8 +9,6 @@ import shlex
 from io import BytesIO
 
 import numpy as np
-import onnx
-import onnx.external_data_helper
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +27,7 @@ from ort_deepdream.engine.settings import Settings
 from ort_deepdream.step import rolled_indices
 from ort_deepdream.version import VERSION
 from ort_deepdream.web.site import TARGET, site_files
-from ort_deepdream.weights.builtin import shipped_file, shipped_layers
+from ort_deepdream.weights.builtin import shipped_file
 
 SIDES = st.integers(1, 40)
 RANDOM = st.integers(0, 2**32 - 1)
@@ -162,30 +160,6 @@ def test_black_and_white_and_the_length_of_a_step_are_the_same(javascript, name)
     assert javascript.ask("meanScale", units(name)) == float(model.info.scale.mean())
 
 
-@pytest.mark.parametrize("layer", shipped_layers())
-def test_a_gradient_file_is_described_the_same(javascript, layer):
-    path = shipped_file(layer, TARGET)
-    info = read_gradient_file(path).info
-    content = np.frombuffer(path.read_bytes(), np.uint8)
-    answer = javascript.ask("describe", content)
-    tensors = onnx.load(path, load_external_data=False).graph.initializer
-    outside = [
-        onnx.external_data_helper.ExternalDataInfo(tensor)
-        for tensor in tensors
-        if tensor.data_location == onnx.TensorProto.EXTERNAL
-    ]
-    assert answer == {
-        "architecture": info.architecture,
-        "stride": info.stride,
-        **units("bvlc"),
-        "weights": info.weights,
-        "weightsSha256": info.weights_sha256,
-        "target": info.target,
-        "precision": info.precision,
-        "weightsEnd": max(one.offset + one.length for one in outside),
-    }
-
-
 # --- What is saved --------------------------------------------------------------------------------
 
 
@@ -227,7 +201,7 @@ def page_record(javascript, release, source="photo.png", **changed):
 
 
 def test_a_dream_says_of_itself_what_the_commands_says(javascript, release, tmp_path):
-    model = load_model(FILES["bvlc"].path, "cpu")
+    model = load_model(FILES["bvlc"].path, "cpu", 2)
     machine = Machine("cpu", 2)
     wanted = record(
         tmp_path / "photo.png", Request(None, "builtin", (LAYER,)), model, Settings(seed=7), machine

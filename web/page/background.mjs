@@ -1,8 +1,10 @@
-// The worker's end in the page: questions to it, and what it tells on the way.
+// The page's side of worker.mjs.
 
 import { PageError } from "./errors.mjs";
 
-export class Stopped extends Error {}
+export class Stopped extends Error {
+  message = "Stopped at once. The steps so far are lost.";
+}
 
 export class Background {
   constructor({ onLoading, onStep }) {
@@ -43,7 +45,7 @@ export class Background {
       else this.answer(data);
     };
     worker.onerror = ({ message }) => {
-      this.end(new PageError(`This browser could not start the network (${message || "no reason given"}). Update it, or reload the page.`));
+      this.end(new PageError(`This browser is too old for the page: update it. ${message ?? ""}`));
     };
     return worker;
   }

@@ -1,4 +1,4 @@
-// From a file to a picture { rgba, height, width }, upright and in sRGB, no larger than was asked.
+// From a file to a picture { rgba, height, width }, upright and in sRGB.
 
 import { PageError } from "./errors.mjs";
 
@@ -40,20 +40,18 @@ function contextOf(source, height, width) {
 }
 
 async function whyNot(blob, error) {
-  const beginning = new TextDecoder("latin1").decode(await blob.slice(0, 16).arrayBuffer());
+  const bytes = new Uint8Array(await blob.slice(0, 16).arrayBuffer());
+  const beginning = String.fromCharCode(...bytes);
   if (/^.{4}ftyp(hei|hev|mif1|msf1)/s.test(beginning)) {
     return (
-      "This is a HEIC picture, which this browser cannot read (Safari can). Save it as JPEG, or " +
-      "let the phone take “most compatible” pictures."
+      "This is a HEIC picture, which this browser cannot read (Safari can): save it as JPEG, or " +
+      "have the phone take “most compatible” pictures."
     );
-  }
-  if (/^(II\*\0|MM\0\*)/.test(beginning)) {
-    return "This is a TIFF picture, which this browser cannot read. Save it as PNG or JPEG.";
   }
   if (/^(\x89PNG|\xff\xd8\xff|RIFF|GIF8|BM)/.test(beginning)) {
     return (
-      "The picture is damaged, cut short or too large for this browser " +
-      `(${error.message}). Copy it again, or make it smaller first.`
+      `The picture is damaged, or too large for this browser (${error.message}). ` +
+      "Copy it again, or make it smaller first."
     );
   }
   return "This file is not a picture that this browser can read. Use JPEG, PNG or WebP.";

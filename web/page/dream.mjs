@@ -12,8 +12,8 @@ const NO_GRADIENT = 1e-30; // a smaller mean is rounding; the graph of a step le
  * Dream on a picture { rgba, height, width }; its transparency is kept.
  *
  * `model` has `info`, a gradient file's description, and `step(planes, length, down, across)`.
- * `settings` are those of engine/settings.py, the seed a BigInt. `onStep` hears of each iteration,
- * and may end the dream by returning false, or a promise of it.
+ * `settings` are those of engine/settings.py, the seed a BigInt. `onStep` hears of each step, and
+ * ends the dream by a promise of false.
  */
 export async function dream(model, picture, settings, onStep = () => {}) {
   const { info } = model;
@@ -45,7 +45,7 @@ export async function dream(model, picture, settings, onStep = () => {}) {
     height,
     width,
     sizes,
-    objectives: climb.objectives,
+    steps: climb.steps,
     idleSteps: climb.idleSteps,
     stopped: climb.stopped,
   };
@@ -71,7 +71,8 @@ class Climb {
     this.length = settings.step * meanScale(model.info); // `step` is in levels of the picture
     this.totalWork = settings.iterations * sizes.reduce((sum, [h, w]) => sum + h * w, 0);
     this.work = 0;
-    this.objectives = [];
+    this.octaves = 0;
+    this.steps = 0;
     this.idleSteps = 0;
     this.stopped = false;
   }
@@ -83,13 +84,12 @@ class Climb {
     const shifts = this.random.shifts(iterations, jitter).map(([across, down]) => [down, across]);
     let at = shifts[0];
     let rolled = roll(image, ...at);
-    this.objectives.push([]);
+    this.octaves += 1;
     for (let iteration = 1; iteration <= iterations && !this.stopped; iteration++) {
       const to = shifts[Math.min(iteration, iterations - 1)];
       const found = await this.model.step(rolled, this.length, to[0] - at[0], to[1] - at[1]);
       [rolled, at] = [found.next, to];
       if (!(found.mean > NO_GRADIENT && found.mean < Infinity)) this.idleSteps += 1; // NaN counts
-      this.objectives.at(-1).push(found.objective);
       await this.tell(iteration, rolled, at);
     }
     return roll(rolled, -at[0], -at[1]);
@@ -97,9 +97,10 @@ class Climb {
 
   async tell(iteration, rolled, at) {
     const { height, width } = rolled;
+    this.steps += 1;
     this.work += height * width;
     const answer = await this.onStep({
-      octave: this.objectives.length,
+      octave: this.octaves,
       octaves: this.sizes.length,
       iteration,
       iterations: this.settings.iterations,

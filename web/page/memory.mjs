@@ -11,31 +11,27 @@ export function heap() {
 }
 
 /**
- * Hand out memories that the device grants, of at most `most` MiB.
+ * Hand out memories of at most `most` MiB, or of what the device grants.
  *
- * ONNX Runtime asks for one that may grow to 4 GiB. Some phones refuse to reserve that much, and
- * the same program runs in less.
+ * ONNX Runtime asks for one that may grow to 4 GiB, which some phones refuse to reserve.
  */
 export function watchMemory(most) {
   const { Memory } = WebAssembly;
   WebAssembly.Memory = new Proxy(Memory, {
     construct(target, [wanted]) {
-      const memory = granted(target, wanted, most * PAGES_OF_A_MIB);
-      if (wanted.maximum) taken.push(memory); // and not one that only tries what is possible
-      return memory;
+      if (!wanted.maximum) return new target(wanted); // only to see what is possible
+      taken.push(granted(target, wanted, most * PAGES_OF_A_MIB));
+      return taken.at(-1);
     },
   });
 }
 
 function granted(Memory, wanted, most) {
-  if (!wanted.maximum) return new Memory(wanted);
-  let maximum = Math.max(Math.min(wanted.maximum, most), wanted.initial);
-  for (;;) {
-    try {
-      return new Memory({ ...wanted, maximum });
-    } catch (error) {
-      if (maximum / 2 < Math.max(LEAST, wanted.initial)) throw error;
-      maximum = Math.floor(maximum / 2);
-    }
+  const maximum = Math.min(wanted.maximum, most);
+  try {
+    return new Memory({ ...wanted, maximum });
+  } catch (error) {
+    if (maximum / 2 < LEAST) throw error;
+    return granted(Memory, wanted, Math.floor(maximum / 2));
   }
 }

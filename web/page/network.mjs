@@ -2,14 +2,15 @@
 
 import { joined } from "./bytes.mjs";
 import { PageError } from "./errors.mjs";
-import { describe } from "./gradient_file.mjs";
-import { heap } from "./memory.mjs";
+import { heap, watchMemory } from "./memory.mjs";
 import { limits, rolledIndices } from "./planes.mjs";
 
-const { layers, ascent, runtime } = self.RELEASE;
+const { ascent, runtime } = self.RELEASE;
+const layers = Object.fromEntries(self.RELEASE.layers.map((layer) => [layer.name, layer]));
 const WEIGHTS = "weights.safetensors"; // what gradient files call the file of their weights
-const ONE_MODULE = new Uint8Array([
-  // The smallest module with an instruction of SIMD: (func (result v128) i32.const 0 i8x16.splat)
+const MOST_MEMORY = 4096; // MiB
+const SIMD_MODULE = new Uint8Array([
+  // (func (result v128) i32.const 0 i8x16.splat)
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15,
   11,
 ]);
@@ -18,22 +19,20 @@ const ONE_MODULE = new Uint8Array([
 function requireWebAssembly() {
   if (typeof WebAssembly === "undefined") {
     throw new PageError(
-      "This browser runs no WebAssembly, which the network needs. Some browsers switch it off in " +
-        "their strictest security mode.",
+      "This browser runs no WebAssembly, which the network needs: its strictest mode may be on.",
     );
   }
-  if (!WebAssembly.validate(ONE_MODULE)) {
+  if (!WebAssembly.validate(SIMD_MODULE)) {
     throw new PageError(
-      "This browser's WebAssembly has no SIMD instructions, which the network needs: update it " +
-        "(Chrome 91, Firefox 89 and Safari 16.4 have them).",
+      "This browser's WebAssembly has no SIMD, which the network needs: update it.",
     );
   }
 }
 
 export class Network {
-  constructor(files, threads) {
-    this.files = files;
-    this.threads = threads;
+  /** `memory` is how many MiB it may have, 0 for all that WebAssembly can address. */
+  constructor(files, threads, memory) {
+    Object.assign(this, { files, threads, memory });
     this.ort = null; // a promise of ONNX Runtime
     this.model = null;
   }
@@ -41,12 +40,10 @@ export class Network {
   /** Fetch what dreams of a layer need, without opening it. */
   async prepare(layer) {
     requireWebAssembly();
-    const [graph] = await Promise.all([this.graph(layer), this.files.get(runtime.program)]);
-    await this.files.weights(describe(graph).weightsEnd);
-  }
-
-  graph(layer) {
-    return this.files.get(layers.find(({ name }) => name === layer).graph);
+    const { graph, weightsEnd } = layers[layer];
+    const { module, loader, program } = runtime;
+    const others = [module, loader, program, graph, ascent].map((path) => this.files.get(path));
+    await Promise.all([this.files.weights(weightsEnd), ...others]);
   }
 
   /** Return the model of a layer; the last one is kept, and another one closed. */
@@ -57,10 +54,11 @@ export class Network {
     const ort = await this.ort;
     await this.model?.close();
     this.model = null;
-    const [graph, fragment] = await Promise.all([this.graph(layer), this.files.get(ascent)]);
-    const info = describe(graph);
-    const weights = await this.files.weights(info.weightsEnd);
-    const session = await ort.InferenceSession.create(joined([graph, fragment]), {
+    const { graph, info, weightsEnd } = layers[layer];
+    const parts = await Promise.all([graph, ascent].map((path) => this.files.get(path)));
+    const weights = await this.files.weights(weightsEnd);
+    // Serialised protobufs merge: the fragment makes a step of the gradient file.
+    const session = await ort.InferenceSession.create(joined(parts), {
       executionProviders: ["wasm"],
       externalData: [{ path: WEIGHTS, data: weights }],
       enableMemPattern: false, // it would keep a block for a whole run beside the arena's own
@@ -70,6 +68,7 @@ export class Network {
   }
 
   async start() {
+    watchMemory(this.memory || MOST_MEMORY);
     const ort = await import(`./${runtime.module}`);
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = this.threads;
@@ -82,11 +81,12 @@ export class Network {
 class Model {
   constructor(ort, session, layer, info) {
     Object.assign(this, { ort, session, layer, info });
-    const [low, high] = limits(info).map((values) => new ort.Tensor("float32", values, [1, 3, 1, 1]));
-    this.limits = { low, high };
+    const [low, high] = limits(info);
+    const tensor = (values) => new ort.Tensor("float32", values, [1, 3, 1, 1]);
+    this.limits = { low: tensor(low), high: tensor(high) };
   }
 
-  /** Ascend by `length` on average, then roll; `objective` and `mean` are those before the step. */
+  /** Ascend by `length` on average, then roll; `mean` is the absolute gradient's before. */
   async step({ data, height, width }, length, down, across) {
     const { Tensor } = this.ort;
     const found = await this.session.run(
@@ -97,13 +97,9 @@ class Model {
         columns: new Tensor("int64", rolledIndices(width, across), [width]),
         ...this.limits,
       },
-      ["objective", "mean", "next"],
+      ["mean", "next"],
     );
-    return {
-      objective: found.objective.data[0],
-      mean: found.mean.data[0],
-      next: { data: found.next.data, height, width },
-    };
+    return { mean: found.mean.data[0], next: { data: found.next.data, height, width } };
   }
 
   close() {
@@ -119,9 +115,9 @@ export function explain(error, size) {
   const text = String(error?.message ?? error);
   if (error instanceof RangeError || OUT_OF_MEMORY.test(text)) {
     return (
-      `There was not enough memory for ${size} (the network had taken ${Math.round(heap())} MiB). ` +
+      `There was not enough memory for ${size}: the network had taken ${Math.round(heap())} MiB. ` +
       "Choose a smaller size, or close other pages."
     );
   }
-  return `Something failed that should not: ${text}. Reload the page; if it happens again, tell us.`;
+  return `Something failed that should not (${text}). Reload the page and try again.`;
 }

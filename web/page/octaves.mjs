@@ -20,7 +20,7 @@ export function octaveSizes(height, width, octaves, scale, minimum) {
 
 /** Resize planes linearly, corner to corner. */
 export function resize(planes, height, width) {
-  // Each pass costs what it writes: either height x the old width, or the old height x width.
+  // Each pass costs what it writes.
   return height * planes.width <= planes.height * width
     ? resizeColumns(resizeRows(planes, height), width)
     : resizeRows(resizeColumns(planes, width), height);

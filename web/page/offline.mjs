@@ -1,14 +1,14 @@
 // The page kept in the browser by its service worker, which also gives it threads.
 
 const RELOADED = "ort-deepdream reloaded";
-const PATIENCE = 3000; // milliseconds for a new service worker to take the page over
+const PATIENCE = 5000; // milliseconds for a new service worker to take the page over
 
 /**
- * Register the service worker; return whether it now answers for the page.
+ * Register the service worker; return whether it answers for the page now.
  *
  * A page may use threads when its headers isolate it. Where the server sends none, the service
- * worker adds them, from the next time that the page is loaded: so it is loaded again, once, while
- * it is still `untouched()`. `onUpdate` hears when a newer version takes over.
+ * worker adds them when the page is next loaded: which is done once, while it is `untouched()`.
+ * `onUpdate` hears when a newer version takes over.
  */
 export async function keepOffline(untouched, onUpdate) {
   const { serviceWorker } = navigator;
@@ -20,7 +20,6 @@ export async function keepOffline(untouched, onUpdate) {
   } catch {
     return false; // some private windows refuse
   }
-  await serviceWorker.ready;
   if (!serviceWorker.controller) await takenOver(serviceWorker);
   if (serviceWorker.controller && !self.crossOriginIsolated && untouched()) await reloadOnce();
   return Boolean(serviceWorker.controller);
@@ -29,7 +28,7 @@ export async function keepOffline(untouched, onUpdate) {
 function takenOver(serviceWorker) {
   return new Promise((resolve) => {
     serviceWorker.addEventListener("controllerchange", resolve, { once: true });
-    setTimeout(resolve, PATIENCE); // not after a reload that passes service workers by
+    setTimeout(resolve, PATIENCE); // it may never, such as after a reload with Shift
   });
 }
 

@@ -7,22 +7,20 @@ import { draw, fillForm, readForm } from "./settings.mjs";
 import { View } from "./view.mjs";
 import { clock, TimeLeft } from "./words.mjs";
 
-const EXAMPLE = "example.jpg";
-
 const element = (id) => document.getElementById(id);
 const form = element("form");
 const view = new View();
 const background = new Background({ onLoading: showLoading, onStep: showStep });
 
-let photo = null; // { blob, name }
-let picture = null; // the photograph at the size of the dream: { rgba, height, width, full }
-let given = false; // whether the worker has the picture
-let result = null;
-let busy = false;
-let stopping = false;
-let timeLeft = null;
+let photo; // { blob, name }
+let picture; // the photograph at the size of the dream: { rgba, height, width, full }
+let given; // whether the worker has the picture
+let result;
+let busy;
+let stopping;
+let timeLeft;
 
-// --- saying --------------------------------------------------------------------------------------
+// --- saying ---
 
 function say(text, wrong = false) {
   element("status").textContent = text;
@@ -30,41 +28,43 @@ function say(text, wrong = false) {
 }
 
 function showLoading({ done, total }) {
-  const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-  const text = `Loading the network: ${megabytes(done)} of ${megabytes(total)} MB`;
-  element("place").textContent = done < total ? text : "Starting the network";
+  const [here, all] = [done, total].map((bytes) => (bytes / 1e6).toFixed(1));
+  element("place").textContent = done < total ? `${here} of ${all} MB` : "Starting the network";
 }
 
 function showStep(step) {
   view.showDream(step);
   element("bar").value = step.fraction;
-  const place = `Octave ${step.octave} of ${step.octaves}, ${step.width}×${step.height}, step ${step.iteration} of ${step.iterations}`;
-  element("place").textContent = `${place}. ${timeLeft.after(step)}`;
+  const octave = `octave ${step.octave} of ${step.octaves}`;
+  const place = `${step.width}×${step.height}, step ${step.iteration} of ${step.iterations}`;
+  element("place").textContent = `In ${octave}, ${place}. ${timeLeft.after(step)}`;
   // Not each step: a screen reader would never come to an end.
-  if (step.iteration === 1) say(`Dreaming, octave ${step.octave} of ${step.octaves}.`);
+  if (step.iteration === 1) say(`Dreaming, ${octave}.`);
 }
 
 /** Run what the visitor asked for; whatever goes wrong becomes a sentence. */
 async function attempt(action) {
+  const focused = document.activeElement;
   setBusy(true);
   try {
     await action();
   } catch (error) {
-    if (error instanceof Stopped) say("Stopped at once. The steps so far are lost.");
-    else say(error.message, true);
-    if (!(error instanceof Stopped)) endBackground(); // whatever memory it held
-  } finally {
-    setBusy(false);
+    say(error.message, !(error instanceof Stopped));
+    endBackground(); // whatever memory it held
   }
+  setBusy(false);
+  if (document.activeElement === document.body) focused.focus(); // it was disabled for a while
 }
 
 function setBusy(now) {
   busy = now;
   stopping = false;
   element("settings").disabled = now;
-  for (const id of ["go", "file", "example", "save", "save-photo", "keep"]) element(id).disabled = now;
+  for (const id of ["go", "file", "example", "save", "save-photo", "keep"]) {
+    element(id).disabled = now;
+  }
   element("progress").hidden = element("stop").hidden = true;
-  form.setAttribute("aria-busy", String(now));
+  form.ariaBusy = now;
 }
 
 function endBackground() {
@@ -72,13 +72,13 @@ function endBackground() {
   given = false;
 }
 
-// --- choosing a photograph -----------------------------------------------------------------------
+// --- choosing a photograph ---
 
 function choose(blob, name) {
   if (busy) return;
   photo = { blob, name: name || `photo.${blob.type.split("/")[1] || "png"}` };
   attempt(async () => {
-    await prepareSoon();
+    await kept;
     await readPicture();
     say(`${describePicture()}. Press Dream.`);
   });
@@ -87,16 +87,16 @@ function choose(blob, name) {
 /** Have the worker decode the photograph at the chosen size. */
 async function readPicture() {
   say("Reading the photograph.");
-  picture = null;
+  picture = undefined;
   picture = await background.ask("picture", { blob: photo.blob, side: Number(form.side.value) });
   given = true;
-  showResult(null);
+  showResult();
   document.body.classList.add("chosen");
   view.showPhoto(picture, photo.name);
 }
 
 function isShrunk() {
-  return picture.width !== picture.full.width || picture.height !== picture.full.height;
+  return picture.width < picture.full.width || picture.height < picture.full.height;
 }
 
 function describePicture() {
@@ -107,15 +107,15 @@ function describePicture() {
 
 /** Name the picture that was dreamt on: the photograph, or the smaller one made of it. */
 function sourceName() {
-  if (!isShrunk()) return photo.name;
-  return `${stem(photo.name)}-${picture.width}x${picture.height}.png`;
+  const small = `${stem(photo.name)}-${picture.width}x${picture.height}.png`;
+  return isShrunk() ? small : photo.name;
 }
 
 function stem(name) {
   return name.replace(/\.[^.]*$/, "") || name;
 }
 
-// --- dreaming ------------------------------------------------------------------------------------
+// --- dreaming ---
 
 async function dream() {
   if (!photo) return say("Choose a photograph first.", true);
@@ -123,13 +123,14 @@ async function dream() {
   const settings = readForm(form);
   await attempt(async () => {
     if (!given || !picture) await readPicture();
-    showResult(null);
+    showResult();
     say("Loading the network.");
     timeLeft = new TimeLeft();
     element("bar").removeAttribute("value"); // moves without an end in sight
     element("place").textContent = "";
     element("stop").textContent = "Stop";
     element("progress").hidden = element("stop").hidden = false;
+    element("stop").focus();
     const found = await background.ask("dream", { layer, settings, source: sourceName() });
     view.showDream(found);
     showResult(found);
@@ -137,13 +138,11 @@ async function dream() {
   });
 }
 
-function summary({ stopped, milliseconds, idleSteps, sizes, objectives }) {
-  const sentences = [`${stopped ? "Stopped" : "Done"} after ${clock(milliseconds / 1000)}.`];
-  const left = Number(form.octaves.value) - sizes.length;
-  if (left) sentences.push(`${left} of ${form.octaves.value} octaves were left out: too small for this layer.`);
-  const steps = objectives.flat().length;
-  if (idleSteps) sentences.push(`${idleSteps} of ${steps} steps had no gradient and changed nothing.`);
-  if (matchMedia("(max-width: 50rem)").matches) sentences.push("The picture is above.");
+function summary({ stopped, elapsed, idleSteps, sizes }) {
+  const sentences = [`${stopped ? "Stopped" : "Done"} after ${clock(elapsed / 1000)}.`];
+  const left = form.octaves.value - sizes.length;
+  if (left) sentences.push(`Octaves left out, as too small for this layer: ${left}.`);
+  if (idleSteps) sentences.push(`Steps that had no gradient and changed nothing: ${idleSteps}.`);
   return sentences.join(" ");
 }
 
@@ -160,24 +159,23 @@ function showResult(found) {
   result = found;
   element("result").hidden = element("save").hidden = !found;
   if (!found) return;
-  const { milliseconds, steps, threads, heap, text } = found;
+  const { elapsed, steps, threads, heap, text } = found;
   element("command").textContent = text["deepdream.command"];
   element("save-photo").hidden = !isShrunk();
   const facts = [
     describePicture(),
-    `${steps.length} steps in ${clock(milliseconds / 1000)}`,
+    `${steps} steps in ${clock(elapsed / 1000)}`,
     threads === 1 ? "1 thread" : `${threads} threads`,
     `${Math.round(heap)} MiB`,
   ];
   element("facts").textContent = `${facts.join(", ")}.`;
 }
 
-// --- saving --------------------------------------------------------------------------------------
+// --- saving ---
 
 async function save(image, text, name) {
   await attempt(async () => {
-    const { rgba, height, width } = image;
-    const bytes = await background.ask("png", { rgba, height, width, text });
+    const bytes = await background.ask("png", { image, text });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
     link.download = name;
@@ -192,28 +190,19 @@ async function copyCommand() {
     await navigator.clipboard.writeText(element("command").textContent);
     say("Copied.");
   } catch {
-    getSelection().selectAllChildren(element("command"));
-    say("This browser does not let the page copy. The command is selected: copy it yourself.");
+    say("The browser does not let the page copy: select the command.", true);
   }
 }
 
-// --- offline -------------------------------------------------------------------------------------
-
-let prepared = null;
+// --- offline ---
 
 /** Fetch the network while the visitor looks for a photograph. */
-function prepareSoon() {
-  prepared ??= keepOffline(() => !photo, tellUpdate);
-  return prepared;
-}
-
 async function prepare() {
-  const kept = await prepareSoon();
+  await kept;
   if (navigator.connection?.saveData) return;
   await background.ask("prepare", { layer: form.layer.value });
-  if (!kept) return;
-  element("offline").textContent = "This page is kept in your browser and opens offline.";
-  element("keep").hidden = false;
+  element("keep").hidden = !(await kept);
+  if (await kept) tell("This page is kept in your browser and opens offline.");
 }
 
 async function keepEveryLayer() {
@@ -227,11 +216,11 @@ async function keepEveryLayer() {
   });
 }
 
-function tellUpdate() {
-  element("offline").textContent = "A newer version of this page is here: reload it when you like.";
+function tell(text) {
+  element("offline").textContent = text;
 }
 
-// --- events --------------------------------------------------------------------------------------
+// --- events ---
 
 function connect() {
   form.addEventListener("submit", (event) => {
@@ -239,29 +228,34 @@ function connect() {
     dream();
   });
   form.side.addEventListener("change", () => photo && choose(photo.blob, photo.name));
-  element("draw").addEventListener("click", () => draw(form));
-  element("stop").addEventListener("click", stop);
-  element("save").addEventListener("click", () => save(result, result.text, `${stem(photo.name)}-dream.png`));
-  element("save-photo").addEventListener("click", () => save(picture, {}, sourceName()));
-  element("copy").addEventListener("click", copyCommand);
-  element("keep").addEventListener("click", keepEveryLayer);
-  element("example").addEventListener("click", async () => {
-    const response = await fetch(EXAMPLE);
-    choose(await response.blob(), EXAMPLE);
-  });
+  const clicks = {
+    copy: copyCommand,
+    draw: () => draw(form),
+    example: chooseExample,
+    keep: keepEveryLayer,
+    save: () => save(result, result.text, `${stem(photo.name)}-dream.png`),
+    "save-photo": () => save(picture, {}, sourceName()),
+    stop,
+  };
+  for (const [id, action] of Object.entries(clicks)) element(id).addEventListener("click", action);
   element("file").addEventListener("change", ({ target }) => {
     if (target.files[0]) choose(target.files[0], target.files[0].name);
     target.value = ""; // so that the same one can be chosen again
   });
   addEventListener("paste", ({ clipboardData }) => chooseFirst(clipboardData));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    chooseFirst(event.dataTransfer);
-  });
-  for (const [kind, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
-    addEventListener(kind, () => document.body.classList.toggle("over", over));
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    addEventListener(kind, (event) => {
+      event.preventDefault();
+      document.body.classList.toggle("over", kind === "dragover");
+      if (kind === "drop") chooseFirst(event.dataTransfer);
+    });
   }
+}
+
+async function chooseExample() {
+  const name = "example.jpg";
+  const response = await fetch(name);
+  choose(await response.blob(), name);
 }
 
 function chooseFirst(transfer) {
@@ -273,7 +267,8 @@ fillForm(form);
 connect();
 setBusy(false);
 say("Choose a photograph to begin.");
-prepare().catch((error) => {
-  // Said again when the visitor asks for a dream.
-  element("offline").textContent = error instanceof Stopped ? "" : error.message;
-});
+const kept = keepOffline(
+  () => !photo,
+  () => tell("A newer version of this page is here: reload it when you like."),
+);
+prepare().catch((error) => error instanceof Stopped || tell(error.message));

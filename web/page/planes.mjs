@@ -3,27 +3,27 @@
 
 const { fround } = Math;
 
-/** Make planes of an RGBA picture { rgba, height, width }; `units` is a gradient file's description. */
+/** Make planes of a picture { rgba, height, width }; `units` is a gradient file's description. */
 export function preprocess({ rgba, height, width }, units) {
   const size = height * width;
   const data = new Float32Array(3 * size);
   units.order.forEach((channel, plane) => {
-    const [mean, scale] = [fround(units.mean[plane]), fround(units.scale[plane])];
     for (let i = 0; i < size; i++) {
-      data[plane * size + i] = fround(rgba[4 * i + channel] - mean) * scale;
+      const level = fround(rgba[4 * i + channel] - units.mean[plane]);
+      data[plane * size + i] = level * units.scale[plane];
     }
   });
   return { data, height, width };
 }
 
-/** Make opaque RGBA bytes of planes: the inverse of `preprocess`, rounded half to even and clipped. */
+/** Make opaque RGBA bytes of planes: the inverse of `preprocess`, rounded and clipped. */
 export function deprocess({ data, height, width }, units) {
   const size = height * width;
   const rgba = new Uint8ClampedArray(4 * size).fill(255); // it rounds and clips as numpy does
   units.order.forEach((channel, plane) => {
-    const [mean, scale] = [fround(units.mean[plane]), fround(units.scale[plane])];
     for (let i = 0; i < size; i++) {
-      rgba[4 * i + channel] = fround(fround(data[plane * size + i] / scale) + mean);
+      const level = fround(data[plane * size + i] / units.scale[plane]);
+      rgba[4 * i + channel] = fround(level + units.mean[plane]);
     }
   });
   return rgba;
@@ -32,13 +32,13 @@ export function deprocess({ data, height, width }, units) {
 /** Return black and white in the network's units, each a Float32Array of 3. */
 export function limits({ mean, scale }) {
   return [0, 255].map((level) =>
-    Float32Array.from(mean, (m, plane) => fround(level - fround(m)) * fround(scale[plane])),
+    Float32Array.from(mean, (m, plane) => fround(level - m) * scale[plane]),
   );
 }
 
 /** Return the mean of the units' scales, which brings a step from levels to the network's units. */
 export function meanScale({ scale }) {
-  return fround(scale.reduce((sum, one) => fround(sum + fround(one)), 0) / 3);
+  return fround(scale.reduce((sum, one) => fround(sum + one), 0) / 3);
 }
 
 export const add = (one, other) => combined(one, other, (a, b) => a + b);

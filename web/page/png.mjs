@@ -11,7 +11,7 @@ const CHECKSUMS = Uint32Array.from({ length: 256 }, (_, byte) => {
   return sum;
 });
 
-/** Encode { rgba, height, width } as PNG; `text` maps keys of ASCII to what is stored under them. */
+/** Encode { rgba, height, width } as PNG, with `text` by keys of ASCII. */
 export async function encodePng({ rgba, height, width }, text = {}) {
   const channels = isOpaque(rgba) ? 3 : 4;
   const header = new Uint8Array(13);

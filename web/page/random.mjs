@@ -1,5 +1,4 @@
-// numpy.random.default_rng(seed).integers, so that a seed means the same shifts here and there.
-// numpy's PCG64 generator, seeded by its SeedSequence.
+// numpy.random.default_rng: PCG64, seeded by SeedSequence. A seed means the same here and there.
 
 const MASK_32 = (1n << 32n) - 1n;
 const MASK_64 = (1n << 64n) - 1n;
@@ -10,7 +9,7 @@ const POOL_SIZE = 4;
 const unsigned = (x) => x >>> 0;
 const folded = (x) => unsigned(x ^ (x >>> 16));
 
-/** The hash of SeedSequence: its constant changes with each value. */
+/** SeedSequence's hash, whose constant changes with each value. */
 function hasher(constant, multiplier) {
   return (value) => {
     const mixed = unsigned(value ^ constant);

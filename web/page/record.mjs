@@ -3,8 +3,9 @@
 const PREFIX = "deepdream.";
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
-/** Return the text that goes into a dream's metadata; `deepdream.command` makes it again. */
+/** Return a dream's metadata; `deepdream.command` makes it again. */
 export function record(release, { source, layer, info, settings, threads }) {
+  const { graph } = release.layers.find(({ name }) => name === layer);
   const values = {
     command: command(release, { source, layer, settings }),
     source,
@@ -12,7 +13,7 @@ export function record(release, { source, layer, info, settings, threads }) {
     layers: JSON.stringify([layer]),
     weights: info.weights,
     weights_sha256: info.weightsSha256,
-    gradient_file_sha256: release.files[graphOf(release, layer)].sha256,
+    gradient_file_sha256: release.files[graph].sha256,
     target: info.target,
     backend: "wasm",
     provider_options: "{}",
@@ -36,10 +37,6 @@ export function command(release, { source, layer, settings }) {
   return words.map(quoted).join(" ");
 }
 
-function graphOf(release, layer) {
-  return release.layers.find(({ name }) => name === layer).graph;
-}
-
 /** Return each setting as Python writes it. */
 function written(release, settings) {
   return Object.fromEntries(
@@ -50,7 +47,7 @@ function written(release, settings) {
   );
 }
 
-/** Quote a word for a shell, as Python's shlex does. */
+/** Quote a word for a shell. */
 function quoted(word) {
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }

@@ -1,7 +1,5 @@
 // The form's settings: their defaults and limits are those that the release brings along.
 
-const GROUPLESS = "";
-
 /** Fill the form in: the layers, and each setting's default, limits and words. */
 export function fillForm(form) {
   const { defaultLayer, layers, settings } = self.RELEASE;
@@ -9,12 +7,13 @@ export function fillForm(form) {
   for (const { name, group } of layers) {
     if (!groups.has(group)) {
       const made = document.createElement("optgroup");
-      made.label = group || GROUPLESS;
+      made.label = group;
       form.layer.append(made);
       groups.set(group, made);
     }
-    groups.get(group).append(new Option(name, name, name === defaultLayer, name === defaultLayer));
+    groups.get(group).append(new Option(name, name));
   }
+  form.layer.value = defaultLayer;
   for (const setting of settings) fill(form[setting.name], setting);
   draw(form);
 }

@@ -1,6 +1,5 @@
 // The service worker: keeps the page in the browser, and isolates it so that it may use threads.
-//
-// What is kept is known by its content: a new release fetches what changed, and drops the rest.
+// What is kept is known by its content: a new release fetches what changed and drops the rest.
 
 importScripts("release.js");
 

@@ -1,8 +1,6 @@
 // The picture: the dream, and the photograph over it up to where the visitor draws the line.
 
-const MOST_HEIGHT = 75; // percent of the window's
-const MOST_ZOOM = 4;
-const WHOLE = 100;
+const WHOLE = 100; // percent
 
 export class View {
   constructor() {
@@ -23,8 +21,7 @@ export class View {
     const { height, width } = picture;
     this.figure.hidden = false;
     this.frame.style.aspectRatio = `${width} / ${height}`;
-    const inWindow = `${(MOST_HEIGHT * width) / height}vh`;
-    this.frame.style.maxWidth = `min(100%, ${inWindow}, ${MOST_ZOOM * width}px)`;
+    this.frame.style.maxWidth = `min(100%, ${(75 * width) / height}vh, ${4 * width}px)`;
     paint(this.photo, picture);
     paint(this.dream, picture);
     this.caption.textContent = name;
@@ -49,7 +46,7 @@ export class View {
 
   drawLine() {
     this.frame.style.setProperty("--split", `${this.split.value}%`);
-    this.split.setAttribute("aria-valuetext", `${this.split.value} percent dream, the rest photograph`);
+    this.split.ariaValueText = `${this.split.value} percent dream, the rest photograph`;
   }
 }
 

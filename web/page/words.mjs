@@ -1,6 +1,6 @@
 // Times in words.
 
-const ENOUGH = 3; // steps before a guess: the first ones also compile the program
+const ENOUGH = 3; // steps: the first ones also compile the program
 const WINDOW = 6; // steps that a guess rests on
 
 /** Write seconds as people say them. */

@@ -5,21 +5,19 @@ import "./release.js";
 import { decode } from "./decode.mjs";
 import { dream } from "./dream.mjs";
 import { Files } from "./files.mjs";
-import { heap, watchMemory } from "./memory.mjs";
+import { heap } from "./memory.mjs";
 import { explain, Network } from "./network.mjs";
 import { encodePng } from "./png.mjs";
 import { record } from "./record.mjs";
 
 const query = new URLSearchParams(self.location.search);
-const MOST_MEMORY = 4096; // MiB, all that WebAssembly can address
 const MOST_THREADS = 8; // more of them wait for one another
 const LOADING_INTERVAL = 100; // milliseconds between messages
 
 const cores = Math.min(navigator.hardwareConcurrency ?? 1, MOST_THREADS);
 const threads = self.crossOriginIsolated ? Number(query.get("threads")) || cores : 1;
 
-watchMemory(Number(query.get("memory")) || MOST_MEMORY);
-const network = new Network(new Files(tellLoading), threads);
+const network = new Network(new Files(tellLoading), threads, Number(query.get("memory")));
 let picture = null;
 let stopped = false;
 
@@ -27,31 +25,27 @@ const tasks = {
   /** Decode a picture, which the next dream is of. */
   async picture({ blob, side }) {
     picture = await decode(blob, side);
-    return { ...picture, rgba: picture.rgba.slice() };
+    return picture;
   },
 
   prepare: ({ layer }) => network.prepare(layer),
 
-  /** Dream on the picture; `steps` are the milliseconds of each. */
+  /** Dream on the picture, and tell of each step. */
   async dream({ layer, settings, source }) {
     stopped = false;
     const model = await network.open(layer);
     const started = performance.now();
-    const steps = [];
-    let last = started;
+    const elapsed = () => performance.now() - started;
     const result = await dream(model, picture, settings, async ({ preview, ...at }) => {
-      steps.push(performance.now() - last);
-      postMessage({ step: { ...at, rgba: preview(), elapsed: performance.now() - started } });
+      postMessage({ step: { ...at, rgba: preview(), elapsed: elapsed() } });
       await new Promise((resolve) => setTimeout(resolve)); // lets "stop" in
-      last = performance.now();
       return !stopped;
     });
     const text = record(self.RELEASE, { source, layer, info: model.info, settings, threads });
-    const milliseconds = performance.now() - started;
-    return { ...result, text, steps, milliseconds, threads, heap: heap() };
+    return { ...result, text, elapsed: elapsed(), threads, heap: heap() };
   },
 
-  png: async ({ rgba, height, width, text }) => encodePng({ rgba, height, width }, text),
+  png: ({ image, text }) => encodePng(image, text),
 };
 
 let toldLoading = 0;

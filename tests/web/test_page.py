@@ -1,0 +1,491 @@
+"""The page in a real browser, from a server that sends no special header, below a path of its own.
+
+Chromium is driven by playwright; without one of Debian's or Google's the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import io
+import os
+import re
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from typer.testing import CliRunner
+
+from ort_deepdream.cli.main import app
+from ort_deepdream.engine.image import read_metadata
+from scripts.screenshot_report import find_chromium, sandbox_options
+
+CHROMIUM = find_chromium()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
+    pytest.mark.xdist_group("page"),
+]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DREAMING = 60_000  # milliseconds that a small dream may take on a busy machine
+QUICK = {"layer": "inception_3b/output", "octaves": "2", "iterations": "3", "seed": "1"}
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A static host: it sends no header of ours, and forgets that it was asked."""
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+class Host(http.server.ThreadingHTTPServer):
+    """Counts the requests; serves nothing while it is `down`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.requests: list[str] = []
+        self.down = False
+        super().__init__(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        return not self.down
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/page/"
+
+
+@pytest.fixture(scope="module")
+def host(site: Path) -> Iterator[Host]:
+    with Host(site) as started:
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        yield started
+        started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+def launch(playwright: Playwright, *options: str) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*sandbox_options(), *options])
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    started = launch(playwright)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that has never been here."""
+    made = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield made
+    made.close()
+
+
+class Visit:
+    """The page in a tab, and what it complained about and asked for."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(DREAMING)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", self.hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        context.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(address)
+        self.ready()
+
+    def hear(self, message: object) -> None:
+        if message.type != "debug":
+            self.complaints.append(message.text)
+
+    def ready(self) -> None:
+        """Wait until the page has started, and been loaded again for its threads."""
+        self.says("Choose a photograph to begin.")
+        expect(self.page.locator("#offline")).not_to_be_empty(timeout=DREAMING)
+
+    @property
+    def status(self):
+        return self.page.locator("#status")
+
+    def says(self, text: str | re.Pattern[str]) -> None:
+        expect(self.status).to_contain_text(text, timeout=DREAMING)
+
+    def choose(self, file: object) -> None:
+        self.page.set_input_files("#file", file)
+
+    def set(self, **values: str) -> None:
+        for name, value in values.items():
+            field = self.page.locator(f"[name={name}]")
+            if name in ("layer", "side"):
+                field.select_option(value)
+            else:
+                field.fill(value)
+
+    def dream(self, file: object, **values: str) -> None:
+        """Choose a picture, and dream on it to the end."""
+        self.choose(file)
+        self.says("Press Dream")
+        self.set(**values)
+        self.page.get_by_role("button", name="Dream", exact=True).click()
+        self.says(re.compile("Done after"))
+
+    def save(self, folder: Path, button: str = "Save PNG") -> Path:
+        with self.page.expect_download() as waiting:
+            self.page.get_by_role("button", name=button).click()
+        path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
+
+
+@pytest.fixture
+def visit(context: BrowserContext, host: Host) -> Callable[..., Visit]:
+    return lambda query="": Visit(context, host.address + query)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """64x48, of a photograph."""
+    path = tmp_path / "my photo.png"
+    with Image.open(EXAMPLES / "cat.jpg") as cat:
+        cat.convert("RGB").crop((40, 0, 400, 270)).resize((64, 48)).save(path)
+    return path
+
+
+def as_file(content: bytes, name: str, kind: str = "") -> dict[str, object]:
+    return {"name": name, "mimeType": kind, "buffer": content}
+
+
+def pixels(path: Path | bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(path) if isinstance(path, bytes) else path) as image:
+        return np.asarray(image)
+
+
+def shown(page: Page, canvas: str = "dream") -> np.ndarray:
+    """What a canvas holds."""
+    found = page.locator(f"#{canvas}").evaluate("canvas => canvas.toDataURL()")
+    return pixels(base64.b64decode(found.partition(",")[2]))
+
+
+# --- Dreams -----------------------------------------------------------------------------------
+
+
+def test_the_command_in_a_dream_makes_the_same_dream_in_every_pixel(visit, photo, tmp_path):
+    seen = visit()
+    seen.dream(photo, **QUICK)
+    saved = seen.save(tmp_path)
+    assert saved.name == "my photo-dream.png"
+    found = read_metadata(saved)
+    assert found["deepdream.backend"] == "wasm"
+    assert found["deepdream.source"] == photo.name
+    line = found["deepdream.command"]
+    assert seen.page.locator("#command").text_content() == line
+    words = shlex.split(line)[1:]
+    assert words[:2] == ["run", photo.name]
+    made = tmp_path / "again.png"
+    done = CliRunner().invoke(app, ["run", str(photo), *words[2:], "-o", str(made)])
+    assert done.exit_code == 0, done.output
+    np.testing.assert_array_equal(pixels(saved), pixels(made))
+    np.testing.assert_array_equal(shown(seen.page)[..., :3], pixels(made))
+    assert np.abs(pixels(made).astype(int) - pixels(photo)).mean() > 3
+    assert seen.complaints == []
+
+
+def test_a_visit_asks_this_host_alone_and_for_a_part_of_the_weights(visit, host, photo):
+    seen = visit()
+    seen.dream(photo, **QUICK)
+    assert all(url.startswith((host.address, "blob:")) for url in seen.requests)
+    pieces = {url for url in seen.requests if "weights-" in url}
+    assert len(pieces) == 4  # of 12: what the default layer needs
+    assert seen.complaints == []
+
+
+def test_the_service_worker_gives_threads_and_the_page_stays_without_its_server(
+    visit, host, photo, tmp_path
+):
+    seen = visit()
+    seen.dream(photo, **QUICK)
+    first = pixels(seen.save(tmp_path))
+    threads = min(os.cpu_count() or 1, 8)
+    expected = "1 thread," if threads == 1 else f"{threads} threads,"
+    expect(seen.page.locator("#facts")).to_contain_text(expected)
+    host.down = True
+    try:
+        seen.page.reload()
+        seen.ready()
+        seen.dream(photo, **QUICK)
+        np.testing.assert_array_equal(pixels(seen.save(tmp_path)), first)
+        seen.set(layer="inception_5b/output")
+        seen.page.get_by_role("button", name="Dream", exact=True).click()
+        seen.says("A part of this page could not be loaded (models/")
+    finally:
+        host.down = False
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says(re.compile("Done after"))
+
+
+def test_every_layer_can_be_kept(visit, host, photo):
+    seen = visit()
+    seen.page.get_by_role("button", name="Keep every layer").click()
+    seen.says("Every layer is kept.")
+    host.down = True
+    try:
+        seen.dream(photo, **{**QUICK, "layer": "inception_5b/output"})
+    finally:
+        host.down = False
+
+
+def test_a_larger_picture_is_made_smaller_and_can_be_saved_so(visit, tmp_path):
+    seen = visit()
+    seen.dream(EXAMPLES / "landscape.jpg", **QUICK, side="256")
+    small = seen.save(tmp_path, "Save the photograph at this size")
+    with Image.open(EXAMPLES / "landscape.jpg") as landscape:
+        wide, high = landscape.size
+        wanted = landscape.convert("RGB").resize((256, round(256 * high / wide)))
+    assert small.name == f"landscape-256x{wanted.height}.png"
+    assert f" {small.name} " in seen.page.locator("#command").text_content()
+    assert np.abs(pixels(small).astype(int) - np.asarray(wanted)).mean() < 4
+    np.testing.assert_array_equal(shown(seen.page, "photo")[..., :3], pixels(small))
+
+
+def test_a_picture_is_upright_and_keeps_its_transparency(visit, photo, tmp_path):
+    levels = np.asarray(Image.open(photo))
+    alpha = np.broadcast_to(np.linspace(255, 200, 64).astype(np.uint8), (48, 64))
+    turned, clear = tmp_path / "turned.jpg", tmp_path / "clear.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    Image.fromarray(levels).save(turned, exif=exif, quality=100)
+    Image.fromarray(np.dstack([levels, alpha])).save(clear)
+    seen = visit()
+    seen.choose(turned)
+    seen.says("48×64 pixels")
+    upright = np.rot90(levels, -1)
+    assert np.abs(shown(seen.page, "photo")[..., :3].astype(int) - upright).mean() < 4
+    seen.dream(clear, **QUICK)
+    np.testing.assert_array_equal(pixels(seen.save(tmp_path))[..., 3], alpha)
+
+
+def test_dropping_and_pasting_choose_a_photograph(visit, photo):
+    seen = visit()
+    send = """(body, [kind, name, data]) => {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name, { type: "image/png" }));
+      const init = { bubbles: true, cancelable: true };
+      body.dispatchEvent(kind === "drop"
+        ? new DragEvent(kind, { ...init, dataTransfer: transfer })
+        : new ClipboardEvent(kind, { ...init, clipboardData: transfer }));
+    }"""
+    data = base64.b64encode(photo.read_bytes()).decode()
+    for kind in ("drop", "paste"):
+        seen.page.locator("body").evaluate(send, [kind, f"{kind}.png", data])
+        seen.says(f"{kind}.png: 64×48 pixels. Press Dream.")
+
+
+def test_the_example_can_be_dreamt_on(visit):
+    seen = visit()
+    seen.page.get_by_role("button", name="Try it with an example").click()
+    seen.says("example.jpg")
+    seen.says("Press Dream")
+
+
+# --- Stopping ---------------------------------------------------------------------------------
+
+
+def test_a_dream_can_be_stopped_and_what_was_dreamt_is_kept(visit, photo, tmp_path):
+    seen = visit()
+    seen.choose(photo)
+    seen.says("Press Dream")
+    seen.set(**{**QUICK, "iterations": "500"})
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    expect(seen.page.locator("#place")).to_contain_text("step 3 of 500", timeout=DREAMING)
+    expect(seen.page.locator("#place")).to_contain_text("left")
+    seen.page.get_by_role("button", name="Stop").click()
+    seen.says("Stopped after")
+    dreamt = pixels(seen.save(tmp_path))
+    assert dreamt.shape == (48, 64, 3)
+    assert np.abs(dreamt.astype(int) - pixels(photo)).mean() > 1
+
+
+def test_a_long_step_can_be_stopped_at_once_and_the_page_goes_on(visit, photo):
+    seen = visit()
+    seen.choose(EXAMPLES / "landscape.jpg")
+    seen.says("Press Dream")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    stop = seen.page.locator("#stop")
+    expect(seen.page.locator("#place")).to_contain_text("octave", timeout=DREAMING)
+    # Both presses within one step: playwright's own would wait for the first one's end.
+    stop.evaluate("button => { button.click(); button.click(); }")
+    seen.says("Stopped at once. The steps so far are lost.")
+    seen.dream(photo, **QUICK)
+
+
+# --- What goes wrong --------------------------------------------------------------------------
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+WRONG = {
+    "empty.png": (b"", "The file is empty"),
+    "notes.txt": (b"milk, bread, cheese", "not a picture that this browser can read"),
+    "phone.heic": (HEIC, "This is a HEIC picture, which this browser cannot read"),
+    "scan.tif": (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "Use JPEG, PNG or WebP"),
+    "cut.png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "The picture is damaged, or too large"),
+}
+
+
+def test_what_is_no_picture_is_answered_in_a_sentence(visit, photo):
+    seen = visit()
+    for name, (content, answer) in WRONG.items():
+        seen.choose(as_file(content, name))
+        seen.says(answer)
+        expect(seen.status).to_have_class("wrong")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says(re.compile("The picture is damaged"))
+    seen.dream(photo, **QUICK)
+    expect(seen.status).not_to_have_class("wrong")
+
+
+def test_a_picture_below_the_stride_is_refused_and_a_thin_one_drops_octaves(visit, tmp_path):
+    tiny, thin = tmp_path / "tiny.png", tmp_path / "thin.png"
+    Image.new("RGB", (7, 90), "green").save(tiny)
+    Image.new("RGB", (9, 90), "green").save(thin)
+    seen = visit()
+    seen.choose(tiny)
+    seen.says("Press Dream")
+    seen.set(**QUICK)
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says("The picture is 7×90 pixels, too small for this layer: both sides must be 8 or more")
+    seen.dream(thin, **QUICK)
+    seen.says("Octaves left out, as too small for this layer: 1.")
+
+
+def test_a_name_is_shown_as_it_is(visit, photo):
+    seen = visit()
+    name = "<img src=x onerror=alert(1)>.png"
+    seen.dream(as_file(photo.read_bytes(), name, "image/png"), **QUICK)
+    expect(seen.page.locator("#caption")).to_have_text(name)
+    expect(seen.page.locator("#facts")).to_contain_text(name)
+    assert seen.complaints == []
+
+
+def test_too_little_memory_is_said_so_and_a_smaller_picture_goes(visit, photo):
+    seen = visit("?memory=128&threads=1")
+    seen.choose(EXAMPLES / "landscape.jpg")
+    seen.says("Press Dream")
+    seen.set(octaves="1", iterations="1")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says(re.compile("There was not enough memory for 512×342 pixels"))
+    seen.says("Choose a smaller size")
+    seen.dream(photo, **QUICK)
+
+
+def test_a_browser_without_webassembly_is_told_so(playwright, host, photo):
+    started = launch(playwright, "--js-flags=--jitless")
+    seen = Visit(started.new_context(), host.address)
+    expect(seen.page.locator("#offline")).to_contain_text("runs no WebAssembly")
+    seen.choose(photo)
+    seen.says("Press Dream")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says("This browser runs no WebAssembly")
+    started.close()
+
+
+# --- By keyboard, on a phone, to a screen reader ----------------------------------------------
+
+
+def test_everything_can_be_done_by_keyboard(visit, photo):
+    seen = visit()
+    page = seen.page
+    page.keyboard.press("Tab")
+    expect(page.locator("#file")).to_be_focused()
+    assert (
+        page.locator("label[for=file]").evaluate("label => getComputedStyle(label).outlineWidth")
+        == "3px"
+    )
+    with page.expect_file_chooser() as waiting:
+        page.keyboard.press("Space")
+    waiting.value.set_files(photo)
+    seen.says("Press Dream")
+    seen.set(**QUICK)
+    page.locator("[name=iterations]").focus()
+    page.keyboard.press("Enter")
+    seen.says(re.compile("Done after"))
+    split = page.get_by_role("slider")
+    split.focus()
+    page.keyboard.press("Home")
+    assert line_of(page) == "0%"
+    page.keyboard.press("ArrowRight")
+    assert line_of(page) == "1%"
+    expect(split).to_have_attribute("aria-valuetext", "1 percent dream, the rest photograph")
+
+
+def line_of(page: Page) -> str:
+    return page.locator("#frame").evaluate("frame => frame.style.getPropertyValue('--split')")
+
+
+def test_the_line_follows_a_finger(visit, photo):
+    seen = visit()
+    seen.choose(photo)
+    seen.says("Press Dream")
+    frame = seen.page.locator("#frame")
+    box = frame.bounding_box()
+    frame.click(position={"x": box["width"] / 4, "y": 20})
+    assert line_of(seen.page) == "25%"
+
+
+def test_whatever_can_be_used_has_a_name(visit, photo):
+    seen = visit()
+    seen.dream(photo, **QUICK)
+    seen.page.get_by_text("More settings").click()
+    tree = seen.page.locator("body").aria_snapshot()
+    for line in tree.splitlines():
+        role = line.strip().removeprefix("- ")
+        if role.startswith(("button", "combobox", "spinbutton", "textbox", "slider", "img")):
+            assert re.match(r'\w+ "[^"]+"', role), line
+    names = ("Layer", "Longer side", "Strength", "Octaves", "Iterations", "Seed", "Jitter")
+    for name in (*names, "Octave scale"):
+        expect(seen.page.get_by_label(name, exact=False).first).to_be_visible()
+    expect(seen.page.get_by_role("img", name="The dream of my photo.png")).to_be_visible()
+    expect(seen.status).to_have_attribute("role", "status")
+
+
+def test_settings_out_of_range_are_held_by_the_browser(visit, photo):
+    seen = visit()
+    seen.choose(photo)
+    seen.says("Press Dream")
+    for name, value in {"octave_scale": "1", "octaves": "0", "jitter": "-1", "seed": "x"}.items():
+        field = seen.page.locator(f"[name={name}]")
+        kept = field.input_value()
+        field.evaluate("(field, value) => { field.value = value; }", value)
+        assert not field.evaluate("field => field.checkValidity()"), name
+        field.evaluate("(field, value) => { field.value = value; }", kept)
+        assert field.evaluate("field => field.checkValidity()"), name
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_width_bright_and_dark(browser, host, photo, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    seen = Visit(context, host.address)
+    for _ in range(2):
+        assert seen.page.locator("html").evaluate("html => html.scrollWidth") == width
+        seen.choose(photo)
+        seen.says("Press Dream")
+    paper = seen.page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    red = int(re.findall(r"\d+", paper)[0])
+    assert red > 200 if scheme == "light" else red < 60
+    for box in seen.page.locator("button:visible, select:visible, .button:visible").all():
+        assert box.bounding_box()["height"] >= 44  # pixels that a finger can hit
+    context.close()
