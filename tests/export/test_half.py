@@ -12,7 +12,7 @@ import torch
 from graphs import Array, autograd, exported, runner, seeded
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.model_file import PREFIX, export_gradient
+from ort_deepdream.export.model_file import PREFIX, export_gradient, save
 from ort_deepdream.export.objective import objective, parse_term
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.verify import HALF_ALWAYS_ALLOWED, HALF_OBJECTIVE_ALLOWED, Row, verify
