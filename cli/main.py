@@ -356,8 +356,9 @@ def compare(
     """Compare two results of 'dream bench'.
 
     Ratios are the second over the first: above 1, the second is slower. The exit
-    code is 1 when one is above the limit and chance does not explain it. What
-    else differs, such as a driver, a setting or a processor, is listed.
+    code is 1 when one is above the limit and chance does not explain it, and 3
+    when noise is above the limit, so that nobody can tell. What else differs,
+    such as a driver, a setting or a processor, is listed.
 
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """

@@ -21,6 +21,7 @@ from ort_deepdream.measure.statistics import median, ratio, spread
 from ort_deepdream.text import clean
 
 CPU = "cpu"
+UNKNOWN_DEVICE = "an unknown device"
 FULL = "float32"  # and "float32 (TF32)", as most run it
 
 # What an answer is made of, the best first: whole dreams, as they were timed in 2019.
@@ -113,11 +114,18 @@ class TimedContender:
         return f"{self.letter} · {self.name}" if self.letter else self.name
 
     @property
+    def usual_name(self) -> str:
+        """Return its name without a number of threads that is that of all cores.
+
+        On two cores `cpu, 2 threads` is `cpu`, however it was asked for.
+        """
+        return usual_name(self.record, self.result.machine)
+
+    @property
     def device(self) -> str:
         """Return what it ran on, fit to be shown."""
-        machine = self.result.machine
-        likely = machine.processor if self.on_processor else machine.gpu
-        return clean(self.record.device or likely or self.record.name)
+        known = self.record.device or (self.on_processor and self.result.machine.processor)
+        return clean(known or UNKNOWN_DEVICE)
 
     @property
     def is_sound(self) -> bool:
@@ -271,6 +279,30 @@ def computes_on_processor(contender: Contender, machine: Machine) -> bool:
         or (bool(used & OPENVINO) and not device)
         or bool(PROCESSOR.search(device))
     )
+
+
+def usual_name(contender: Contender, machine: Machine) -> str:
+    """Return a contender's name without a number of threads that is that of all cores."""
+    name, threads = contender.name, contender.threads
+    if threads is None or threads != machine.cores:
+        return name
+    return name.removesuffix(f", {threads} thread{'s' if threads > 1 else ''}")
+
+
+def partners(before: Analysis, after: Analysis) -> list[tuple[TimedContender, TimedContender]]:
+    """Return the contenders that two results share, in the first one's order.
+
+    They have the same name, or the same usual one where one result has nothing of the other's name.
+    """
+    names = {contender.record.name for contender in before.contenders}
+    exact = {contender.record.name: contender for contender in after.contenders}
+    usual = {one.usual_name: one for one in after.contenders if one.record.name not in names}
+    found = []
+    for one in before.contenders:
+        other = exact.get(one.record.name) or usual.pop(one.usual_name, None)
+        if other is not None:
+            found.append((one, other))
+    return found
 
 
 def _figure(series: Series) -> Figure:

@@ -5,9 +5,13 @@ above 1, a Mann-Whitney test tells the two apart, and the fastest sample is slow
 what the limit allows: noise only ever adds time, and it seldom adds it to every sample.
 
 Two results are of two times, and a neighbour that was there at one of them slows every sample: none
-of these tests sees that. So where other processes kept the machine busy, the limit is raised by
-what they can take: times 1 + their busy cores. Six results of one commit on two cores that others
-kept busy (1.6 of them) lay up to 2.0 apart, and the limit was then 2.9.
+of these tests sees that. So where other processes kept the machine busy, the limit that is used is
+what they can take on top: times 1 + their busy cores. Six results of one commit on two cores that
+others kept busy (1.6 of them) lay up to 2.0 apart, and the limit used was then 2.9.
+
+What is not slower by that is not cleared by it. It is inconclusive where the limit used is above
+the one that was asked for, where there are too few samples to tell anything apart, and where they
+lie so far apart that a slowdown above the limit would look the same.
 
 A contender that failed its check in either result is neither slower nor faster: its times say
 nothing. One that passed in the first and fails in the second is broken, which is worse than slow.
@@ -18,23 +22,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ort_deepdream.measure.analysis import Analysis, TimedContender
+from ort_deepdream.measure.analysis import (
+    Analysis,
+    TimedContender,
+    partners,
+    usual_name,
+)
 from ort_deepdream.measure.machine import BUSY_CORES
-from ort_deepdream.measure.result import Measurement, Result, Series
-from ort_deepdream.measure.statistics import Interval, mann_whitney, ratio
+from ort_deepdream.measure.result import Kind, Measurement, Result, Series, Size
+from ort_deepdream.measure.statistics import Interval, can_tell_apart, mann_whitney, ratio
 
 SIGNIFICANT = 0.05
+
+Doubt = Literal["samples", "neighbours", "spread"]  # why a measurement is inconclusive
 
 
 @dataclass(frozen=True)
 class Change:
     """One measurement of both results. Ratios are the second over the first."""
 
-    measured: Measurement
+    measured: Measurement  # in the first
     before: tuple[float, ...]  # seconds
     after: tuple[float, ...]
     ratio: Interval
@@ -48,42 +59,62 @@ class Change:
         return min(self.after) / min(self.before)
 
     @property
+    def is_enough(self) -> bool:
+        """Tell whether so many samples could differ significantly at all."""
+        return can_tell_apart(len(self.before), len(self.after), SIGNIFICANT)
+
+    @property
     def is_significant(self) -> bool:
         return self.p < SIGNIFICANT and not self.ratio.low <= 1 <= self.ratio.high
 
-    def raised(self, limit: float) -> float:
+    def limit_used(self, limit: float) -> float:
         """Return the limit, with what other processes can have done."""
         return limit if self.load <= BUSY_CORES else limit * (1 + self.load)
 
     def is_slower(self, limit: float) -> bool:
         """Tell whether it is, by more than `limit` and what chance, noise and others explain."""
-        limit = self.raised(limit)
-        margin = 1 + (limit - 1) / 2
-        above = self.ratio.value > limit and self.fastest > margin
+        limit = self.limit_used(limit)
+        above = self.ratio.value > limit and self.fastest > _margin(limit)
         return self.is_sound and above and self.ratio.low > 1 and self.is_significant
+
+    def doubt(self, limit: float) -> Doubt | None:
+        """Return why it may be slower by more than `limit`, unseen; None where that is settled."""
+        if not self.is_sound or self.is_slower(limit):
+            return None
+        if not self.is_enough:
+            return "samples"
+        if self.limit_used(limit) > limit:
+            return "neighbours"
+        settled = self.ratio.high <= limit or (
+            self.ratio.value <= limit and self.fastest <= _margin(limit)
+        )
+        return None if settled else "spread"
+
+
+def _margin(limit: float) -> float:
+    return 1 + (limit - 1) / 2
 
 
 def changes(before: Analysis, after: Analysis) -> list[Change]:
     """Return a change for each measurement that is in both, in the first one's order."""
-    both = set(_measured(after))
-    return [_change(before, after, measured) for measured in _measured(before) if measured in both]
-
-
-def _change(before: Analysis, after: Analysis, measured: Measurement) -> Change:
-    name, size, kind = measured
-    pair = [
-        next(contender for contender in analysis.contenders if contender.record.name == name)
-        for analysis in (before, after)
+    return [
+        _change(one, other, kind, size)
+        for one, other in partners(before, after)
+        for kind, size in one.series
+        if (kind, size) in other.series
     ]
-    one, other = (contender.seconds(kind, size) for contender in pair)
+
+
+def _change(before: TimedContender, after: TimedContender, kind: Kind, size: Size) -> Change:
+    one, other = before.seconds(kind, size), after.seconds(kind, size)
     return Change(
-        measured=measured,
+        measured=Measurement(before.record.name, size, kind),
         before=one,
         after=other,
         ratio=ratio(other, one, paired=False),
         p=mann_whitney(other, one),
-        load=max(_load(contender.series[kind, size]) for contender in pair),
-        is_sound=all(contender.is_sound for contender in pair),
+        load=max(_load(contender.series[kind, size]) for contender in (before, after)),
+        is_sound=before.is_sound and after.is_sound,
     )
 
 
@@ -92,20 +123,32 @@ def _load(series: Series) -> float:
     return median(known) if known else 0.0
 
 
-def _measured(analysis: Analysis) -> list[Measurement]:
-    """Return what was measured, in the file's order."""
-    return [series.measurement for series in analysis.result.series if series.samples]
-
-
 def only_in_one(before: Analysis, after: Analysis) -> tuple[list[Measurement], list[Measurement]]:
     """Return what only the first measured, and what only the second."""
-    one, other = _measured(before), _measured(after)
-    return [m for m in one if m not in other], [m for m in other if m not in one]
+    pairs = partners(before, after)
+    return (
+        _without(before, [(one.record.name, other) for one, other in pairs]),
+        _without(after, [(other.record.name, one) for one, other in pairs]),
+    )
+
+
+def _without(analysis: Analysis, matched: list[tuple[str, TimedContender]]) -> list[Measurement]:
+    """Return what was measured, in the file's order, and not by the partner in the other result."""
+    partner = dict(matched)
+    return [
+        series.measurement
+        for series in analysis.result.series
+        if series.samples
+        and (
+            series.contender not in partner
+            or (series.kind, series.size) not in partner[series.contender].series
+        )
+    ]
 
 
 def broken(before: Analysis, after: Analysis) -> list[TimedContender]:
     """Return the contenders that fail a check in the second result, and did not in the first."""
-    failed = {contender.record.name for contender in before.contenders if not contender.is_sound}
+    failed = {other.record.name for one, other in partners(before, after) if not one.is_sound}
     return [
         contender
         for contender in after.contenders
@@ -132,10 +175,13 @@ def differences(before: Result, after: Result) -> list[Difference]:
         for part in ("machine", "model", "photo", "settings")
         for difference in differing(part, getattr(before, part), getattr(after, part))
     ]
-    others = {contender.name: contender for contender in after.contenders}
+    others = {usual_name(one, after.machine): one for one in after.contenders}
+    others |= {one.name: one for one in after.contenders}
     for contender in before.contenders:
-        if contender.name in others:
-            found += differing(contender.name, contender, others[contender.name])
+        name = contender.name
+        other = others.get(name) or others.get(usual_name(contender, before.machine))
+        if other is not None:
+            found += differing(name, contender, other)
     return found
 
 

@@ -34,8 +34,8 @@ class Outcome:
 Dream = Callable[..., Outcome]
 
 
-def invoke(*words: object) -> Outcome:
-    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "80"})
+def invoke(*words: object, columns: int = 80) -> Outcome:
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": str(columns)})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -160,7 +160,7 @@ def test_the_same_is_not_slower(dream, files):
     outcome = dream("compare", before, same)
     assert outcome.exit_code == 0
     said = unwrapped(outcome.stdout)
-    assert "nowhere slower by more than 1.1 times, beyond what chance and other processes" in said
+    assert said.endswith("is nowhere slower by more than 1.1 times")
 
 
 def test_a_slowdown_is_named(dream, files):
@@ -185,7 +185,7 @@ def test_what_cannot_be_compared_is_refused(dream, files, tmp_path):
     content = json.loads(before.read_text())
     other.write_text(json.dumps(content | {"version": 7}))
     assert "has version 7, and this program reads 1" in dream("compare", before, other).error
-    assert "cannot be read" in dream("compare", before, tmp_path / "none.json").error
+    assert "there is no such file" in dream("compare", before, tmp_path / "none.json").error
 
 
 # --- an interruption ------------------------------------------------------------------------------

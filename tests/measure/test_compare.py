@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 from small_bench import plan
-from synthetic_results import SEED_SIZE, SIZES, check, machine, result, series
+from synthetic_results import SEED_SIZE, SIZES, check, contender, machine, result, series
 
-from ort_deepdream.measure.analysis import analyse
+from ort_deepdream.measure.analysis import analyse, partners
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.compare import Change, broken, differences, only_in_one
 from ort_deepdream.measure.compare import changes as changes_of
@@ -72,6 +72,7 @@ def test_too_few_samples_prove_nothing():
     (change,) = changes(one, other)
     assert change.ratio.value == pytest.approx(3, rel=0.02)
     assert not change.is_slower(LIMIT)
+    assert change.doubt(LIMIT) == "samples"
 
 
 def test_a_busy_moment_of_most_samples_is_not_flagged():
@@ -81,6 +82,7 @@ def test_a_busy_moment_of_most_samples_is_not_flagged():
     (change,) = changes(quiet, busy)
     assert change.ratio.low > LIMIT
     assert not change.is_slower(LIMIT)
+    assert change.doubt(LIMIT) == "spread"
 
 
 def test_neighbours_raise_the_limit():
@@ -96,6 +98,14 @@ def test_neighbours_raise_the_limit():
     assert flagged(0.1, 1.3)
     assert not flagged(1.0, 1.3)
     assert flagged(1.0, 2.4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_as_quick_is_mostly_settled_and_a_slowdown_never_is(seed):
+    same = changes(noisy(2 * seed), noisy(2 * seed + 1))
+    assert sum(change.doubt(LIMIT) is not None for change in same) <= 2  # of 18
+    for change in changes(noisy(2 * seed), noisy(2 * seed + 1, slower=1.4)):
+        assert change.is_slower(LIMIT) or change.doubt(LIMIT) == "spread"
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +177,31 @@ def test_what_only_one_measured_is_told():
     lost, gained = only_in_one(analyse(one), analyse(other))
     assert {measured.contender for measured in lost} == {"cuda"}
     assert {measured.size for measured in gained} == {SIZES[1]}
+
+
+def test_a_contender_of_all_cores_has_two_names():
+    def of(*threads: int | None) -> Result:
+        names = ["cpu" if count is None else f"cpu, {count} threads" for count in threads]
+        made = [contender(name, threads=count) for name, count in zip(names, threads, strict=True)]
+        one = series("cpu", SEED_SIZE, "warm")
+        times = [one.model_copy(update={"contender": name}) for name in names]
+        return result((), contenders=tuple(made), series=tuple(times), machine=machine(cores=4))
+
+    def matched(before: Result, after: Result) -> list[tuple[str, str]]:
+        pairs = partners(analyse(before), analyse(after))
+        return [(one.name, other.name) for one, other in pairs]
+
+    assert matched(of(None), of(4)) == [("cpu", "cpu, 4 threads")]
+    assert matched(of(4, 2), of(2, None)) == [
+        ("cpu, 4 threads", "cpu"),
+        ("cpu, 2 threads", "cpu, 2 threads"),
+    ]
+    both = of(None, 4)  # by its own name where it is there
+    assert matched(both, both) == [("cpu", "cpu"), ("cpu, 4 threads", "cpu, 4 threads")]
+    assert matched(both, of(4)) == [("cpu, 4 threads", "cpu, 4 threads")]
+    assert matched(of(None), of(3)) == []
+    lost, gained = only_in_one(analyse(both), analyse(of(4)))
+    assert ([m.contender for m in lost], gained) == (["cpu"], [])
 
 
 def test_a_wrong_contender_is_broken_and_neither_slower_nor_faster():
