@@ -12,15 +12,15 @@ last parameter running fastest, or null where it failed.
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.measure.json_files import read_json
 from ort_deepdream.report import words
 from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, Unit, View
 from ort_deepdream.report.tables import Table
@@ -29,7 +29,12 @@ VERSION = 2  # of asv's result files
 DESCRIPTIONS = {"benchmarks.json", "machine.json"}
 UNITS: dict[str, Unit] = {"seconds": "s", "bytes": "B"}
 SHORT = 8  # letters of a commit
-MOST_COMBINATIONS = 100_000  # of a benchmark's parameters
+MOST_BYTES = 50_000_000  # of a file; asv's have some thousand
+WHAT = "what asv writes to its results folder"
+LARGEST = 1e30  # of a value: seconds, bytes, shares
+
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,7 @@ def read_history(folder: Path) -> list[Value]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DreamError(f"{path}: cannot be read as asv's JSON ({error}); run asv again") from None
+    _, data = read_json(path, MOST_BYTES, WHAT)
     if not isinstance(data, dict):
         raise DreamError(f"{path}: is not a file of asv's")
     return data
@@ -79,59 +81,83 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _values(path: Path, described: dict[str, Any]) -> list[Value]:
     data = _read(path)
-    if data.get("version") != VERSION:
-        raise DreamError(
-            f"{path}: version {data.get('version')} of asv's results, not {VERSION}; run asv again"
-        )
+    version = data.get("version")
+    if version != VERSION:
+        told = version if isinstance(version, int) else "unknown"
+        raise DreamError(f"{path}: version {told} of asv's results, not {VERSION}; run asv again")
     try:
         return list(_rows(data, described, path.parent.name))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise DreamError(f"{path}: is not a result of asv's ({error!r}); run asv again") from None
+    except (KeyError, TypeError, ValueError) as error:
+        reason = words.clean(str(error))[:200]
+        raise DreamError(f"{path}: is not a result of asv's ({reason}); run asv again") from None
 
 
 def _rows(data: dict[str, Any], described: dict[str, Any], machine: str) -> Iterable[Value]:
-    for name, cells in data["results"].items():
-        row = dict(zip(data["result_columns"], cells, strict=False))
-        about = described.get(name) or {}
+    columns = _as(list, data["result_columns"])
+    for name, cells in _as(dict, data["results"]).items():
+        row = dict(zip(columns, _as(list, cells), strict=False))
+        about = _as(dict, described.get(name) or {})
         for parameters, value, low, high in _combinations(row):
             if value is not None:
                 yield Value(
                     benchmark=name,
-                    unit=str(about.get("unit", "")),
+                    unit=_as(str, about.get("unit", "")),
                     machine=machine,
-                    environment=str(data["env_name"]),
-                    parameters=", ".join(str(parameter).strip("'") for parameter in parameters),
-                    commit=str(data["commit_hash"])[:SHORT],
-                    date=int(data["date"]),
+                    environment=_as(str, data["env_name"]),
+                    parameters=", ".join(parameter.strip("'") for parameter in parameters),
+                    commit=_as(str, data["commit_hash"])[:SHORT],
+                    date=_as(int, data["date"]),
                     value=value,
                     low=value if low is None else low,
                     high=value if high is None else high,
                 )
 
 
-Combination = tuple[tuple[object, ...], float | None, float | None, float | None]
+def _as(kind: type[Kind], value: object) -> Kind:
+    """Return a value that has to be of a kind. Raise ValueError for another."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{type(value).__name__} where {kind.__name__} belongs")
+    return value
+
+
+Combination = tuple[tuple[str, ...], float | None, float | None, float | None]
 
 
 def _combinations(row: dict[str, Any]) -> Iterable[Combination]:
     """Return (parameters, value, low, high) of each combination of parameters."""
-    choices = row.get("params") or []
-    count = math.prod(len(choice) for choice in choices)
+    if row.get("result") is None:
+        return ()  # nothing was measured, of however many combinations
+    choices = [
+        [_as(str, choice) for choice in _as(list, parameter)]
+        for parameter in _as(list, row.get("params") or [])
+    ]
+    count = math.prod(map(len, choices))
     names = "result", "stats_ci_99_a", "stats_ci_99_b"
     values, lows, highs = (_numbers(row.get(name), count) for name in names)
     return zip(itertools.product(*choices), values, lows, highs, strict=True)
 
 
-def _numbers(cell: object, count: int) -> list[float | None]:
+def _numbers(cell: object, count: int) -> Iterable[float | None]:
     """Return one for each combination of parameters; None where nothing was measured."""
-    if cell is None and count <= MOST_COMBINATIONS:
-        return [None] * count
+    if cell is None:
+        return itertools.repeat(None, count)
     if not isinstance(cell, list) or len(cell) != count:
         raise ValueError(f"not {count} values")
     return [_number(value) for value in cell]
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    """Return a number; None for what asv writes where there is none: null, NaN, infinity.
+
+    Raise ValueError for a number that nothing can have been measured to be.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if abs(value) > LARGEST:
+        raise ValueError(f"a value above {LARGEST:g}")
+    return float(value)
 
 
 # --- The chart ---------------------------------------------------------------------------------

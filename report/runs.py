@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import read_limited
 from ort_deepdream.measure.analysis import Analysis, TimedContender, analyse
-from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.measure.result import MOST_BYTES, WHAT, Result, read_result
 from ort_deepdream.report import words
 
 MOST = len(string.ascii_uppercase)
@@ -66,4 +67,5 @@ def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
 
 def _read(path: Path, letter: str) -> Run:
     result = read_result(path)
-    return Run(path.name, letter, path.read_bytes(), analyse(result, letter))
+    content = read_limited(path, MOST_BYTES, WHAT)
+    return Run(path.name, letter, content, analyse(result, letter))

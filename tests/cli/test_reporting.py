@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = json.loads(whole)
     (tmp_path / "cut.json").write_text(whole[:1000])
     (tmp_path / "empty.json").write_text("")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "sparse.json").touch()
+    os.truncate(tmp_path / "sparse.json", 100 * 2**30)
+    os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "other.json").write_text('{"schema": "something else"}')
     (tmp_path / "older.json").write_text(json.dumps(data | {"version": 0}))
     (tmp_path / "newer.json").write_text(json.dumps(data | {"version": 2}))
@@ -41,11 +46,23 @@ def test_of_several_files_under_another_name(dream, folder):
     assert "A · Synthetic Processor" in (folder / "both.html").read_text("utf-8")
 
 
+def written_when(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in folder.iterdir()}
+
+
 REFUSALS = {
-    "nothere.json": ("nothere.json", "cannot be read"),
-    ".": ("cannot be read",),
+    "nothere.json": (
+        "nothere.json",
+        "there is no such file; name a result file that `dream bench`",
+    ),
+    ".": (".: is a folder; name a result file that `dream bench` wrote in it",),
     "cut.json": ("cut.json", "is not JSON, or not all of it"),
-    "empty.json": ("empty.json", "is not JSON"),
+    "empty.json": ("empty.json", "is empty; name a result file"),
+    "deep.json": ("deep.json", "is nested too deeply"),
+    "sparse.json": ("sparse.json", "107,374,182,400 bytes are too many"),
+    "pipe.json": ("pipe.json", "is a device or a pipe"),
+    "/dev/zero": ("/dev/zero", "is a device or a pipe"),
+    "result.json /dev/zero": ("/dev/zero", "is a device or a pipe"),
     "other.json": ("other.json", "not a result file that `dream bench` wrote"),
     "older.json": ("older.json", "version 0", "this program reads 1", "measure again"),
     "newer.json": ("newer.json", "version 2", "update ort-deepdream to read this"),
@@ -61,14 +78,20 @@ REFUSALS = {
 
 @pytest.mark.parametrize("words", REFUSALS)
 def test_refusal(dream, folder, words):
-    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    before = written_when(folder)
     error = dream("report", *words.split()).error
     for expected in REFUSALS[words]:
         assert expected in error
-    assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
+    assert written_when(folder) == before
 
 
 def test_a_page_that_was_there_stays_when_there_is_no_other(dream, folder):
     (folder / "report.html").write_text("precious")
     assert dream("report", "cut.json").error
     assert (folder / "report.html").read_text() == "precious"
+
+
+def test_a_full_disk_is_told(dream, folder):
+    before = sorted(folder.iterdir())
+    assert "/dev/full: the disk is full" in dream("report", "result.json", "-o", "/dev/full").error
+    assert sorted(folder.iterdir()) == before
