@@ -79,7 +79,7 @@ def test_what_cannot_be_measured_is_refused(dream, photo, tiny, tmp_path):
     assert "there is no profile 'quik': did you mean quick?" in refusal("--profile", "quik")
     assert "a result file ends in .json" in refusal("-o", tmp_path / "result.txt")
     assert "does not exist" in refusal("-o", tmp_path / "no" / "result.json")
-    assert "cannot be read" in refusal("--resume")
+    assert "there is no such file" in refusal("--resume")
     assert "no such" in dream("bench", tmp_path / "none.jpg", "--model", tiny).error
 
 
