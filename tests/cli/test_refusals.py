@@ -62,7 +62,7 @@ REFUSALS = {
     f"{RUN} -o x.gif": ("cannot be written as .gif", "did you mean"),
     f"{RUN} -o photo.png": ("would replace photo.png, which this command reads",),
     # the model
-    "run photo.png --model nothere.onnx": ("nothere.onnx", "no such model file"),
+    "run photo.png --model nothere.onnx": ("nothere.onnx", "no such file; name a model file"),
     "run photo.png --model text.txt": ("text.txt", "is not an ONNX file"),
     "run photo.png --model foreign.onnx": ("not one that `dream export` made",),
     "run photo.png --model damaged.onnx": ("description is damaged", "export it again"),
@@ -105,7 +105,7 @@ REFUSALS = {
     "export --weights seeded:0 -o x.onnx --size 512": ("'512' is no size", "WIDTHxHEIGHT"),
     "export --weights seeded:0 -o x.onnx --size 32x8": ("too small", "must be 16 or more"),
     "export --weights text.txt -o x.onnx": ("text.txt", "not recognised as weights"),
-    "verify nothere.onnx": ("nothere.onnx", "no such model file"),
+    "verify nothere.onnx": ("nothere.onnx", "no such file; name a model file"),
     "verify foreign.onnx": ("not one that `dream export` made",),
     "verify 3a.onnx --backend cdua": ("did you mean cuda?",),
     "layers --architecture bvlk": ("no architecture 'bvlk'", "did you mean bvlc?"),

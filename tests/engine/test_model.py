@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +99,22 @@ def test_limits_are_black_and_white(path, preprocessing):
 
 
 def test_no_file(path):
-    assert "there is no such model file" in refusal(path)
+    assert "there is no such file; name a model file" in refusal(path)
     path.mkdir()
-    assert "there is no such model file" in refusal(path)
+    assert "is a folder; name a model file" in refusal(path)
+
+
+def test_what_is_no_regular_file_or_too_large(path):
+    """Neither is read: a device has no end, and a pipe waits for who writes into it."""
+    assert "/dev/zero: is a device or a pipe; " in refusal(Path("/dev/zero"))
+    os.mkfifo(path)
+    assert "is a device or a pipe; " in refusal(path)
+    path.unlink()
+    with path.open("wb") as stream:
+        stream.truncate(100 << 30)
+    assert "107,374,182,400 bytes are too many for a model file" in refusal(path)
+    path.write_bytes(b"")
+    assert "is empty; name a model file, as `dream export` makes it" in refusal(path)
 
 
 @given(st.binary(max_size=200))
@@ -140,16 +155,57 @@ DAMAGE = [
     {"layers": '"text"'},
     {"layers": "[3]"},
     {"layers": '[{"layer": "a", "channel": null, "weight": "x"}]'},
-    {"layers": "[" * 100_000},
+    {"layers": "[" * 90_000},
+    *(
+        {"layers": json.dumps([{"layer": "a", "channel": None, "weight": 1.0, **change}])}
+        for change in (
+            {"layer": 5},
+            {"layer": ""},
+            {"layer": "a b"},
+            {"layer": "a:1"},
+            {"layer": "a=1"},
+            {"layer": "\x1b[31m"},
+            {"layer": "\ud800"},
+            {"channel": "0"},
+            {"channel": -1},
+            {"channel": True},
+            {"channel": 0.5},
+            {"weight": None},
+            {"weight": True},
+            {"weight": math.nan},
+            {"weight": 10**400},
+        )
+    ),
+    {"architecture": "\x1b]0;title\x07"},
+    {"target": "cpu\n"},
+    {"precision": "\u202e"},
+    *(
+        {"weights": json.dumps({"identity": "by hand", "sha256": "0" * 64, **change})}
+        for change in (
+            {"identity": 5},
+            {"identity": "\ud800"},
+            {"identity": "x" * 2000},
+            {"sha256": 5},
+            {"sha256": "0" * 63},
+            {"sha256": "\ud800" * 64},
+            {"beside_sha256": None},
+        )
+    ),
     {"weights": "[]"},
     {"weights": "{}"},
     {"stride": "4.5x"},
     {"stride": "0"},
+    {"stride": "true"},
+    {"stride": "4.0"},
+    {"stride": "9" * 30},
     {"stride": "-8"},
     {"stride": "Infinity"},
     {"stride": "NaN"},
     {"size": "8"},
     {"size": "[8]"},
+    {"size": "null"},
+    {"size": "[8.5, 8]"},
+    {"size": "[99999999999, 8]"},
     {"size": '"wide"'},
     {"size": "[3, 8]"},  # below the stride
     {"preprocessing": "[]"},
@@ -160,6 +216,14 @@ DAMAGE = [
             {"order": [0, 1, 3]},
             {"order": [0, 0, 1]},
             {"order": [0.5, 1, 2]},
+            {"order": [0.0, 1, 2]},
+            {"order": [0, True, 2]},
+            {"order": 5},
+            {"mean": [True, 1.0, 2.0]},
+            {"mean": [[1.0], [1.0], [2.0]]},
+            {"mean": [1e39, 1.0, 2.0]},
+            {"scale": [1e38, 1.0, 1.0]},
+            {"scale": [1e-38, 1.0, 1.0]},
             {"order": ["a", "b", "c"]},
             {"mean": [1.0, 2.0]},
             {"mean": ["x", 1.0, 2.0]},
@@ -175,7 +239,17 @@ DAMAGE = [
 @pytest.mark.parametrize("changes", DAMAGE, ids=lambda changes: str(changes)[:60])
 def test_a_damaged_description(path, changes):
     write_gradient_file(path, **changes)
-    assert "its description is damaged" in refusal(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a second line before the one of the refusal
+        found = refusal(path)
+    assert "its description is damaged" in found
+    assert len(found) < 500
+
+
+def test_a_long_description(path):
+    """JSON of a few megabytes takes gigabytes."""
+    write_gradient_file(path, layers="[{}" + ",{}" * 50_000 + "]")
+    assert "its description has more than 100,000 bytes" in refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_process_that_dies_says_how(spec):
 
 
 def test_a_contender_with_no_such_model_cannot_start(spec, tmp_path):
-    with pytest.raises(ContenderError, match="there is no such model file"):
+    with pytest.raises(ContenderError, match="there is no such file; name a model file"):
         ContenderProcess(replace(spec, model=str(tmp_path / "none.onnx")))
 
 

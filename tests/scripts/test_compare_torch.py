@@ -128,9 +128,9 @@ def test_a_compiled_contender_that_fails_is_left_out_and_no_other(gradient_file,
     }
     photo, o = compare.noise(SMALL, tmp_path / "noise.png"), options(compile=True)
     heat = compare.run_heat(both, photo, o)
-    assert "there is no such model file" in heat.skipped["compile"]
+    assert "there is no such file; name a model file" in heat.skipped["compile"]
     assert list(heat.samples) == [compare.ONE_SIZE]
-    with pytest.raises(DreamError, match="there is no such model file"):
+    with pytest.raises(DreamError, match="there is no such file; name a model file"):
         compare.run_heat({**both, "eager": absent}, photo, o)
 
 

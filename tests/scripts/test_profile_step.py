@@ -71,5 +71,5 @@ def test_a_profile_in_80_columns(gradient_file, capsys, monkeypatch):
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match="there is no such model file"):
+    with pytest.raises(SystemExit, match="there is no such file; name a model file"):
         profile_step.main([str(tmp_path / "none.onnx")])

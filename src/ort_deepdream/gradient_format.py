@@ -1,0 +1,36 @@
+"""What a gradient file's entries are called, and the sum at the end of one that is kept.
+
+The contract is in docs/model-file.md. `export` writes the entries, `weights` rewrites some of them,
+and `engine` reads them.
+"""
+
+from __future__ import annotations
+
+from ort_deepdream.protobuf import bytes_field
+
+FORMAT = "1"
+PREFIX = "deepdream."  # begins every key
+
+METADATA, KEY, VALUE = 14, 1, 2  # fields of ONNX's messages (onnx.proto)
+
+
+def metadata_entry(key: str, value: str) -> bytes:
+    """Return an entry of a model's description, `key` without its prefix, as the model's field."""
+    entry = bytes_field(KEY, (PREFIX + key).encode()) + bytes_field(VALUE, value.encode())
+    return bytes_field(METADATA, entry)
+
+
+def sealed(content: bytes) -> bytes:
+    """Return the gradient file `content` with one more entry: the sha256 of all before it."""
+    import hashlib  # it takes a while, and many a start needs it not
+
+    return content + metadata_entry("sha256", hashlib.sha256(content).hexdigest())
+
+
+def is_intact(content: bytes) -> bool:
+    """Return whether a gradient file is as it was sealed. One without a seal is taken as it is."""
+    empty = metadata_entry("sha256", "0" * 64)
+    body, seal = content[: -len(empty)], content[-len(empty) :]
+    if not seal.startswith(empty[:-64]):
+        return True
+    return seal == sealed(body)[len(body) :]
