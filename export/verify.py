@@ -20,9 +20,10 @@ import torch
 from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.model_file import FORMAT, PREFIX, initializer_name
+from ort_deepdream.export.model_file import initializer_name
 from ort_deepdream.export.network import Network, new_network
 from ort_deepdream.export.objective import objective
+from ort_deepdream.gradient_format import FORMAT, PREFIX
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.terms import Term, parse_term
 

@@ -15,13 +15,14 @@ from graphs import Array, Layer, autograd, exported, half_square, runner, seeded
 from torch import nn
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.model_file import PREFIX, export_gradient, save
+from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.network import LocalResponseNorm, new_network
 from ort_deepdream.export.objective import Term, objective, parse_term
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.trace import EXAMPLE_SIZES
 from ort_deepdream.export.verify import ALWAYS_ALLOWED, TIMES_TORCH, Row, verify
 from ort_deepdream.export.weights import build_network
+from ort_deepdream.gradient_format import PREFIX
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.googlenet import BVLC, INCEPTION_WIDTHS, TORCHVISION
 

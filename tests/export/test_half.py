@@ -12,11 +12,12 @@ import torch
 from graphs import Array, autograd, exported, runner, seeded
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.model_file import PREFIX, export_gradient, save
+from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.objective import objective, parse_term
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.verify import HALF_ALWAYS_ALLOWED, HALF_OBJECTIVE_ALLOWED, Row, verify
 from ort_deepdream.export.weights import Weights, build_network, load_weights
+from ort_deepdream.gradient_format import PREFIX
 from ort_deepdream.weights.builtin import WEIGHTS_FILE
 
 FLOAT, HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
