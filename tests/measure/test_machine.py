@@ -90,6 +90,7 @@ def test_a_busy_neighbour_is_noticed(busy):
     assert any("other processes kept" in sentence for sentence in disturbances())
 
 
+@pytest.mark.nightly
 def test_ones_own_work_is_not_another_ones(busy):
     child = psutil.Process(busy.pid)
 
