@@ -172,17 +172,15 @@ class _Climb:
     def octave(self, image: Array) -> Array:
         """Return `image` [1, 3, H, W] after every iteration of one octave."""
         height, width = image.shape[2:]
-        iterations, jitter = self.settings.iterations, self.settings.jitter
-        # Each step leaves the picture where the next one wants it; the last one leaves it there.
-        shifts = [
-            (int(down), int(across))
-            for across, down in self.random.integers(-jitter, jitter + 1, (iterations, 2))
-        ]
+        last = self.settings.iterations
+        shift = self.shift()
         ascent = make_ascent(self.model, height, width)
-        ascent.put(image, *shifts[0])
+        ascent.put(image, *shift)
         del image  # which the steps would keep in memory beside their own
         self.objectives.append([])
-        for iteration, shift in enumerate([*shifts[1:], shifts[-1]], 1):
+        for iteration in range(1, last + 1):
+            # Each step leaves the picture where the next one wants it; the last leaves it there.
+            shift = shift if iteration == last else self.shift()
             objective, mean = ascent.step(self.length, *shift)
             self.idle_steps += not NO_GRADIENT < mean < math.inf  # so that NaN counts
             self.objectives[-1].append(objective)
@@ -190,6 +188,15 @@ class _Climb:
                 self.stopped = True
                 break
         return ascent.take()
+
+    def shift(self) -> tuple[int, int]:
+        """Draw by how many pixels the picture is rolled before a step: down and across.
+
+        One by one, for nobody knows how many there will be; of one seed they are the same.
+        """
+        jitter = self.settings.jitter
+        across, down = self.random.integers(-jitter, jitter + 1, 2)
+        return int(down), int(across)
 
     def report(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
         """Tell `on_step` of an iteration and return its answer: False to stop."""

@@ -440,3 +440,21 @@ def test_what_numpy_takes_for_a_picture_is_one(model: Model) -> None:
     expected = dream(model, rgb, QUICK).rgb
     for other in (rgb.astype(np.uint8), rgb.tolist(), Image.fromarray(rgb.astype(np.uint8))):
         assert (dream(model, other, QUICK).rgb == expected).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("jitter", [0, 1, 32, 1000, 100_000])
+def test_shifts_drawn_one_by_one_are_those_drawn_at_once(jitter):
+    """As they once were, so that a seed of then still makes the same picture."""
+    one_by_one, at_once = np.random.default_rng(7), np.random.default_rng(7)
+    for count in (1, 2, 3, 10, 33):  # octave after octave of one dream
+        drawn = [one_by_one.integers(-jitter, jitter + 1, 2) for _ in range(count)]
+        assert np.array_equal(drawn, at_once.integers(-jitter, jitter + 1, (count, 2)))
+
+
+def test_a_dream_without_end_can_be_stopped(model):
+    """Nothing is made ahead for all of its steps."""
+    rgb = np.full((16, 16, 3), 100, np.float32)
+    settings = Settings(iterations=10**400, octaves=1, seed=1)
+    result = dream(model, rgb, settings, on_step=lambda at: at.iteration < 3)
+    assert result.stopped
+    assert len(result.objectives[0]) == 3
