@@ -9,9 +9,13 @@ import numpy as np
 
 from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
-from ort_deepdream.engine.session import Session, Size, make_session, running
+from ort_deepdream.engine.session import Session, Size, make_session, running, uncaptured
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import GRADIENT_OUTPUTS, Array, limits_feed, move_feed
+
+# Of all pictures that a model has sessions for. Each session for one size holds its own memory, on
+# a GPU a kilobyte for each pixel; a dream on 1024x1024 pixels has 2**21 in all its octaves.
+KEPT_PIXELS = 2**22
 
 
 class Model:
@@ -40,6 +44,7 @@ class Model:
 
     @property
     def info(self) -> ModelInfo:
+        """What the gradient file says of itself."""
         return self.file.info
 
     @property
@@ -65,7 +70,7 @@ class Model:
         return self.info.precision
 
     def session(self, height: int, width: int) -> Session:
-        """Return the session for pictures of this size; it is made once and kept.
+        """Return the session for pictures of this size; it is made once and kept for a while.
 
         Raise DreamError when the file is for another size.
         """
@@ -77,7 +82,10 @@ class Model:
                 f"any size"
             )
         size = (height, width) if self.backend.fixed_sizes or only else None
-        if size not in self.sessions:
+        if size in self.sessions:
+            self.sessions[size] = self.sessions.pop(size)  # the last is the one used last
+        else:
+            self._make_room(height * width)
             self.sessions[size] = make_session(
                 self.file,
                 self.backend,
@@ -87,6 +95,16 @@ class Model:
                 graph_cache=self.graph_cache,
             )
         return self.sessions[size]
+
+    def _make_room(self, pixels: int) -> None:
+        """Drop the sessions used longest ago, for all together hold memory for KEPT_PIXELS."""
+        sizes = [size for size in self.sessions if size is not None]
+        held = sum(height * width for height, width in sizes)
+        for height, width in sizes:
+            if held + pixels <= KEPT_PIXELS:
+                break
+            del self.sessions[height, width]
+            held -= height * width
 
     def preprocess(self, rgb: Array) -> Array:
         """Turn RGB [H, W, 3] in 0..255 into the network's image [1, 3, H, W]."""
@@ -128,5 +146,5 @@ class Model:
         feed = {"image": image, **limits_feed(*self.limits()), **move_feed(height, width)}
         session = self.session(height, width).run
         with running(self.backend, height, width):
-            objective, gradient = session.run([*GRADIENT_OUTPUTS], feed)
+            objective, gradient = session.run([*GRADIENT_OUTPUTS], feed, uncaptured())
         return float(objective), gradient

@@ -26,12 +26,14 @@ DOMAIN = "deepdream"
 
 
 def positive_mask(emit: Emitter, y: ir.Value) -> ir.Value:
+    """Append the mask of what is above zero in `y`: 1 there, else 0."""
     return emit.op("PositiveMask", [y], domain=DOMAIN)
 
 
 def max_pool_grad(
     emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window
 ) -> ir.Value:
+    """Append the gradient of a max pool of `x`, given its result's `grad`."""
     attributes: dict[str, int | list[int]] = {
         "kernel": [column.kernel, row.kernel],
         "stride": [column.stride, row.stride],
@@ -49,6 +51,7 @@ def conv_input_grad(
     stride: Sequence[int],
     padding: Sequence[int],
 ) -> ir.Value:
+    """Append the gradient of a convolution with respect to its input `x`."""
     attributes = {"stride": list(stride), "padding": list(padding)}
     return emit.op("ConvInputGrad", [grad, weight, x], attributes, domain=DOMAIN)
 
@@ -56,10 +59,12 @@ def conv_input_grad(
 def first_layers_grad(
     emit: Emitter, grad: ir.Value, x: ir.Value, weight: ir.Value, image: ir.Value
 ) -> ir.Value:
+    """Append the gradient of the first convolution, ReLU and pool with respect to `image`."""
     return emit.op("FirstLayersGrad", [grad, x, weight, image], domain=DOMAIN)
 
 
 def is_composite(node: ir.Node | None, op_type: str) -> bool:
+    """Tell whether `node` is the composite called `op_type`."""
     return node is not None and node.domain == DOMAIN and node.op_type == op_type
 
 

@@ -23,6 +23,7 @@ def operands(node: ir.Node) -> list[ir.Value]:
 
 
 def channels_of(x: ir.Value) -> int:
+    """Return how many channels [N, C, H, W] has."""
     assert x.shape is not None
     return int(x.shape[1])  # type: ignore[arg-type]
 

@@ -57,6 +57,7 @@ class GoogLeNet(Network):
         self.convolutions[name] = unit
 
     def layers(self, image: Tensor) -> Layers:
+        """Yield each layer's name and value for `image` [N, 3, H, W], in the network's order."""
         x = yield from self._convolve("conv1/7x7_s2", image)
         x = yield from self._pool("pool1/3x3_s2", x)
         if self.architecture.local_response_norm:

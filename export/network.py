@@ -36,6 +36,7 @@ class LocalResponseNorm(nn.Module):
         self.register_buffer("offset", torch.full((channels,), self.k), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x / (k + alpha / size * sum of neighbouring x^2) ^ beta, for [N, C, H, W]."""
         return x * F.conv2d(x * x, self.band, self.offset).pow(-self.beta)
 
 

@@ -71,6 +71,7 @@ class Row:
 
     @property
     def limit(self) -> float:
+        """The largest error of the gradient that passes."""
         if self.precision == HALF:
             as_far = HALF_AS_FAR * self.torch_gradient_error
             usual = _limit(self.torch_gradient_error, HALF_TIMES_TORCH, HALF_ALWAYS_ALLOWED)
@@ -79,12 +80,14 @@ class Row:
 
     @property
     def objective_limit(self) -> float:
+        """The largest error of the objective that passes."""
         if self.precision == HALF:
             return _limit(self.torch_objective_error, HALF_TIMES_TORCH, HALF_OBJECTIVE_ALLOWED)
         return _limit(self.torch_objective_error)
 
     @property
     def passed(self) -> bool:
+        """Whether both errors are within their limits; NaN is not."""
         # Written so that NaN fails.
         good_gradient = self.gradient_error <= self.limit
         return good_gradient and self.objective_error <= self.objective_limit
@@ -158,6 +161,7 @@ def _errors(
 def autograd(
     network: Network, terms: Sequence[Term], image: torch.Tensor
 ) -> tuple[float, NDArray[np.floating]]:
+    """Return objective and gradient as PyTorch computes them, in the image's precision."""
     image.requires_grad_(True)
     value = objective(network, terms)(image)
     (gradient,) = torch.autograd.grad(value, image)

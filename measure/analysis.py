@@ -78,6 +78,7 @@ class Speedup:
 
     @property
     def is_settled(self) -> bool:
+        """Whether both medians are stable."""
         return self.slow.stable and self.quick.stable
 
     @property
@@ -139,6 +140,7 @@ class TimedContender:
 
     @property
     def is_full_precision(self) -> bool:
+        """Whether it computed in float32 throughout."""
         return self.record.precision.startswith(FULL)
 
     def sizes(self, kind: Kind) -> list[Size]:
@@ -204,6 +206,7 @@ class Analysis:
 
     @property
     def sound(self) -> tuple[TimedContender, ...]:
+        """The contenders that failed no check."""
         return tuple(contender for contender in self.contenders if contender.is_sound)
 
     @property

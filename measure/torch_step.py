@@ -76,6 +76,7 @@ class Objective(nn.Module):
         self.network, self.layer = network, layer
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return half the sum of squares of the layer's values."""
         for name, value in self.network.layers(image):
             if name == self.layer:
                 return (value * value).sum() * 0.5

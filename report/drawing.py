@@ -26,6 +26,8 @@ NO_COLOUR = -1  # of a line that is no contender
 
 @dataclass(frozen=True)
 class Axis:
+    """What an axis counts, and how it is divided."""
+
     title: str
     unit: Unit
     log: bool = False
@@ -34,6 +36,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curve:
+    """A contender's points, joined by a line."""
+
     label: str
     colour: int
     points: tuple[Point, ...]
@@ -55,6 +59,8 @@ class Bars:
 
 @dataclass(frozen=True)
 class View:
+    """One way of looking at a chart: curves, or bars by category."""
+
     name: str
     x: Axis
     y: Axis
@@ -87,6 +93,8 @@ class View:
 
 @dataclass(frozen=True)
 class Chart:
+    """A chart of the page, with the table of its numbers."""
+
     name: str  # its id in the page
     title: str
     says: str  # how to read it

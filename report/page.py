@@ -46,6 +46,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Download:
+    """A link that saves a file which is in the page itself."""
+
     name: str
     address: str  # data:
     sha256: str

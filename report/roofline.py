@@ -45,10 +45,12 @@ class Attained:
 
     @property
     def share(self) -> float:
+        """What was attained of the limit at this intensity, from 0 to 1."""
         return self.rate / self.bound
 
     @property
     def text(self) -> str:
+        """The point in words, for its tooltip."""
         attained, bound = words.amount(self.rate, "flop/s"), words.amount(self.bound, "flop/s")
         place = f"{self.contender.label}, {words.size(self.size)}"
         return f"{place}: {attained}, {words.percent(self.share)} of {bound}"

@@ -28,10 +28,12 @@ class Run:
 
     @property
     def result(self) -> Result:
+        """What the file holds."""
         return self.analysis.result
 
     @property
     def contenders(self) -> tuple[TimedContender, ...]:
+        """What was measured, with its times."""
         return self.analysis.contenders
 
     @property

@@ -23,13 +23,19 @@ class Known(Protocol):
     """What is known of a file before it is here."""
 
     @property
-    def size(self) -> int: ...  # bytes
+    def size(self) -> int:
+        """Bytes."""
+        ...
 
     @property
-    def size_tolerance(self) -> int: ...  # where only a rounded size is published
+    def size_tolerance(self) -> int:
+        """By how many bytes the size may differ, where only a rounded one is published."""
+        ...
 
     @property
-    def sha256(self) -> str: ...  # hexadecimal; its beginning where no more is published
+    def sha256(self) -> str:
+        """In hexadecimal; its beginning where no more is published."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -154,13 +160,24 @@ def find(name: str) -> Entry:
 
 
 def cache_folder() -> Path:
-    """Return the folder of what is downloaded or made to be used again; it need not exist."""
+    """Return the folder of what is downloaded or made to be used again; it need not exist.
+
+    Raise DreamError when it would be in a home folder, and there is none.
+    """
     override = os.environ.get(CACHE_VARIABLE)
     if override:
-        return Path(override).expanduser()
+        folder = Path(os.path.expanduser(override))  # noqa: PTH111  it raises for nobody's home
+        if override.startswith("~") and not folder.is_absolute():
+            raise DreamError(
+                f"{CACHE_VARIABLE} is {override}: there is no such home folder; name another folder"
+            )
+        return folder
     import platformdirs  # here, for a dream with a shipped model needs it not
 
-    return platformdirs.user_cache_path("ort-deepdream", appauthor=False)
+    folder = platformdirs.user_cache_path("ort-deepdream", appauthor=False)
+    if not folder.is_absolute():
+        raise DreamError(f"this user has no home folder: set {CACHE_VARIABLE} to a folder")
+    return folder
 
 
 @contextmanager

@@ -31,10 +31,12 @@ STEEP = 1e38  # times the smallest difference of two float32 activations is stil
 
 
 def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:
+    """Write the mask by operators that keep ONNX Runtime's blocked layout."""
     return is_positive(emit, operands(node)[0])
 
 
 def max_pool_grad(emit: Emitter, node: ir.Node) -> ir.Value:
+    """Write it by pools again where no value is below zero, else as the portable target does."""
     grad, x = operands(node)
     row, column = pool_windows(node)
     if not never_negative(x):

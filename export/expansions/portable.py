@@ -12,6 +12,7 @@ from ort_deepdream.export.windows import Window, pool
 
 
 def positive_mask(emit: Emitter, node: ir.Node) -> ir.Value:
+    """Write the mask as a comparison, cast."""
     return emit.Cast(emit.Greater(node.inputs[0], emit.floats(0.0)), to=ir.DataType.FLOAT)
 
 

@@ -50,6 +50,7 @@ def _replace_scaled(
 
 
 def convolve_along_channels(model: ir.Model) -> int:
+    """Write products with a band matrix as convolutions along the channels; return how many."""
     return sum(_convolve(model.graph, node) for node in tuple(model.graph))
 
 

@@ -17,6 +17,7 @@ from ort_deepdream.export.passes.rewrite import never_negative, replace
 
 
 def fuse_first_layers(model: ir.Model) -> int:
+    """Join the gradients of the first layers into one composite; return how many."""
     return sum(_fuse(model.graph, node) for node in model.graph)
 
 

@@ -30,6 +30,7 @@ from ort_deepdream.export.windows import pool
 
 
 def mask_before_slice(model: ir.Model) -> int:
+    """Mask a gradient before it is cut into parts, once for all of them; return how many."""
     return sum(_mask_before_slice(model.graph, node) for node in model.graph)
 
 
@@ -75,6 +76,7 @@ def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
 
 
 def drop_idle_masks(model: ir.Model) -> int:
+    """Leave out masks of gradients that are zero there anyhow; return how many."""
     return sum(_drop_idle_mask(node) for node in tuple(model.graph))
 
 
@@ -91,6 +93,7 @@ def _drop_idle_mask(node: ir.Node) -> bool:
 
 
 def mask_before_pool(model: ir.Model) -> int:
+    """Mask a gradient before it goes through a pool; return how many."""
     return sum(_mask_before_pool(model.graph, node) for node in tuple(model.graph))
 
 

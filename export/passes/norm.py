@@ -15,6 +15,7 @@ from ort_deepdream.export.passes.rewrite import factors, replace
 
 
 def share_scaled_gradient(model: ir.Model) -> int:
+    """Use a product with the gradient that the graph has already; return how often."""
     return sum(_share(model.graph, node) for node in tuple(model.graph))
 
 

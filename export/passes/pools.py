@@ -16,6 +16,7 @@ from ort_deepdream.export.passes.rewrite import replace
 
 
 def merge_strided_pools(model: ir.Model) -> int:
+    """Join a pool of rows and one of columns into one of both; return how many."""
     return sum(_merge(model.graph, node) for node in tuple(model.graph))
 
 

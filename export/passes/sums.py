@@ -19,6 +19,7 @@ from ort_deepdream.export.passes.rewrite import BLOCK, is_plain_convolution, rep
 
 
 def merge_pointwise_sums(model: ir.Model) -> int:
+    """Join the 1x1 convolutions of a sum, by concatenating their inputs; return how many."""
     return sum(_merge(model.graph, node) for node in reversed(tuple(model.graph)))
 
 

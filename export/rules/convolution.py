@@ -33,6 +33,7 @@ def convolution(
     output_padding: Sequence[int],
     groups: int,
 ) -> ir.Value:
+    """x * weight + bias, of groups 1 and without dilation."""
     _refuse_exotic(dilation, transposed, groups)
     inputs = [x, weight] if bias is None else [x, weight, bias]
     return emit.Conv(*inputs, strides=list(stride), pads=[*padding, *padding])
@@ -53,6 +54,7 @@ def convolution_backward(
     groups: int,
     output_mask: Sequence[bool],
 ) -> tuple[ir.Value, None, None]:
+    """The gradient with respect to x, of groups 1 and without dilation; of nothing else."""
     _refuse_exotic(dilation, transposed, groups)
     if list(output_mask) != [True, False, False]:
         raise NotImplementedError("gradients of weights and biases")

@@ -31,6 +31,7 @@ def add(emit: Emitter, x: ir.Value, y: Operand, *, alpha: float = 1) -> ir.Value
 
 @lowers(aten.mul.Tensor, aten.mul.Scalar)
 def mul(emit: Emitter, x: ir.Value, y: Operand) -> ir.Value:
+    """x * y"""
     return emit.Mul(x, _value(emit, y))
 
 
@@ -53,6 +54,7 @@ def pow_(emit: Emitter, x: ir.Value, exponent: float) -> ir.Value:
 
 @lowers(aten.relu.default)
 def relu(emit: Emitter, x: ir.Value) -> ir.Value:
+    """max(x, 0)"""
     return emit.Relu(x)
 
 

@@ -49,6 +49,7 @@ def max_pool2d_with_indices_backward(
     ceil_mode: bool,
     indices: None,
 ) -> ir.Value:
+    """The gradient with respect to x; a tie's goes to the first of a window, as PyTorch's does."""
     row, column = windows(kernel, stride, padding, dilation, ceil_mode)
     if row.stride > row.kernel or column.stride > column.kernel:
         raise NotImplementedError("gaps between windows")

@@ -18,6 +18,7 @@ TO_THE_END = 2**31 - 1  # both PyTorch and ONNX take any large number for it
 
 @lowers(aten.cat.default)
 def cat(emit: Emitter, tensors: Sequence[ir.Value], dim: int = 0) -> ir.Value:
+    """tensors, one after the other on axis dim."""
     return emit.Concat(*tensors, axis=dim)
 
 

@@ -45,6 +45,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Header:
+    """What a file says of its tensors before they begin."""
+
     begin: int  # of the tensors, in the file
     entries: dict[str, Entry]
     metadata: dict[str, str]
