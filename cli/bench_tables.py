@@ -23,6 +23,7 @@ from ort_deepdream.measure.machine import describe
 from ort_deepdream.measure.result import Check, Kind, Result, Size
 from ort_deepdream.measure.statistics import Interval
 from ort_deepdream.report.cautions import unknown_devices
+from ort_deepdream.report.figures import ends, ratio_in_words
 from ort_deepdream.report.words import figures, seconds, seconds_span
 
 KINDS: dict[Kind, str] = {
@@ -140,14 +141,17 @@ def answer(analysis: Analysis) -> Iterator[str]:
 def _how_much_faster(pair: Pair, analysis: Analysis) -> str:
     against = "the CPU" if pair.cpu is analysis.baseline else pair.cpu.name
     said = [
-        f"{figures(found.value)} times as fast at {found.size} (95%: {_bounds(found)})"
+        f"{ratio_in_words(found)} at {found.size} ({_sure(found)})"
         for found in pair.speedups[pair.kind]
     ]
     return f"Beside {against} {pair.accelerator.name} {DOES[pair.kind]} {', '.join(said)}."
 
 
-def _bounds(found: Speedup) -> str:
-    return f"{figures(found.low)} to {figures(found.high)}"
+def _sure(found: Speedup) -> str:
+    if found.count == 1:
+        return "one sample"
+    low, high = ends(found)
+    return f"95%: {figures(low)} to {figures(high)}"
 
 
 def _then_and_now(analysis: Analysis) -> Iterator[str]:

@@ -25,7 +25,15 @@ from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
 from ort_deepdream.report.cautions import cautions
-from ort_deepdream.report.figures import headline_noise, interval, noise
+from ort_deepdream.report.figures import (
+    headline_noise,
+    interval,
+    interval_in_words,
+    noise,
+    pace,
+    ratio_in_words,
+    times,
+)
 from ort_deepdream.report.growth import at_size, growth, wins_from
 
 WHAT: dict[Kind, str] = {
@@ -77,14 +85,14 @@ def _on_a_gpu(analysis: Analysis, pair: Pair) -> Answer:
     points = [
         Point("At other sizes?", _other_sizes(speedups, first)),
         Point("Does the advantage grow with the picture?", (growth(speedups),)),
-        Point("From which size on does the GPU win?", _wins(pair)),
+        Point(f"From which size on does {_called(pair)} win?", _wins(pair)),
         Point("And if the program must first be started?", _one_off(pair, first.size)),
         *_further_gpus(analysis, pair, kind, first.size),
         *_others_on_the_cpu(analysis, pair.cpu, kind, first.size),
     ]
     return Answer(
-        headline=words.times(first.value),
-        unit="as fast on the GPU as on the CPU",
+        headline=f"{times(first)}×",
+        unit=f"{pace(first)} on {_called(pair)} as on the CPU",
         sentence=_sentence(pair, kind, first),
         noise=headline_noise(first),
         points=tuple(points),
@@ -98,9 +106,15 @@ def _on_a_gpu(analysis: Analysis, pair: Pair) -> Answer:
 def _sentence(pair: Pair, kind: Kind, found: Speedup) -> str:
     return (
         f"At {_place(found.size)} {WHAT[kind]} takes {words.seconds(found.slow.median)} on the CPU "
-        f"({_described(pair.cpu)}) and {words.seconds(found.quick.median)} on the GPU "
-        f"({_described(pair.accelerator)}): {_verdict(found)}."
+        f"({_described(pair.cpu)}) and {words.seconds(found.quick.median)} on {_called(pair)} "
+        f"({_described(pair.accelerator)}): {_verdict(pair, found)}."
     )
+
+
+def _called(pair: Pair) -> str:
+    """Return what the accelerator is called: a GPU only where its device is known."""
+    contender = pair.accelerator
+    return "the GPU" if contender.record.device is not None else contender.name
 
 
 def _place(size: Size) -> str:
@@ -119,14 +133,13 @@ def _threads(contender: TimedContender) -> str:
     return words.counted(threads, "thread")
 
 
-def _verdict(found: Speedup) -> str:
+def _verdict(pair: Pair, found: Speedup) -> str:
     if found.is_faster:
-        return f"the GPU is {words.figures(found.value)} times as fast"
+        return f"{_called(pair)} is {ratio_in_words(found)}"
     if found.is_slower:
-        return f"the GPU is slower and takes {words.figures(1 / found.value)} times as long"
+        return f"{_called(pair)} is slower and takes {ratio_in_words(found)}"
     if found.count == 1:
-        times = words.times(found.value)
-        return f"{times} as fast by one sample, which does not tell a difference from noise"
+        return f"{ratio_in_words(found)} by one sample, which does not tell a difference from noise"
     return "no difference can be told from the noise"
 
 
@@ -148,8 +161,8 @@ def _wins(pair: Pair) -> tuple[str, ...]:
 def _one_off(pair: Pair, size: Size) -> tuple[str, ...]:
     said = [
         f"A one-off dream at {words.size(size)} takes {words.seconds(found.slow.median)} on the "
-        f"CPU and {words.seconds(found.quick.median)} on the GPU: {_verdict(found)} "
-        f"({interval(found)})."
+        f"CPU and {words.seconds(found.quick.median)} on {_called(pair)}: {_verdict(pair, found)} "
+        f"({interval_in_words(found)})."
         for found in pair.speedups.get("cold", ())
         if found.size == size
     ]
@@ -170,10 +183,13 @@ def _beside(found: Speedup, contender: TimedContender, cpu: TimedContender) -> s
     """Return what another contender is against the CPU that the headline is about."""
     precision = words.clean(contender.record.precision)
     return (
-        f"{contender.name} ({contender.device}, {precision}): "
-        f"{words.seconds(found.quick.median)}, {words.figures(found.value)} times as fast as "
-        f"{cpu.name} ({interval(found)})."
+        f"{contender.name} ({contender.device}, {precision}) takes "
+        f"{words.seconds(found.quick.median)}, {_against(found, cpu)}."
     )
+
+
+def _against(found: Speedup, other: TimedContender) -> str:
+    return f"{ratio_in_words(found)} as {other.name} ({interval_in_words(found)})"
 
 
 # --- CPU only, or less -------------------------------------------------------------------------
@@ -305,11 +321,18 @@ def _others_on_the_cpu(
     analysis: Analysis, cpu: TimedContender, kind: Kind, size: Size
 ) -> list[Point]:
     """Set other thread counts and libraries against the CPU that the headline is about."""
-    said = tuple(
-        _longer(speedup(contender, cpu, kind, size), contender, cpu)
+    said = [
+        f"{contender.name} takes {words.seconds(found.quick.median)}, {_against(found, cpu)}."
         for contender in _other_cpus(analysis, cpu, kind, size)
-    )
-    return [Point("Other ways to use the CPU?", said)] if said else []
+        for found in [speedup(cpu, contender, kind, size)]
+    ]
+    said += [
+        f"{contender.name} is {cpu.name} by another name, with all "
+        f"{words.counted(contender.result.machine.cores, 'core')}: what they differ by is noise."
+        for contender in analysis.sound
+        if contender is not cpu and contender.usual_name == cpu.usual_name
+    ]
+    return [Point("Other ways to use the CPU?", tuple(said))] if said else []
 
 
 def _other_cpus(
@@ -318,16 +341,10 @@ def _other_cpus(
     return [
         contender
         for contender in analysis.sound
-        if contender.on_processor and contender is not cpu and (kind, size) in contender.series
+        if contender.on_processor
+        and contender.usual_name != cpu.usual_name
+        and (kind, size) in contender.series
     ]
-
-
-def _longer(found: Speedup, contender: TimedContender, cpu: TimedContender) -> str:
-    """Return how long a contender takes; `found` is how many times as fast `cpu` is."""
-    return (
-        f"{contender.name} takes {words.seconds(found.slow.median)}, "
-        f"{words.figures(found.value)} times as long as {cpu.name} ({interval(found)})."
-    )
 
 
 def _against_a_faster_cpu(analysis: Analysis, pair: Pair, kind: Kind, size: Size) -> list[str]:
@@ -335,11 +352,13 @@ def _against_a_faster_cpu(analysis: Analysis, pair: Pair, kind: Kind, size: Size
     faster = [
         contender
         for contender in _other_cpus(analysis, pair.cpu, kind, size)
-        if speedup(contender, pair.cpu, kind, size).is_slower
+        if speedup(pair.cpu, contender, kind, size).is_faster
     ]
+    called = _called(pair)
     return [
-        f"{contender.name} is faster than {pair.cpu.name}, which the GPU is set against here; "
-        f"against it the GPU is {words.times(found.value)} as fast ({interval(found)})."
+        f"{contender.name} is faster than {pair.cpu.name}, which {called} is set against here; "
+        f"against it {called} {'is' if found.value >= 1 else 'takes'} {ratio_in_words(found)} "
+        f"({interval_in_words(found)})."
         for contender in faster
         for found in [speedup(contender, pair.accelerator, kind, size)]
     ]

@@ -20,7 +20,7 @@ from ort_deepdream.report.drawing import (
     View,
     pixel_axis,
 )
-from ort_deepdream.report.figures import bounds, interval, noise
+from ort_deepdream.report.figures import APART, apart, bounds, interval, noise, sure
 from ort_deepdream.report.runs import Run, all_contenders
 from ort_deepdream.report.tables import Table, marked
 
@@ -135,7 +135,7 @@ def time_chart(contenders: Sequence[TimedContender]) -> Chart | None:
         "time",
         "Time against size",
         "Lower is faster. On both axes each line of the grid is a multiple of the one before. "
-        "Whiskers hold 8 of 10 samples. A dashed line is a contender whose check failed.",
+        f"Whiskers reach from the {APART}. A dashed line is a contender whose check failed.",
         views,
         time_table(contenders),
     )
@@ -180,8 +180,8 @@ def time_table(contenders: Sequence[TimedContender]) -> Table:
             words.size(size),
             words.KINDS[kind],
             words.seconds(value.median),
-            f"{words.seconds(value.low)} to {words.seconds(value.high)}",
-            f"{words.seconds(value.fast)} to {words.seconds(value.slow)}",
+            sure(value),
+            apart(value),
             f"{value.count}{'' if value.stable else ', not settled'}",
         )
         for contender in contenders
@@ -195,7 +195,7 @@ def time_table(contenders: Sequence[TimedContender]) -> Table:
         "what",
         "median",
         "95 % interval",
-        "8 of 10 samples",
+        APART,
         "samples",
     )
     return Table(headings, tuple(rows), words=3)

@@ -1,4 +1,4 @@
-"""Several runs beside one another: contenders of the same name at the same size."""
+"""Several runs beside one another: the same contender at the same size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def compared(runs: Sequence[Run]) -> Table:
         for size in ordered(size for contender in namesakes for size in contender.sizes(kind))
         for row in _rows(namesakes, kind, size)
     ]
-    headings = ("contender", "what", "size", "run", "median", "times as long", "95 % interval")
+    headings = ("contender", "what", "size", "run", "median", "times as fast", "95 % interval")
     return Table(headings, tuple(rows), words=4)
 
 
@@ -29,13 +29,13 @@ def _namesakes(runs: Sequence[Run]) -> list[list[TimedContender]]:
     found: dict[str, list[TimedContender]] = {}
     for run in runs:
         for contender in run.contenders:
-            found.setdefault(contender.record.name, []).append(contender)
+            found.setdefault(contender.usual_name, []).append(contender)
     return list(found.values())
 
 
 def _rows(namesakes: Sequence[TimedContender], kind: Kind, size: Size) -> list[tuple[str, ...]]:
     measured = [contender for contender in namesakes if (kind, size) in contender.series]
-    if len(measured) < 2:
+    if len({contender.letter for contender in measured}) < 2:
         return []
     return [_row(contender, measured[0], kind, size) for contender in measured]
 
@@ -43,16 +43,26 @@ def _rows(namesakes: Sequence[TimedContender], kind: Kind, size: Size) -> list[t
 def _row(
     contender: TimedContender, first: TimedContender, kind: Kind, size: Size
 ) -> tuple[str, ...]:
-    cells = ("1×", words.DASH)
-    if contender is not first:
-        samples = contender.seconds(kind, size), first.seconds(kind, size)
-        against = ratio(*samples, paired=False)
-        cells = words.times(against.value), words.between(against.low, against.high, "×")
     return (
         marked(contender.name, contender.is_sound),
         words.KINDS[kind],
         words.size(size),
         contender.letter,
         words.seconds(contender.figures[kind, size].median),
-        *cells,
+        *_against(contender, first, kind, size),
     )
+
+
+def _against(
+    contender: TimedContender, first: TimedContender, kind: Kind, size: Size
+) -> tuple[str, str]:
+    """Return how many times as fast it is, and the interval; of what failed its check, nothing."""
+    if contender is first:
+        return "1×", words.DASH
+    if not (contender.is_sound and first.is_sound):
+        return words.DASH, words.DASH
+    samples = first.seconds(kind, size), contender.seconds(kind, size)
+    against = ratio(*samples, paired=False)
+    single = min(map(len, samples)) == 1
+    span = words.DASH if single else words.between(against.low, against.high, "×")
+    return words.times(against.value), span

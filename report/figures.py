@@ -1,21 +1,42 @@
-"""How sure a figure is, in words: what stands beside every number that is shown."""
+"""How sure a figure is, in words: what stands beside every number that is shown.
+
+A ratio of two contenders is said in one way: 1.31 times as fast, and never as a number below 1 but
+as 1.31 times as long. Where it is a number alone, in charts and tables, it is times as fast.
+"""
 
 from __future__ import annotations
 
 from ort_deepdream.measure.analysis import Figure, Speedup
 from ort_deepdream.report import words
 
+APART = "10th to 90th percentile"  # of the samples
+
 
 def noise(figure: Figure) -> str:
     """Return what stands beside a time wherever it is a headline."""
     if figure.count == 1:
         return "one sample: its noise is not known"
-    sure = f"95 % interval {words.seconds(figure.low)} to {words.seconds(figure.high)}"
-    return f"{sure}, samples {_apart(figure)}{_unsettled(figure)}"
+    return f"95 % interval {sure(figure)}, {APART} {_counted(figure)}{_unsettled(figure)}"
 
 
-def _apart(figure: Figure) -> str:
-    return f"{words.seconds(figure.fast)} to {words.seconds(figure.slow)}, n = {figure.count}"
+def sure(figure: Figure) -> str:
+    """Return the 95 % interval of a median; a dash for one sample, which has none."""
+    return _span(figure, figure.low, figure.high)
+
+
+def apart(figure: Figure) -> str:
+    """Return the 10th and the 90th percentile of the samples; a dash for one sample."""
+    return _span(figure, figure.fast, figure.slow)
+
+
+def _span(figure: Figure, low: float, high: float) -> str:
+    if figure.count == 1:
+        return words.DASH
+    return f"{words.seconds(low)} to {words.seconds(high)}"
+
+
+def _counted(figure: Figure) -> str:
+    return f"{apart(figure)}, n = {figure.count}"
 
 
 def _unsettled(figure: Figure) -> str:
@@ -25,20 +46,63 @@ def _unsettled(figure: Figure) -> str:
 
 
 def interval(speedup: Speedup) -> str:
-    """Return what stands beside a ratio."""
+    """Return what stands beside a ratio that is a number: times as fast."""
     if speedup.count == 1:
         return "one sample, no interval"
     return f"95 % interval {bounds(speedup)}"
 
 
 def bounds(speedup: Speedup) -> str:
-    """Return the ends of a ratio's interval, and whether its samples settled."""
-    between = words.between(speedup.low, speedup.high, "×")
+    """Return the ends of a ratio's interval, and whether its samples settled.
+
+    It is a dash for one sample, which has none.
+    """
+    if speedup.count == 1:
+        return words.DASH
+    return _settled(speedup, speedup.low, speedup.high)
+
+
+def _settled(speedup: Speedup, low: float, high: float) -> str:
+    between = words.between(low, high, "×")
     return between if speedup.is_settled else f"{between}; not settled"
+
+
+# --- ratios in words: as fast, or as long ---------------------------------------------------------
+
+
+def times(speedup: Speedup) -> str:
+    """Return how many times, which is 1 or more: `pace` says of what."""
+    value = speedup.value
+    return words.figures(value if value >= 1 else 1 / value)
+
+
+def pace(speedup: Speedup) -> str:
+    """Return what a ratio counts: as fast, or as long."""
+    return "as fast" if speedup.value >= 1 else "as long"
+
+
+def ratio_in_words(speedup: Speedup) -> str:
+    """Return a ratio: 1.31 times as fast, 1.31 times as long."""
+    return f"{times(speedup)} times {pace(speedup)}"
+
+
+def interval_in_words(speedup: Speedup) -> str:
+    """Return what stands beside what `ratio_in_words` returns: the interval of the same ratio."""
+    if speedup.count == 1:
+        return interval(speedup)
+    return f"95 % interval {_settled(speedup, *ends(speedup))}"
+
+
+def ends(speedup: Speedup) -> tuple[float, float]:
+    """Return the ends of the interval of the ratio that `ratio_in_words` returns."""
+    if speedup.value >= 1:
+        return speedup.low, speedup.high
+    return 1 / speedup.high, 1 / speedup.low
 
 
 def headline_noise(speedup: Speedup) -> str:
     """Return what stands beside a ratio where it is the headline."""
     if speedup.count == 1:
         return interval(speedup)
-    return f"{interval(speedup)}; samples {_apart(speedup.slow)}, and {_apart(speedup.quick)}"
+    slow, quick = _counted(speedup.slow), _counted(speedup.quick)
+    return f"{interval_in_words(speedup)}; {APART} {slow}, and {quick}"

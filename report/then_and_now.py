@@ -1,4 +1,4 @@
-"""The seed's table, repeated: five trials of one dream, CPU and GPU, in 2019 and now."""
+"""The seed's table, repeated: trials of one dream, CPU and GPU, in 2019 and now."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = (seed_table.OCTAVES, seed_table.ITERATIONS)
 
 
 def then_and_now(runs: Sequence[Run]) -> Table:
-    """Return a table of the trials, their median and the ratio of the medians.
+    """Return a table of the first five trials, the median of all, and the ratio of the medians.
 
     A dash was not measured.
     """
@@ -37,7 +37,9 @@ def then_and_now(runs: Sequence[Run]) -> Table:
         (f"trial {number + 1}", *(_cell(trials, number) for _, trials in columns))
         for number in range(TRIALS)
     ]
-    rows.append(("median", *(_median(trials) for _, trials in columns)))
+    if any(len(trials) > TRIALS for _, trials in columns):
+        rows.append(("further trials", *(_further(trials) for _, trials in columns)))
+    rows.append(("median of all", *(_median(trials) for _, trials in columns)))
     rows.append(("CPU / GPU", *(cell for found in speedups for cell in ("", found))))
     return Table(("", *(heading for heading, _ in columns)), tuple(rows))
 
@@ -62,12 +64,16 @@ def _heading(kind: str, contender: TimedContender | None, run: Run) -> str:
 
 
 def _trials(contender: TimedContender | None) -> tuple[float, ...]:
-    """Return the first ones, in the order they were taken, as the seed's were."""
-    return contender.seconds("warm", seed_table.SIZE)[:TRIALS] if contender else ()
+    """Return all, in the order they were taken, as the seed's were."""
+    return contender.seconds("warm", seed_table.SIZE) if contender else ()
 
 
 def _cell(trials: Sequence[float], number: int) -> str:
     return words.seconds(trials[number]) if number < len(trials) else words.DASH
+
+
+def _further(trials: Sequence[float]) -> str:
+    return f"{len(trials) - TRIALS} more" if len(trials) > TRIALS else words.DASH
 
 
 def _median(trials: Sequence[float]) -> str:

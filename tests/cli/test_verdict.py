@@ -49,7 +49,7 @@ def test_openvino_on_the_processor_is_no_gpu_to_either(said):
     assert "182x158 cuda 27.8 ms 27.5-28.2 ms 7 23.57" in terminal
     (others,) = [point for point in page.points if point.question.startswith("Other ways to use")]
     assert others.question == "Other ways to use the CPU?"
-    assert others.answers[0].startswith("cuda takes 27.8 ms, 0.0424 times as long as cpu")
+    assert others.answers[0].startswith("cuda takes 27.8 ms, 23.6 times as fast as cpu")
 
 
 def test_a_cpu_that_failed_its_check_is_no_baseline_to_either(said):
@@ -98,3 +98,19 @@ def test_without_a_gpu_both_say_so(said):
     assert page.sentence.startswith(NO_GPU)
     assert "Not measured: cuda: no NVIDIA driver was found" in terminal
     assert page.points[0].answers == ("cuda: no NVIDIA driver was found.",)
+
+
+def test_a_slower_gpu_is_said_in_one_way_by_both(said):
+    times = [series("cpu", SEED_SIZE, "warm"), series("cuda", SEED_SIZE, "warm", speed=(0.2, 1e-6))]
+    terminal, page = said(result(("cpu", "cuda"), series=tuple(times)))
+    assert (page.headline, page.unit) == ("7.69×", "as long on the GPU as on the CPU")
+    assert "takes 7.69 times as long" in page.sentence
+    assert "cuda dreams 7.69 times as long at 182x158 (95%: 7.6" in terminal
+
+
+def test_one_sample_has_no_interval_for_either(said):
+    times = [series(name, SEED_SIZE, "warm", noise=(1.0,)) for name in ("cpu", "cuda")]
+    terminal, page = said(result(("cpu", "cuda"), series=tuple(times)))
+    assert "cuda dreams 23.6 times as fast at 182x158 (one sample)" in terminal
+    assert page.noise == "one sample, no interval"
+    assert "95%:" not in terminal

@@ -54,7 +54,7 @@ def test_the_headline_is_the_ratio_of_medians_at_the_seeds_size(runs):
     assert "Synthetic Processor 4000, 4 threads" in found.sentence
     assert "Synthetic GPU" in found.sentence
     assert re.fullmatch(
-        r"95 % interval [\d.]+× to [\d.]+×; samples 6\d\d ms to 6\d\d ms, n = 7, "
+        r"95 % interval [\d.]+× to [\d.]+×; 10th to 90th percentile 6\d\d ms to 6\d\d ms, n = 7, "
         r"and 2\d.\d ms to 2\d.\d ms, n = 7",
         found.noise,
     )
@@ -100,6 +100,10 @@ def test_a_slower_gpu_is_called_slower(runs):
     found = answer(run.analysis)
     ratio = (0.1 + 1e-6 * 182 * 158) / (1e-3 + 1e-6 * 182 * 158)
     assert f"the GPU is slower and takes {ratio:.2f} times as long" in found.sentence
+    assert found.headline == f"{ratio:.2f}×"  # one number for one ratio
+    assert found.unit == "as long on the GPU as on the CPU"
+    low, high = map(float, re.findall(r"([\d.]+)×", found.noise))
+    assert low <= round(ratio, 2) <= high
     assert "further dream: at no size" in said(found, "From which size").lower()
 
 
@@ -141,6 +145,18 @@ def test_the_baseline_has_all_threads_and_the_others_are_beside_it(runs):
     longer = seconds("cpu, 1 thread", SEED_SIZE, "warm") / seconds("cpu", SEED_SIZE, "warm")
     words = said(answer(run.analysis), "Other ways to use the CPU?")
     assert f"cpu, 1 thread takes 1.22 s, {longer:.2f} times as long as cpu" in words
+
+
+def test_all_cores_by_number_are_no_other_way_to_use_the_cpu(runs):
+    contenders = (contender("cpu", threads=None), contender("cpu, 4 threads"))
+    times = [
+        series("cpu", SEED_SIZE, "warm").model_copy(update={"contender": one.name})
+        for one in contenders
+    ]
+    found = answer(runs(result((), contenders=contenders, series=tuple(times)))[0].analysis)
+    assert said(found, "Other ways to use the CPU?") == (
+        "cpu, 4 threads is cpu by another name, with all 4 cores: what they differ by is noise."
+    )
 
 
 def many_gpus() -> tuple[tuple[str, ...], dict[str, tuple[float, float]]]:
@@ -193,8 +209,14 @@ def test_a_device_that_is_not_known_is_doubted(runs):
     (run,) = runs(
         result(("cpu", "cuda"), contenders=(contender("cpu"), contender("cuda", device=None)))
     )
-    (caution,) = answer(run.analysis).cautions
+    found = answer(run.analysis)
+    (caution,) = found.cautions
     assert caution == "cuda: its device is not known, and may be a processor that plays a GPU."
+    assert found.unit == "as fast on cuda as on the CPU"
+    assert (
+        "on cuda (an unknown device; ONNX Runtime): cuda is 23.6 times as fast." in found.sentence
+    )
+    assert "the GPU" not in everything(found)
 
 
 def test_a_faster_cpu_is_not_passed_over(runs):
@@ -207,7 +229,7 @@ def test_a_faster_cpu_is_not_passed_over(runs):
     ratio = seconds("cpu", SEED_SIZE, "warm") / seconds("cuda", SEED_SIZE, "warm")
     (caution,) = found.cautions
     assert caution.startswith("cpu, 1 thread is faster than cpu, which the GPU is set against here")
-    assert f"against it the GPU is {ratio:.1f}× as fast (95 % interval" in caution
+    assert f"against it the GPU is {ratio:.1f} times as fast (95 % interval" in caution
 
 
 # --- Failed checks, unstable series, interruptions ------------------------------------------------
@@ -261,7 +283,7 @@ def test_a_series_that_did_not_settle_is_marked_beside_its_figure(runs):
         series("cuda", SEED_SIZE, "warm", stable=False),
     ]
     found = answer(runs(result(("cpu", "cuda"), series=tuple(times)))[0].analysis)
-    assert "×; not settled; samples" in found.noise
+    assert "×; not settled; 10th to 90th percentile" in found.noise
     (caution,) = found.cautions
     assert caution == (
         "cuda, further dream at 182×158: the spread did not settle (the machine was busy)."
@@ -288,7 +310,7 @@ def test_one_sample_has_no_interval(runs):
     (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
     found = answer(run.analysis)
     assert found.noise == "one sample, no interval"
-    assert "23.6× as fast by one sample, which does not tell a difference" in found.sentence
+    assert "23.6 times as fast by one sample, which does not tell a difference" in found.sentence
     assert said(found, "From which size") == (
         "Further dream: not known; a single sample does not tell a difference from noise."
     )
@@ -312,7 +334,7 @@ def test_cpu_only_says_why_and_what_can_be_said(runs):
     assert found.unit == "a dream on the CPU; no GPU compared"
     assert "cannot be said here" in found.sentence
     assert said(found, "Why is no GPU compared?") == "cuda: no NVIDIA driver was found."
-    assert "samples" in found.noise
+    assert "10th to 90th percentile 647 ms to 666 ms, n = 7" in found.noise
     growing = said(found, "How does the time grow")
     assert "1280×854 has 38.0 times as many pixels as 182×158" in growing
     times = seconds("cpu", SIZES[2], "warm") / seconds("cpu", SEED_SIZE, "warm")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from hostile_results import ATTACK, hostile
-from synthetic_results import SEED_SIZE, missing, result, skipped, written
+from synthetic_results import SEED_SIZE, missing, result, series, skipped, written
 
 from ort_deepdream.measure.result import Result, read_result
 from ort_deepdream.report.page import as_script, page
@@ -134,6 +134,18 @@ def test_several_runs_are_told_apart_and_compared(runs):
         "B.json",
         "samples.csv",
     }
+
+
+def test_single_samples_have_no_interval_anywhere(runs):
+    times = [
+        series(name, SEED_SIZE, kind, noise=(1.0,))
+        for name in ("cpu", "cuda")
+        for kind in ("cold", "warm", "step")
+    ]
+    text = page(runs(result(("cpu", "cuda"), series=tuple(times), images=())), [])
+    shown = " ".join(Document(text).words)
+    assert "one sample, no interval" in shown
+    assert not re.findall(r"[\d.]+× to [\d.]+×|\d ms to \d|percentile \d", shown)
 
 
 def test_too_many_runs_are_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthetic_results import NOISE, SEED_SIZE, check, result, seconds, series
 
+from ort_deepdream.report.answer import answer
 from ort_deepdream.report.then_and_now import same_dream, then_and_now
 
 
@@ -12,7 +13,8 @@ def test_the_trials_are_the_first_five_in_order(runs):
     assert table.headings == ("", "2019, Caffe, CPU", "2019, Caffe, K80", "now, cpu", "now, cuda")
     assert [row[0] for row in table.rows] == [
         *(f"trial {number}" for number in range(1, 6)),
-        "median",
+        "further trials",
+        "median of all",
         "CPU / GPU",
     ]
     base = seconds("cpu", SEED_SIZE, "warm")
@@ -20,6 +22,23 @@ def test_the_trials_are_the_first_five_in_order(runs):
     assert [row[1] for row in table.rows[:2]] == ["11.6 s", "11.0 s"]
     assert table.rows[-1][2] == "6.79×"
     assert table.rows[-1][4] == "23.6×"
+    assert [row[1:] for row in table.rows[5:6]] == [("–", "–", "2 more", "2 more")]
+
+
+def test_the_table_and_the_headline_have_the_same_figures(runs):
+    """The first five of these six are not what all are."""
+    cpu, gpu = (1.0, 1.0, 1.0, 1.1, 1.2, 1.3), (1.3, 1.2, 1.1, 1.0, 1.0, 1.0)
+    times = [
+        series(name, SEED_SIZE, "warm", noise=noise)
+        for name, noise in (("cpu", cpu), ("cuda", gpu))
+    ]
+    (run,) = runs(result(("cpu", "cuda"), series=tuple(times)))
+    found, table = answer(run.analysis), then_and_now([run])
+    assert table.rows[-1][4] == found.headline
+    median, ratio = (row[3:] for row in table.rows[-2:])
+    for name, cell in zip(("cpu", "cuda"), median, strict=True):
+        assert cell in found.sentence, name
+    assert ratio == ("", found.headline)
 
 
 def test_what_was_not_measured_is_a_dash(runs):
@@ -27,6 +46,7 @@ def test_what_was_not_measured_is_a_dash(runs):
     table = then_and_now(runs(result(("cpu",), series=(few,))))
     assert [row[3] for row in table.rows[2:5]] == ["–"] * 3
     assert [row[4] for row in table.rows] == ["–"] * 7
+    assert [row[0] for row in table.rows[5:]] == ["median of all", "CPU / GPU"]
 
 
 def test_a_failed_gpu_is_not_in_it(runs):
