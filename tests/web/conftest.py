@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import functools
+import http.server
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,3 +83,34 @@ def site(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     build(folder / "page", runtime)
     return folder
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A static host: it sends no header of ours, and forgets that it was asked."""
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+class Host(http.server.ThreadingHTTPServer):
+    """Counts the requests; serves nothing while it is `down`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.requests: list[str] = []
+        self.down = False
+        super().__init__(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        return not self.down
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/page/"
+
+
+@pytest.fixture(scope="session")
+def host(site: Path) -> Iterator[Host]:
+    with Host(site) as started:
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        yield started
+        started.shutdown()

@@ -6,13 +6,10 @@ Chromium is driven by playwright; without one of Debian's or Google's the tests 
 from __future__ import annotations
 
 import base64
-import functools
-import http.server
 import io
 import os
 import re
 import shlex
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from settled_dream import LAYER, SETTINGS, photograph
 from typer.testing import CliRunner
 
 from ort_deepdream.cli.main import app
@@ -35,38 +33,7 @@ pytestmark = [
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DREAMING = 60_000  # milliseconds that a small dream may take on a busy machine
-QUICK = {"layer": "inception_3b/output", "octaves": "2", "iterations": "3", "seed": "1"}
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A static host: it sends no header of ours, and forgets that it was asked."""
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-class Host(http.server.ThreadingHTTPServer):
-    """Counts the requests; serves nothing while it is `down`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.requests: list[str] = []
-        self.down = False
-        super().__init__(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
-
-    def verify_request(self, request: object, client_address: object) -> bool:
-        return not self.down
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/page/"
-
-
-@pytest.fixture(scope="module")
-def host(site: Path) -> Iterator[Host]:
-    with Host(site) as started:
-        threading.Thread(target=started.serve_forever, daemon=True).start()
-        yield started
-        started.shutdown()
+QUICK = {"layer": LAYER, "octaves": "2", "iterations": "3", "seed": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +119,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(context: BrowserContext, host: Host) -> Callable[..., Visit]:
+def visit(context: BrowserContext, host) -> Callable[..., Visit]:
     return lambda query="": Visit(context, host.address + query)
 
 
@@ -183,9 +150,12 @@ def shown(page: Page, canvas: str = "dream") -> np.ndarray:
 # --- Dreams -----------------------------------------------------------------------------------
 
 
-def test_the_command_in_a_dream_makes_the_same_dream_in_every_pixel(visit, photo, tmp_path):
-    seen = visit()
-    seen.dream(photo, **QUICK)
+@pytest.mark.parametrize("threads", ["", "?threads=1"])
+def test_the_command_in_a_dream_makes_the_same_dream_in_every_pixel(visit, tmp_path, threads):
+    photo = tmp_path / "my photo.png"
+    photograph().save(photo)
+    seen = visit(threads)
+    seen.dream(photo, **{**QUICK, "seed": str(SETTINGS.seed)})
     saved = seen.save(tmp_path)
     assert saved.name == "my photo-dream.png"
     found = read_metadata(saved)
