@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.session import running
+from ort_deepdream.engine.session import Session, running, uncaptured
 from ort_deepdream.step import Array, Feed, limits_feed, move_feed
 
-# By model and size; they go with their model.
-CAPTURED: WeakKeyDictionary[Model, dict[tuple[int, int], StaticAscent]] = WeakKeyDictionary()
+# A captured graph replays the buffers that it was captured with, so there is one ascent for a
+# session. It goes with its session, which it must not hold itself.
+CAPTURED: WeakKeyDictionary[Session, StaticAscent] = WeakKeyDictionary()
 
 
 class Ascent:
@@ -42,6 +43,7 @@ class Ascent:
         self.height, self.width = height, width
         self.lent: dict[str, OrtValue] = {}  # what the bindings read must live as long
         self.bindings = self.session.io_binding(), self.session.io_binding()
+        self.options = uncaptured(), uncaptured()  # of each binding's runs
         with self._running():
             self._bind(limits_feed(*model.limits()))
 
@@ -85,7 +87,7 @@ class Ascent:
         binding = self.bindings[self.turn]
         self._lend(move, binding)
         binding.bind_ortvalue_input("image", self.picture)
-        self.session.run_with_iobinding(binding)
+        self.session.run_with_iobinding(binding, self.options[self.turn])
         self.picture, objective, mean = binding.get_outputs()
         return float(objective.numpy()), float(mean.numpy())
 
@@ -149,13 +151,11 @@ class StaticAscent(Ascent):
 
 def make_ascent(model: Model, height: int, width: int) -> Ascent:
     """Return the kind of ascent that suits the backend and its options."""
-    captured = model.backend.provider_options.get("enable_cuda_graph", "0").lower()
-    if captured in ("1", "true"):
-        # One for a session: the graph would replay the first one's buffers.
-        kept = CAPTURED.setdefault(model, {})
-        if (height, width) not in kept:
-            kept[height, width] = StaticAscent(model, height, width)
-        return kept[height, width]
+    if model.backend.captures:
+        session = model.session(height, width)
+        if session not in CAPTURED:
+            CAPTURED[session] = StaticAscent(model, height, width)
+        return CAPTURED[session]
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     return (StaticAscent if on_cpu else Ascent)(model, height, width)
 

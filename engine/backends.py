@@ -7,17 +7,21 @@ A backend is one entry in `BACKENDS`; docs/backends.md tells what was verified o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnxruntime
 
-from ort_deepdream.engine.devices import cuda_device_name, processor_name
+from ort_deepdream.engine.devices import cuda_driver, processor_name
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 from ort_deepdream.errors import DreamError, nearest
 
 # ONNX Runtime prints its own lines when a provider fails to load; ours say what to do about it.
 FATAL_ONLY = 4
+
+TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"  # cuBLAS and cuDNN read it when they are loaded
+FIRST_WITH_TF32 = (8, 0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Backend:
     def device(self) -> str | None:
         """What the device is called, where that can be told."""
         if self.memory == "cuda":
-            return cuda_device_name()
+            driver = cuda_driver()
+            return driver.device if driver is not None else None
         on_processor = self.provider == "CPUExecutionProvider" or (
             self.provider_options.get("device_type") == "CPU"
         )
@@ -50,8 +55,31 @@ class Backend:
 
     @property
     def uses_tf32(self) -> bool:
-        """Whether factors of float32 products are rounded to 10 bits, as CUDA does by default."""
-        return self.memory == "cuda" and self.provider_options.get("use_tf32") != "0"
+        """Whether factors of float32 products are rounded to 10 bits, as CUDA does by default.
+
+        The option use_tf32=0 alone would not rule it out: ONNX Runtime tries again with TF32 where
+        cuDNN has no other way. NVIDIA_TF32_OVERRIDE=0 does, for the whole process.
+        """
+        if self.memory != "cuda" or os.environ.get(TF32_OVERRIDE) == "0":
+            return False
+        driver = cuda_driver()
+        return driver is None or driver.capability is None or driver.capability >= FIRST_WITH_TF32
+
+    @property
+    def captures(self) -> bool:
+        """Whether a step is captured as a CUDA graph, to be launched as a whole."""
+        return self.provider_options.get("enable_cuda_graph", "0").lower() in ("1", "true")
+
+    @property
+    def plain_options(self) -> dict[str, str]:
+        """The provider options of a session whose steps are not captured."""
+        options = dict(self.provider_options)
+        options.pop("enable_cuda_graph", None)
+        return options
+
+    def with_options(self, options: Mapping[str, str]) -> Backend:
+        """Return this backend with `options` added to its provider options."""
+        return replace(self, provider_options={**self.provider_options, **options})
 
 
 def _needs(provider: str, install: str) -> Callable[[], str | None]:
@@ -79,6 +107,10 @@ BACKENDS = {
                 # EXHAUSTIVE, the default, times every algorithm for every convolution of every
                 # octave before the first step; a dream has only ten steps in each.
                 "cudnn_conv_algo_search": "HEURISTIC",
+                # A step is launched as a whole. Its first runs are needed to capture it.
+                "enable_cuda_graph": "1",
+                # The other way rounds each extension of its memory up to a power of two.
+                "arena_extend_strategy": "kSameAsRequested",
             },
         ),
         Backend(

@@ -6,18 +6,27 @@ ONNX Runtime's own answer is a line in its log and a session on the CPU.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
+import os
 import re
 import sys
 from pathlib import Path
 
 import onnxruntime
 
+from ort_deepdream.engine.devices import CUDA_DRIVER, cuda_driver, load_library
+
 WINDOWS = sys.platform == "win32"
 INSTALL_CUDA = "pip install 'ort-deepdream[cuda]'"
 CUDNN = "cudnn64_9.dll" if WINDOWS else "libcudnn.so.9"
 OLDEST_CUDA, NEWEST_CUDA = 10, 19  # major versions that are looked for
+FIRST_DRIVERS = {12: 525, 13: 580}  # by the major version of CUDA that they came with
+# The wheels have machine code for GPUs from Turing on, and nothing that a driver could translate.
+LEAST_CAPABILITY = (7, 5)
+# The names by which the loader calls the libraries that are numbered in their own way.
+LIBRARY_NAMES = {"curand": "cuRAND", "cufft": "cuFFT", "cudnn": "cuDNN"}
+TENSORRT = 10  # the major version that ONNX Runtime's provider is linked with
+INSTALL_TENSORRT = f"pip install 'tensorrt-cu13<{TENSORRT + 1}'"
 
 
 def why_not_cuda() -> str | None:
@@ -27,9 +36,11 @@ def why_not_cuda() -> str | None:
             "this onnxruntime was built without CUDA; "
             f"pip uninstall onnxruntime, then {INSTALL_CUDA}"
         )
-    driver = "nvcuda.dll" if WINDOWS else "libcuda.so.1"
-    if error := load_error(driver):
+    if error := load_error(CUDA_DRIVER):
         return _explain_driver(error)
+    # Several libcudart may be within reach, such as PyTorch's: cuDNN's front end takes the first.
+    if major := _cuda_major():
+        os.environ.setdefault("CUDNN_FRONTEND_CUDART_LIB_NAME", f"libcudart.so.{major}")
     # The CUDA and cuDNN wheels, where installed, are on no library path: this loads them. It prints
     # what it could not load, which is told better below.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -39,7 +50,60 @@ def why_not_cuda() -> str | None:
     for library in (_provider_library("shared"), _provider_library("cuda"), CUDNN):
         if error := load_error(library):
             return _explain_cuda(error)
+    _load_all_of_cudnn()
+    return _why_not_device()
+
+
+def _cuda_major() -> int | None:
+    """Return the major version of the CUDA that this onnxruntime was built with."""
+    version = getattr(onnxruntime, "cuda_version", None)
+    return int(version.partition(".")[0]) if version else None
+
+
+def _load_all_of_cudnn() -> None:
+    """Load the parts of the cuDNN that is loaded, from its folder.
+
+    cuDNN loads them by their names at the first convolution. Another cuDNN on the library path
+    would give it its own, of another version.
+    """
+    folder = _folder_of(CUDNN)
+    for part in sorted(folder.glob("libcudnn_*.so.9")) if folder is not None else ():
+        load_error(str(part))  # one that needs what is not here is not needed here
+
+
+def _folder_of(library: str) -> Path | None:
+    """Return the folder that a library was loaded from, on Linux."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return None
+    paths = (Path(line.split(maxsplit=5)[-1]) for line in lines if "/" in line)
+    return next((path.parent for path in paths if path.name.startswith(library)), None)
+
+
+def _why_not_device() -> str | None:
+    """Return None when the driver and its first device will do, else the reason and the remedy."""
+    driver, wanted = cuda_driver(), _cuda_major()
+    if driver is None or wanted is None:
+        return None  # it is no driver, or says nothing of itself: the first step will tell
+    if driver.cuda[0] < wanted:
+        newer = f" {FIRST_DRIVERS[wanted]} or newer" if wanted in FIRST_DRIVERS else ""
+        return (
+            f"the NVIDIA driver is for CUDA {driver.cuda[0]}.{driver.cuda[1]}, and this "
+            f"onnxruntime needs CUDA {wanted}; install driver{newer}, or use --backend cpu"
+        )
+    if driver.device is None or driver.capability is None:
+        return "the NVIDIA driver finds no GPU; see what nvidia-smi says, or use --backend cpu"
+    if driver.capability < LEAST_CAPABILITY:
+        return (
+            f"{driver.device} has compute capability {_dotted(driver.capability)}, and this "
+            f"onnxruntime needs {_dotted(LEAST_CAPABILITY)} or more; use --backend cpu"
+        )
     return None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def why_not_tensorrt() -> str | None:
@@ -48,15 +112,25 @@ def why_not_tensorrt() -> str | None:
         return "this onnxruntime was built without TensorRT; pip install onnxruntime-gpu"
     if reason := why_not_cuda():
         return reason
+    _load_tensorrt_wheel()
     if error := load_error(_provider_library("tensorrt")):
-        return f"TensorRT's libraries do not load ({error}); pip install tensorrt-cu13"
+        return f"TensorRT {TENSORRT} does not load ({error}); {INSTALL_TENSORRT}"
     return None
+
+
+def _load_tensorrt_wheel() -> None:
+    """Load TensorRT from its wheel, if that is installed: its folder is on no library path."""
+    folder = Path(onnxruntime.__file__).parents[1] / "tensorrt_libs"
+    for name in ("nvinfer", "nvinfer_plugin", "nvonnxparser"):
+        library = f"{name}_{TENSORRT}.dll" if WINDOWS else f"lib{name}.so.{TENSORRT}"
+        if (folder / library).exists():
+            load_error(str(folder / library))
 
 
 def load_error(library: str) -> str | None:
     """Return why a library does not load, or None."""
     try:
-        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+        load_library(library)
     except OSError as error:
         return " ".join(str(error).split())
     return None
@@ -80,8 +154,9 @@ def _explain_cuda(error: str) -> str:
     if found is None:
         return f"CUDA's libraries do not load ({error}); {INSTALL_CUDA}"
     library, wanted = found[1], int(found[2])
-    if library.startswith("cudnn"):
-        return f"cuDNN {wanted} is missing ({error}); {INSTALL_CUDA}"
+    for stem, name in LIBRARY_NAMES.items():
+        if library.startswith(stem):
+            return f"{name} {wanted} is missing ({error}); {INSTALL_CUDA}"
     others = [  # the libraries that are numbered as CUDA is
         major
         for major in range(OLDEST_CUDA, NEWEST_CUDA + 1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
 
-from ort_deepdream.engine.backends import BACKENDS, FATAL_ONLY, Backend, backend_named
+from ort_deepdream.engine.backends import (
+    BACKENDS,
+    FATAL_ONLY,
+    TF32_OVERRIDE,
+    Backend,
+    backend_named,
+)
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.probe import why_unusable
@@ -24,10 +30,13 @@ def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend
     """
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
     backend = _best() if name == "auto" else backend_named(name)
+    backend = backend.with_options(options or {})
+    if backend.memory == "cuda" and backend.provider_options.get("use_tf32") == "0":
+        os.environ[TF32_OVERRIDE] = "0"
     reason = backend.why_not()
     if reason is not None:
         raise DreamError(f"backend {backend.name} cannot be used here: {reason}")
-    return replace(backend, provider_options={**backend.provider_options, **(options or {})})
+    return backend
 
 
 def _best() -> Backend:
@@ -55,4 +64,6 @@ def load_model(
     if threads is not None and threads not in THREADS:
         raise DreamError(f"threads must be {THREADS}, not {threads}")
     chosen = backend if isinstance(backend, Backend) else find_backend(backend)
+    if allow_cpu_nodes and chosen.captures:  # a capture takes nothing that is not on the GPU
+        chosen = chosen.with_options({"enable_cuda_graph": "0"})
     return Model(read_gradient_file(Path(path)), chosen, threads, allow_cpu_nodes, graph_cache)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ort_deepdream.engine.ascent import Ascent
+from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
@@ -20,7 +20,7 @@ def probe(backend: Backend) -> None:
     rgb = np.random.default_rng(0).uniform(50, 200, (SIDE, SIDE, 3)).astype(np.float32)
     model = Model(read_gradient_file(GRAPHS / "probe.onnx"), backend)
     image = model.preprocess(rgb)
-    ascent = Ascent(model, SIDE, SIDE)
+    ascent = make_ascent(model, SIDE, SIDE)
     ascent.put(image)
     ascent.step(1.5, 3, 5)
     found = ascent.take()

@@ -6,6 +6,7 @@ The graph of a step is the gradient file's with a fragment of engine/graphs appe
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state
 
 from ort_deepdream.engine import optimised
 from ort_deepdream.engine.backends import FATAL_ONLY, Backend
+from ort_deepdream.engine.checking import checked
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import ADDED_INPUTS, ADDED_OUTPUTS, GRADIENT_INPUTS, GRADIENT_OUTPUTS
@@ -25,10 +28,14 @@ MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of
 
 GRAPHS = Path(__file__).parent / "graphs"
 OPTIMISED, WEIGHTS = "graph.onnx", "weights.bin"
+PLACE = re.compile(r"\S+\.(?:cc|h|cuh?):\d+ [^()]*(?:\([^()]*\)|::)*(?: \[with [^]]*\])? ")
+BEGINNING = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?"
+)
 MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself
 class Session:
     """A session, and how many nodes of its graph each execution provider was given."""
 
@@ -49,14 +56,14 @@ def make_session(
 
     With `profile`, the beginning of a file name, `run.end_profiling()` writes the time of each
     kernel there. On the CPU the graph is kept in `graph_cache` as ONNX Runtime has optimised it, or
-    taken from there.
+    taken from there; TensorRT keeps its engines beside it.
 
     Raise DreamError when ONNX Runtime cannot make it, or puts a node where it was not asked for
     (on the CPU: unless `allow_cpu_nodes`).
     """
 
     def options(weights: Path) -> onnxruntime.SessionOptions:
-        return _options(weights, threads, size, profile)
+        return _options(backend, weights, threads, size, profile)
 
     content = file.content + (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
     if graph_cache is not None and backend.provider == "CPUExecutionProvider":
@@ -64,22 +71,24 @@ def make_session(
         kept = folder and _kept(folder, content, file, backend, options)
         if kept:
             return kept
-    try:
-        session = _open(content, backend, options(file.weights_folder))
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        # Some compile for the size, and already ask for the memory of a step.
-        at = f" for {size[1]}x{size[0]} pixels" if size else ""
-        smaller = "choose a smaller picture or " if size else ""
-        raise DreamError(
-            f"{file.path}: ONNX Runtime cannot load this file on {backend.name}{at} "
-            f"({_reason(error)}); if `dream backends` calls {backend.name} usable, "
-            f"{smaller}export it again"
-        ) from error
+    engines = graph_cache.with_name("tensorrt") if graph_cache is not None else None
+    with checked(file):
+        try:
+            session = _open(content, backend, options(file.weights_folder), engines)
+        except Exception as error:  # ONNX Runtime's exceptions share no base but this
+            # Some compile for the size, and already ask for the memory of a step.
+            at = f" for {size[1]}x{size[0]} pixels" if size else ""
+            smaller = "choose a smaller picture or " if size else ""
+            raise DreamError(
+                f"{file.path}: ONNX Runtime cannot load this file on {backend.name}{at} "
+                f"({_reason(error)}); if `dream backends` calls {backend.name} usable, "
+                f"{smaller}export it again"
+            ) from error
     return _checked(session, file, backend, allow_cpu_nodes)
 
 
 def _options(
-    weights: Path, threads: int | None, size: Size | None, profile: Path | None
+    backend: Backend, weights: Path, threads: int | None, size: Size | None, profile: Path | None
 ) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
@@ -92,6 +101,8 @@ def _options(
     options.add_session_config_entry("session.intra_op.spin_duration_us", "5000")
     if threads is not None:
         options.intra_op_num_threads = threads
+    if backend.memory == "cuda":
+        _suit_cuda(options)
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
@@ -105,15 +116,49 @@ def _options(
     return options
 
 
+def _suit_cuda(options: onnxruntime.SessionOptions) -> None:
+    options.intra_op_num_threads = 1  # the host has nothing to compute
+    # Else means and sums end in atomic additions, whose order differs from run to run.
+    options.use_deterministic_compute = True
+    # It makes a Split of slices of different lengths, for which each step copies a table to the
+    # device and calls back to the host; a captured graph would copy from where that table was.
+    options.add_session_config_entry(
+        "optimization.disable_specified_optimizers", "GatherSliceToSplitFusion"
+    )
+
+
+def uncaptured() -> onnxruntime.RunOptions:
+    """Return the options of a run that takes no part in a session's captured graphs."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("gpu_graph_id", "-1")
+    return options
+
+
 def _open(
-    graph: bytes | str, backend: Backend, options: onnxruntime.SessionOptions
+    graph: bytes | str,
+    backend: Backend,
+    options: onnxruntime.SessionOptions,
+    engines: Path | None = None,
 ) -> onnxruntime.InferenceSession:
+    """Make a session; TensorRT keeps what it has built for it in the folder `engines`."""
+    provider_options = {**_caches(backend, engines), **backend.provider_options}
     return onnxruntime.InferenceSession(
         graph,
         options,
-        providers=[(backend.provider, dict(backend.provider_options))],
+        providers=[(backend.provider, provider_options)],
         enable_fallback=False,  # to the CPU, with a message of its own
     )
+
+
+def _caches(backend: Backend, engines: Path | None) -> dict[str, str]:
+    if engines is None or backend.provider != "TensorrtExecutionProvider":
+        return {}
+    return {
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(engines),
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(engines),
+    }
 
 
 def _checked(
@@ -141,9 +186,10 @@ def _kept(
     """
     try:
         if not folder.exists():
-            with optimised.filling(folder) as beside:
-                _optimise(content, backend, options(file.weights_folder), beside)
-        session = _of_optimised(folder, backend, options(folder))
+            with optimised.filling(folder) as growing, checked(file):
+                _optimise(content, backend, options(file.weights_folder), growing)
+        with optimised.intact(folder):
+            session = _of_optimised(folder, backend, options(folder))
         return _checked(session, file, backend)
     except Exception:  # ONNX Runtime's share no base but this; or the disk is full
         optimised.drop(folder)
@@ -175,19 +221,38 @@ def _of_optimised(
 
 @contextmanager
 def running(backend: Backend, height: int, width: int) -> Iterator[None]:
-    """Make a DreamError of what ONNX Runtime raises in the body, for a picture of this size."""
+    """Make a DreamError of what ONNX Runtime raises in the body, for a picture of this size.
+
+    Anything else is a bug of this program, and stays what it is.
+    """
     try:
         yield
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+    except Exception as error:
+        if not _is_of_onnx_runtime(error):
+            raise
         raise DreamError(
             f"backend {backend.name} failed on a picture of {width}x{height} pixels "
             f"({_reason(error)}); choose a smaller picture, fewer octaves or another backend"
         ) from error
 
 
+def _is_of_onnx_runtime(error: Exception) -> bool:
+    """Tell whether ONNX Runtime raises it: its own errors, or C++'s as Python gets to see them."""
+    cpp = (RuntimeError, MemoryError)  # not what is derived of them, such as RecursionError
+    return type(error) in cpp or type(error).__module__ == onnxruntime_pybind11_state.__name__
+
+
 def _reason(error: Exception) -> str:
-    """Return the end of ONNX Runtime's message; it begins with places in its own source."""
+    """Return the end of ONNX Runtime's message; it begins with places in its own source.
+
+    What else it has for its developers goes: places further on, and cuDNN's graph in JSON.
+    """
+    if isinstance(error, MemoryError):
+        return "not enough memory"
     text = " ".join(str(error).split()).rpartition("Status Message: ")[2]
+    for addition in (" with the cudnn frontend json:", " ; GPU="):
+        text = text.partition(addition)[0]
+    text = PLACE.sub("", BEGINNING.sub("", text))
     return text if len(text) <= MOST_WORDS else f"... {text[-MOST_WORDS:]}"
 
 

@@ -23,7 +23,7 @@ import onnx
 import onnx.checker
 import onnx.parser
 
-from ort_deepdream.export.model_file import FORMAT, PREFIX
+from ort_deepdream.gradient_format import FORMAT, PREFIX
 from ort_deepdream.step import (
     ADDED_INPUTS,
     ADDED_OUTPUTS,
@@ -89,14 +89,16 @@ CPU = """
 ENDS = {"cpu": CPU, "portable": PORTABLE}  # by graph target
 
 
-# The smallest gradient file: objective 1/2 sum(image^2), whose gradient is the picture itself.
+# The smallest gradient file: objective 1/2 sum(image^2), whose gradient is the picture itself. It
+# has a convolution, for the libraries that are loaded with the first one may be the wrong ones.
 PROBE = """
     square = Mul (image, image)
     half = Constant <value = float {0.5}> ()
     kept = ReduceSum (square)
     sum = Squeeze (kept)
     objective = Mul (sum, half)
-    gradient = Identity (image)
+    same = Constant <value = float[3, 3, 1, 1] {1, 0, 0, 0, 1, 0, 0, 0, 1}> ()
+    gradient = Conv (image, same)
 """
 
 
@@ -132,7 +134,7 @@ def probe_model() -> onnx.ModelProto:
         "objective": "half_square_sum",
         "stride": "1",
         "preprocessing": json.dumps({"order": [0, 1, 2], "mean": [127.5] * 3, "scale": [1.0] * 3}),
-        "weights": json.dumps({"identity": "none", "kind": "none", "sha256": ""}),
+        "weights": json.dumps({"identity": "none", "kind": "none", "sha256": "0" * 64}),
         "target": "portable",
     }
     onnx.helper.set_model_props(model, {PREFIX + key: value for key, value in description.items()})

@@ -79,7 +79,7 @@ def _graph_run(
     if threads is not None:
         options.intra_op_num_threads = threads
     content = (GRAPHS / graph).read_bytes()
-    provider = (backend.provider, dict(backend.provider_options))
+    provider = (backend.provider, backend.plain_options)
     session = onnxruntime.InferenceSession(content, options, [provider])
     binding = session.io_binding()
     values = {

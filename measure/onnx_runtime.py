@@ -86,7 +86,7 @@ class OnnxRuntimeContender(LoadedContender):
         options.log_severity_level = 3
         options.intra_op_num_threads = self.spec.threads or 0
         backend = self.model.backend
-        provider = (backend.provider, dict(backend.provider_options))
+        provider = (backend.provider, backend.plain_options)
         return onnxruntime.InferenceSession(self.spec.model, options, [provider])
 
     def profile(self, rgb: Array, runs: int) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ort_deepdream.engine.model import Model
+from ort_deepdream.files import scratch_folder
 
 Array = NDArray[np.float32]
 Shape = list[int]
@@ -55,10 +55,10 @@ def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[
         options.intra_op_num_threads = threads
     options.enable_profiling = True
     backend = model.backend
-    with tempfile.TemporaryDirectory() as folder:
-        options.profile_file_prefix = str(Path(folder) / "profile")
+    with scratch_folder() as folder:
+        options.profile_file_prefix = str(folder / "profile")
         session = onnxruntime.InferenceSession(
-            str(model.file.path), options, [(backend.provider, dict(backend.provider_options))]
+            str(model.file.path), options, [(backend.provider, backend.plain_options)]
         )
         for _ in range(1 + runs):
             session.run(["objective", "gradient"], {"image": image})

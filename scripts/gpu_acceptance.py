@@ -126,7 +126,7 @@ class Acceptance:
 
     def times(self, single: Path, half: Path) -> None:
         name = self.o.backend
-        variants = [f"{name}:use_tf32=0", f"{name}:enable_cuda_graph=1"] if self.cuda else []
+        variants = [f"{name}:use_tf32=0", f"{name}:enable_cuda_graph=0"] if self.cuda else []
         others = [] if name == "cpu" else ["cpu"]
         budget = self.left()
         self.bench("times", single, [name, *variants, *others], ["--torch"],

@@ -123,7 +123,7 @@ def test_a_static_ascent_never_moves_a_buffer(model):
 def test_cuda_graphs_are_asked_for_by_a_provider_option(tmp_path, value, captured):
     model = load_model(write_gradient_file(tmp_path / "tiny.onnx"), "cpu")
     options = {"enable_cuda_graph": value}
-    model.backend = dataclasses.replace(model.backend, provider_options=options)
+    model.backend = dataclasses.replace(model.backend, provider_options=options, fixed_sizes=True)
     ascent = make_ascent(model, 5, 5)
     assert type(ascent) is StaticAscent
     # A second dream must not give a captured graph other buffers.

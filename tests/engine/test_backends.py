@@ -17,6 +17,7 @@ from gradient_files import write_gradient_file
 
 import ort_deepdream.engine.libraries
 import ort_deepdream.engine.loading
+import ort_deepdream.engine.model
 import ort_deepdream.engine.probe
 import ort_deepdream.engine.session
 from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_unusable
@@ -220,11 +221,62 @@ def test_a_fixed_size_session_is_made_once_for_each_size(tmp_path):
     assert shape == [1, 3, 9, 7]
 
 
+def test_sessions_hold_memory_for_so_many_pixels_only(tmp_path, monkeypatch):
+    """Those used longest ago go first, and a dream's ascent with them."""
+    monkeypatch.setattr(ort_deepdream.engine.model, "KEPT_PIXELS", 150)
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+    model = load_model(path, dataclasses.replace(BACKENDS["cpu"], fixed_sizes=True))
+    for size in ((9, 7), (5, 8), (9, 7), (6, 9)):
+        model.session(*size)
+    assert list(model.sessions) == [(9, 7), (6, 9)]
+    model.session(20, 20)  # more than all: it is alone
+    assert list(model.sessions) == [(20, 20)]
+
+
+def test_cpu_nodes_are_allowed_by_leaving_captures_out(tmp_path):
+    backend = dataclasses.replace(BACKENDS["cpu"], provider_options={"enable_cuda_graph": "1"})
+    assert backend.captures
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+    assert not load_model(path, backend, allow_cpu_nodes=True).backend.captures
+    assert BACKENDS["cuda"].captures
+
+
+def test_tensorrt_keeps_its_engines_beside_the_graphs(tmp_path):
+    caches = ort_deepdream.engine.session._caches
+    found = caches(BACKENDS["tensorrt"], tmp_path)
+    assert {value for name, value in found.items() if name.endswith("_path")} == {str(tmp_path)}
+    assert caches(BACKENDS["tensorrt"], None) == caches(BACKENDS["cuda"], tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (
+            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Status Message: /onnxruntime_src/core/"
+            "framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, "
+            "bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size 9",
+            "Failed to allocate memory for requested buffer of size 9",
+        ),
+        (
+            'Status Message: Failed to find a plan with the cudnn frontend json: {"context": 1}',
+            "Failed to find a plan",
+        ),
+        (
+            "CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED ; GPU=0 ; hostname=h ; file=/a.cc",
+            "CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED",
+        ),
+    ],
+)
+def test_a_reason_leaves_out_what_is_for_onnx_runtimes_developers(message, reason):
+    assert ort_deepdream.engine.session._reason(RuntimeError(message)) == reason
+
+
 def test_a_wrong_step_makes_a_backend_unusable(monkeypatch, tmp_path):
     model = onnx.load(Path(ort_deepdream.engine.__file__).parent / "graphs" / "probe.onnx")
     for node in model.graph.node:
-        if node.op_type == "Identity":
+        if node.op_type == "Conv":
             node.op_type = "Sin"
+            del node.input[1:]
     folder = tmp_path / "graphs"
     shutil.copytree(Path(ort_deepdream.engine.__file__).parent / "graphs", folder)
     onnx.save(model, folder / "probe.onnx")

@@ -83,7 +83,7 @@ def test_times_need_every_way_of_the_backend():
     whole = result(("cpu", "cuda"))
     passed, detail = judge_times(whole, "cuda")
     assert (passed, detail) == (True, f"{len(whole.series)} measurements")
-    captured = "cuda, enable_cuda_graph=1"
+    captured = "cuda, enable_cuda_graph=0"
     lost = missing(captured, "no such stream")
     found = result(("cpu", "cuda"), contenders=(*whole.contenders, lost))
     passed, detail = judge_times(found, "cuda")
