@@ -2,7 +2,9 @@
 
 To optimise a graph is three quarters of making a session. What comes of it is right for one ONNX
 Runtime on one kind of processor (the blocks of its layout are 8 or 16 channels), so it is kept in a
-folder whose name is made of both and of the graph: an ONNX file, and its weights in another.
+folder whose name is made of both and of the graph: an ONNX file, and its weights in another. It is
+made of weights that were those of the graph (engine/checking.py), so those are not read again; and
+with it are its files' sums, for a disk may rot.
 
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html, its
 offline mode.
@@ -11,24 +13,28 @@ offline mode.
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnxruntime
 
+from ort_deepdream.engine.checking import beside, map_file
 from ort_deepdream.engine.devices import processor_features
+from ort_deepdream.files import PREFIX, scratch_folder
 
+SUMS = "sums.json"
 MOST_KEPT = 4  # 17 MB each for inception_4c/output
 
 
 def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) -> Path | None:
     """Return where in `graph_cache` the graph belongs that `content` becomes for `size`.
 
-    Weights that lie beside a file are told by their sha256, which is in `content`. Return None
-    where it cannot be told what the processor can do, which is everywhere but on Linux.
+    Weights that lie beside a file are told by their sha256, which is in `content`: only those are
+    ever optimised. Return None where it cannot be told what the processor can do, which is
+    everywhere but on Linux.
     """
     features = processor_features()
     if features is None:
@@ -43,22 +49,50 @@ def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) 
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which becomes `folder`; then drop those used longest ago.
+    """Yield a folder to fill, which becomes `folder`, with sums; then drop those used longest ago.
 
     Raise OSError when it cannot be made. Nothing is left of one that was not filled to the end.
     """
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}")
-    beside.mkdir(parents=True, exist_ok=True)
-    try:
-        yield beside
-        beside.rename(folder)
-    except OSError:
-        if not folder.exists():  # another command was quicker
-            raise
-    finally:
-        drop(beside)
-    for other in sorted(folder.parent.iterdir(), key=_last_used, reverse=True)[MOST_KEPT:]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder.parent) as growing:
+        yield growing
+        sums = json.dumps(_sums(growing))
+        (growing / SUMS).write_text(sums)
+        try:
+            growing.rename(folder)
+        except OSError:
+            if not folder.exists():  # another command was quicker
+                raise
+    for other in sorted(_kept(folder.parent), key=_last_used, reverse=True)[MOST_KEPT:]:
         drop(other)
+
+
+@contextmanager
+def intact(folder: Path) -> Iterator[None]:
+    """Check the files in `folder` against their sums while the body uses them.
+
+    Raise ValueError or OSError after the body when they are no longer what was put there.
+    """
+
+    def check() -> None:
+        if json.loads((folder / SUMS).read_bytes()) != _sums(folder):
+            raise ValueError(f"{folder} is damaged")
+
+    with beside(check):
+        yield
+
+
+def _sums(folder: Path) -> dict[str, int]:
+    """Return the CRC-32 of each file: what may happen is an accident, and it is quick anywhere.
+
+    A file is summed at once, as it is mapped: Python could be had by others all the while.
+    """
+    return {path.name: zlib.crc32(map_file(path)) for path in folder.iterdir() if path.name != SUMS}
+
+
+def _kept(graph_cache: Path) -> Iterator[Path]:
+    """Yield the folders that are filled."""
+    return (path for path in graph_cache.iterdir() if not path.name.startswith(PREFIX))
 
 
 def drop(folder: Path) -> None:

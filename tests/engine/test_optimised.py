@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,10 @@ from ort_deepdream.engine import optimised
 from ort_deepdream.engine.backends import BACKENDS
 from ort_deepdream.engine.devices import processor_features
 from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
+from ort_deepdream.engine.optimised import SUMS
 from ort_deepdream.engine.session import OPTIMISED, WEIGHTS, make_session
 from ort_deepdream.step import limits_feed, move_feed
-from ort_deepdream.weights.builtin import shipped_model
+from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_model
 
 pytestmark = pytest.mark.skipif(
     processor_features() is None, reason="only Linux tells what its processor can do"
@@ -162,23 +165,75 @@ def test_what_linux_tells_of_a_processor():
 # --- What goes wrong with it costs time and nothing else ------------------------------------------
 
 
-@pytest.mark.parametrize("name", [OPTIMISED, WEIGHTS])
-@pytest.mark.parametrize("left", [0, 0.5, None])
-def test_what_is_damaged_is_made_again(tmp_path, graph_cache, no_optimising, name, left):
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def rot(path: Path) -> None:
+    """Change one bit as a disk does, which tells nobody."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) * 2 // 3] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", [OPTIMISED, WEIGHTS, SUMS])
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b""), cut, Path.unlink, rot])
+def test_what_is_damaged_is_made_again(tmp_path, graph_cache, no_optimising, name, damage):
     path = write_gradient_file(tmp_path / "model.onnx", WIDE)
     load(path, graph_cache)
     (folder,) = kept(graph_cache)
-    assert {file.name for file in folder.iterdir()} == {OPTIMISED, WEIGHTS}
-    whole = (folder / name).read_bytes()
-    if left is None:
-        (folder / name).unlink()
-    else:
-        (folder / name).write_bytes(whole[: int(len(whole) * left)])
+    assert {file.name for file in folder.iterdir()} == {OPTIMISED, WEIGHTS, SUMS}
+    damage(folder / name)
     assert is_right(load(path, graph_cache), WIDE)
     assert kept(graph_cache) == []
     load(path, graph_cache)
     no_optimising()
     assert is_right(load(path, graph_cache), WIDE)
+
+
+def test_what_was_kept_before_there_were_sums_is_made_again(path, graph_cache, no_optimising):
+    load(path, graph_cache)
+    (folder,) = kept(graph_cache)
+    (folder / SUMS).unlink()
+    assert is_right(load(path, graph_cache))
+    load(path, graph_cache)
+    no_optimising()
+    assert is_right(load(path, graph_cache))
+
+
+def flip(path: Path) -> None:
+    """Change some thousand numbers in a weights file, whose size and header stay."""
+    content = bytearray(path.read_bytes())
+    begin = 8 + int.from_bytes(content[:8], "little")
+    for place in range(begin + 1, begin + 20_000, 2):
+        content[place] ^= 0x40
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [flip, cut, lambda path: path.write_bytes(b"other weights")])
+def test_other_weights_beside_a_shipped_file_are_refused_and_not_kept(
+    tmp_path, graph_cache, damage
+):
+    """Else the shipped layer would dream with them, for the graph has their place in the cache."""
+    shipped = shipped_model("conv2/3x3", "cpu")
+    assert shipped is not None
+    image = np.random.default_rng(1).uniform(-120, 130, (1, 3, 40, 50)).astype(np.float32)
+    expected = load_model(shipped, "cpu").gradient(image)[1]
+    copy = tmp_path / shipped.name
+    weights = tmp_path / WEIGHTS_FILE.name
+    shutil.copy(shipped, copy)
+    shutil.copy(WEIGHTS_FILE, weights)
+    damage(weights)
+    refusal = f"{weights}: is damaged, or not the weights that {copy.name} was made of; "
+    for _ in range(2):
+        with pytest.raises(DreamError, match=re.escape(refusal)):
+            load(copy, graph_cache)
+        assert kept(graph_cache) == []
+    assert np.array_equal(load(shipped, graph_cache).gradient(image)[1], expected)
+    # By its name and sums the copy is the shipped file, and so is what was kept of that.
+    assert np.array_equal(load(copy, graph_cache).gradient(image)[1], expected)
 
 
 def test_a_folder_that_cannot_be_made(path, graph_cache):

@@ -7,6 +7,7 @@ A^T A x. `factor` multiplies the gradient alone, and may be 0, NaN or infinite.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def metadata(**changes: Any) -> dict[str, str]:
     return {f"deepdream.{key}": value for key, value in changed.items() if value is not None}
 
 
+def _constants_of(factor: float) -> dict[str, np.float32]:
+    """Two numbers whose quotient is `factor`: in a file they must be finite."""
+    if math.isfinite(factor):
+        return {"numerator": np.float32(factor), "denominator": np.float32(1)}
+    return {"numerator": np.float32(math.isinf(factor)), "denominator": np.float32(0)}
+
+
 def write_gradient_file(
     path: Path,
     matrix: NDArray[np.float32] = MATRIX,
@@ -53,7 +61,7 @@ def write_gradient_file(
         "A": weight,
         "At": np.ascontiguousarray(weight.transpose(1, 0, 2, 3)),
         "half": np.float32(0.5),
-        "factor": np.float32(factor),
+        **_constants_of(factor),
     }
     nodes = [
         helper.make_node("Conv", [image, "A"], ["Ax"]),
@@ -61,6 +69,7 @@ def write_gradient_file(
         helper.make_node("ReduceSum", ["squares"], ["kept"], keepdims=1),
         helper.make_node("Squeeze", ["kept"], ["total"]),
         helper.make_node("Mul", ["total", "half"], [objective]),
+        helper.make_node("Div", ["numerator", "denominator"], ["factor"]),
         helper.make_node("Conv", ["Ax", "At"], ["exact"]),
         helper.make_node("Mul", ["exact", "factor"], [gradient]),
     ]
