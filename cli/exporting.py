@@ -11,6 +11,7 @@ from ort_deepdream.cli.messages import stages
 from ort_deepdream.cli.options import DEFAULT_TARGETS
 from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.sizes import parse_sides
 
 if TYPE_CHECKING:
     from ort_deepdream.export.targets import Target
@@ -51,10 +52,8 @@ def export_to(
 
 def _sides(size: str) -> tuple[int, int]:
     """Return the height and width. Raise DreamError for other text than WIDTHxHEIGHT."""
-    from ort_deepdream.measure.pictures import parse_size  # and with it what a dream never needs
-
-    parsed = parse_size(size)
-    return parsed.height, parsed.width
+    width, height = parse_sides(size)
+    return height, width
 
 
 def find_target(name: str | None, precision: str = "float32") -> Target:

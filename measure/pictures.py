@@ -11,22 +11,17 @@ from PIL import Image
 
 from ort_deepdream.engine.image import read_picture, write_picture
 from ort_deepdream.engine.model import Model
-from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.result import Photo, Size
+from ort_deepdream.sizes import parse_sides
 from ort_deepdream.text import storable
 
 Array = NDArray[np.float32]
 
-LARGEST = 100_000  # pixels on a side
-
 
 def parse_size(text: str) -> Size:
     """Return the size of `182x158`, width first. Raise DreamError for what is none."""
-    width, _, height = text.partition("x")
-    sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) <= 6]
-    if len(sides) != 2 or not all(1 <= side <= LARGEST for side in sides):
-        raise DreamError(f"'{text}' is no size: write WIDTHxHEIGHT, such as 182x158")
-    return Size(width=sides[0], height=sides[1])
+    width, height = parse_sides(text)
+    return Size(width=width, height=height)
 
 
 def noise(model: Model, size: Size) -> Array:
