@@ -7,10 +7,11 @@ from pathlib import Path
 
 import typer
 
+from ort_deepdream import signals
 from ort_deepdream.cli.bench_tables import failures, show
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.outputs import check_output, newest, unused
-from ort_deepdream.cli.sources import Request, find_model
+from ort_deepdream.cli.sources import Request, find_model, sweep_cache
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
@@ -53,11 +54,12 @@ class Asked:
 def bench(asked: Asked) -> None:
     """Measure, write the result file, show it; exit with 1 when a contender is wrong."""
     output = _output(asked)
+    sweep_cache()
     plan = _plan(asked)
     before = resumable(output, plan) if asked.resume else None
     run = Bench(plan, output, before)
     try:
-        with bar("measuring") as on_progress:
+        with bar("measuring") as on_progress, signals.raised():
             found = run.run(on_progress)
     except KeyboardInterrupt:
         if run.saved:

@@ -13,7 +13,13 @@ from pathlib import Path
 
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import note, stages
-from ort_deepdream.cli.sources import Request, find_model, model_at_hand
+from ort_deepdream.cli.sources import (
+    OPTIMISED,
+    Request,
+    find_model,
+    model_at_hand,
+    sweep_cache,
+)
 from ort_deepdream.engine.backends import BACKENDS, Backend
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
@@ -34,7 +40,8 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
     chosen = machine.find()
 
     def load(path: Path) -> Model:
-        graph_cache = cache_folder() / "optimised"
+        sweep_cache()
+        graph_cache = cache_folder() / OPTIMISED
         return load_model(path, chosen, machine.threads, machine.allow_cpu_nodes, graph_cache)
 
     mark("import")

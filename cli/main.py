@@ -19,7 +19,6 @@ from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.version import VERSION
 
-PIPE_CLOSED = 1
 USERS_MISTAKE = 2
 
 
@@ -47,8 +46,7 @@ class Program(Commands):
     def main(self, *words: Any, **options: Any) -> Any:
         options |= {"prog_name": NAME, "standalone_mode": False}
         try:
-            code = super().main(*words, **options)
-            sys.stdout.flush()
+            code = super().main(*words, **options)  # a closed pipe, such as of `head`, exits with 1
         except Exception as error:
             if signals.received is not None:
                 raise
@@ -60,19 +58,17 @@ def _explained(error: Exception) -> int:
     """Say in one line what went wrong, and return the exit code. Raise again what is a bug."""
     if type(error).__name__ == "NoArgsIsHelpError":  # and the help is printed
         return USERS_MISTAKE
-    if isinstance(error, DreamError):
+    if isinstance(error, streams.OutputError):
+        streams.silence(sys.stdout)
+        complain(f"the standard output cannot be written to ({error.strerror})")
+    elif isinstance(error, DreamError):
         complain(str(error))
     elif isinstance(error, typer.TyperException):
         complain(what_is_wrong(error))
     elif isinstance(error, MemoryError):
         complain("there is not enough memory for this; choose a smaller picture")
     else:
-        reason = streams.failure(sys.stdout) if isinstance(error, OSError) else None
-        if reason is None:
-            raise error
-        if isinstance(reason, BrokenPipeError):  # such as of `head`, which has seen enough
-            return PIPE_CLOSED
-        complain(f"the standard output cannot be written to ({reason.strerror})")
+        raise error
     return USERS_MISTAKE
 
 

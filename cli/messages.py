@@ -43,7 +43,7 @@ def _print_error(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)
     except OSError:  # a full disk or a terminal that is gone is no reason to lose a dream
-        streams.failure(sys.stderr)
+        streams.silence(sys.stderr)
 
 
 def plain(text: str) -> str:
@@ -92,7 +92,8 @@ def shown(made: Table) -> Iterator[None]:
 
     printed = console()
     if printed.is_terminal:
-        with Live(made, console=printed, refresh_per_second=8, vertical_overflow="visible"):
+        live = Live(made, console=printed, refresh_per_second=8, vertical_overflow="visible")
+        with signals.undone(lambda: printed.show_cursor()), live:
             yield
     else:
         yield
@@ -103,13 +104,13 @@ def shown(made: Table) -> Iterator[None]:
 def stages() -> Iterator[Callable[[str], None]]:
     """Show a spinner with the name of a stage; call what is yielded with the next one's."""
     if not sys.stderr.isatty():  # nor is rich imported, which takes as long as a step
-        yield lambda stage: signals.check()
+        yield lambda stage: None
         return
 
-    with console(_lenient(sys.stderr)).status("starting") as status:
+    printed = console(_lenient(sys.stderr))
+    with signals.undone(_clear_line), printed.status("starting") as status:
 
         def update(stage: str) -> None:
-            signals.check()
             status.update(plain(stage))
 
         yield update
@@ -119,17 +120,17 @@ def stages() -> Iterator[Callable[[str], None]]:
 def bar(description: str) -> Iterator[Callable[[float, str], None]]:
     """Show a progress bar with the time left; call what is yielded with (fraction, text)."""
     if not sys.stderr.isatty():
-        yield lambda fraction, description: signals.check()
+        yield lambda fraction, description: None
         return
     from rich.progress import Progress
 
     printed = console(_lenient(sys.stderr))
     columns = _columns(printed.width)
-    with Progress(*columns, console=printed, transient=True, expand=True) as progress:
+    shown = Progress(*columns, console=printed, transient=True, expand=True)
+    with signals.undone(_clear_line), shown as progress:
         task = progress.add_task(plain(description), total=1.0)
 
         def update(fraction: float, description: str) -> None:
-            signals.check()
             progress.update(task, completed=fraction, description=plain(description))
 
         yield update
@@ -157,6 +158,12 @@ def _columns(width: int) -> tuple[Any, ...]:
         TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
         text("left", Column()),
     )
+
+
+def _clear_line() -> None:
+    """Take what moves off the terminal, and show the cursor again."""
+    sys.stderr.write("\r\x1b[K\x1b[?25h")
+    sys.stderr.flush()
 
 
 def _lenient(stream: IO[str]) -> IO[str]:

@@ -18,9 +18,13 @@ from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.files import sweep
 from ort_deepdream.version import VERSION
 from ort_deepdream.weights.builtin import shipped_layers, shipped_model
 from ort_deepdream.weights.catalogue import CATALOGUE, Entry, cache_errors, cache_folder, location
+
+# Folders in the cache where files of ours grow.
+GRAPHS, OPTIMISED, WEIGHTS = "graphs", "optimised", "weights"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,12 @@ def request(file: Path | None, weights: str | None, layers: Sequence[str] | None
             f"in it; leave one out, or make another file with `dream export`"
         )
     return Request(file, weights or DEFAULT_WEIGHTS, tuple(layers or [DEFAULT_LAYER]))
+
+
+def sweep_cache() -> None:
+    """Delete what killed commands left half-written in the cache folder."""
+    for name in (GRAPHS, OPTIMISED, WEIGHTS):
+        sweep(cache_folder() / name)
 
 
 def model_at_hand(wanted: Request, target: str) -> Path | None:
@@ -135,7 +145,7 @@ def _exported(wanted: Request, target: str) -> Path:
         layer = nearest(wanted.layers[0], shipped_layers())
         require_extra("export", f", or dream of one shipped layer: {layer}")
     weights = find_weights(wanted.weights)
-    path = cache_folder() / "graphs" / f"{_key(weights, wanted.layers, target)}.onnx"
+    path = cache_folder() / GRAPHS / f"{_key(weights, wanted.layers, target)}.onnx"
     if not path.is_file():
         with cache_errors():
             path.parent.mkdir(parents=True, exist_ok=True)

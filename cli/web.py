@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
+from ort_deepdream import signals
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.web.runtime import PACKAGE, RUNTIME, fetch_runtime
 from ort_deepdream.web.server import Server
@@ -20,7 +21,8 @@ def serve(port: int, open_browser: bool) -> None:
         if open_browser and not webbrowser.open(server.address):
             note("no browser could be opened: open the page yourself")
         try:
-            server.serve_forever()
+            with signals.raised():
+                server.serve_forever()
         except KeyboardInterrupt:
             say("")  # below the ^C of a terminal
 

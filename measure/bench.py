@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import scratch_folder
 from ort_deepdream.measure.checks import Checker
 from ort_deepdream.measure.cold import measure_cold
 from ort_deepdream.measure.contender import ContenderSpec
@@ -71,8 +71,7 @@ class Bench:
         Raise DreamError when nothing could be measured.
         """
         self.on_progress, self.furthest = on_progress, 0.0
-        with tempfile.TemporaryDirectory() as folder:
-            self.folder = Path(folder)
+        with scratch_folder() as self.folder:
             self.picture = self.folder / "dream.png"
             measured = {
                 measurement.contender for measurement, samples in self.samples.items() if samples

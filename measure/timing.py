@@ -77,11 +77,16 @@ class Run:
 
 
 # A child inherits the high-water mark of the process that started it, so a small one starts it.
-# The child's output goes the same way as the launcher's last line.
+# The child's output goes the same way as the launcher's last line. On Linux both end with the
+# process that measures: killed, it could not end them.
 LAUNCHER = """
-import json, os, sys, time
+import ctypes, json, os, signal, sys, time
+SET_DEATH_SIGNAL = 1
 started = time.perf_counter()
 child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+signal.signal(signal.SIGTERM, lambda *_: (os.kill(child, signal.SIGKILL), os._exit(1)))
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGTERM)
 _, status, usage = os.wait4(child, 0)
 seconds = time.perf_counter() - started
 busy = usage.ru_utime + usage.ru_stime
@@ -92,8 +97,11 @@ print(json.dumps([seconds, usage.ru_maxrss, started, busy, os.waitstatus_to_exit
 def run_process(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
     """Run `command`, its first word a path; `environment` is added to this process's.
 
-    Raise DreamError when it fails, with the last line that it said.
+    Raise DreamError when it fails, with the last line that it said; on Windows always, which lacks
+    what it takes to start a process and to hear how much memory it took.
     """
+    if not hasattr(os, "posix_spawn"):
+        raise DreamError("a process is timed on Linux and macOS alone: this system cannot spawn it")
     words = [sys.executable, "-I", "-S", "-c", LAUNCHER, *map(str, command)]
     launcher = subprocess.Popen(
         words,

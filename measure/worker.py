@@ -6,8 +6,10 @@ Orders come as lines of JSON, [name, {arguments}]; answers go out the same way, 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +30,7 @@ from ort_deepdream.measure.contender import (
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.timing import take_turn
 
+SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in Linux's prctl.h
 WARMING = 2  # steps before a time is worth something
 
 # By the contender's library, where its class is. Imported when it is asked for: PyTorch is nothing
@@ -108,8 +111,18 @@ def serve(orders: TextIO, answers: TextIO, spec: str) -> None:
         answer(lambda: getattr(worker, name)(**arguments))  # noqa: B023  called at once
 
 
+def end_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends, where it can.
+
+    Elsewhere an order that is begun is finished; then there are no more.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+
+
 def main() -> None:
     """Serve on the standard streams."""
+    end_with_parent()
     # Libraries print what they like to the standard output; answers keep theirs.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)

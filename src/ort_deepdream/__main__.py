@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
 
 from ort_deepdream import signals, streams
 
 
 def run() -> None:
     """Run the command that was typed, and leave with its exit code."""
-    streams.open_closed()
     signals.watch()
+    streams.mind()
     try:
         from ort_deepdream.cli.main import app
 
@@ -24,20 +25,13 @@ def run() -> None:
         if signals.received is None or (isinstance(error, SystemExit) and not error.code):
             raise
         said, code = signals.farewell()
-        _say(f"dream: {said}")
+        with suppress(OSError):
+            print(said, file=sys.stderr, flush=True)
         sys.exit(code)
     finally:
-        signals.end_at_once()
         # The end of a process frees everything. Python would first look through each object for
         # cycles, which takes as long as four steps of a small dream.
         gc.freeze()
-
-
-def _say(line: str) -> None:
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        streams.failure(sys.stderr)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.signals import undone
 
 try:
     import fcntl
@@ -95,8 +96,9 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     path = _new_name(parent)
     descriptor = None
     try:
-        descriptor = _locked(path, lambda: _make_folder(path, 0o700 if private else 0o777))
-        yield path
+        with undone(lambda: shutil.rmtree(path, ignore_errors=True)):
+            descriptor = _locked(path, lambda: _make_folder(path, 0o700 if private else 0o777))
+            yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
         if descriptor is not None:
@@ -169,8 +171,9 @@ def _temporary_for(path: Name) -> Iterator[Path]:
     mode = 0o600 if Path(path).exists() else 0o666
     descriptor = None
     try:
-        descriptor = _locked(temporary, lambda: _make_file(temporary, mode))
-        yield temporary
+        with undone(temporary.unlink):
+            descriptor = _locked(temporary, lambda: _make_file(temporary, mode))
+            yield temporary
     finally:
         with suppress(OSError):
             temporary.unlink()

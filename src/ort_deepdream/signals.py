@@ -1,8 +1,7 @@
 """An end that is asked for from outside: Ctrl-C, `kill`, a terminal that hangs up.
 
-Each becomes a KeyboardInterrupt in the main thread, so that whatever is half done is undone on the
-way out. That may arrive as another exception: numpy, interrupted while it is imported, raises an
-ImportError. So `received` tells, and not what was raised.
+The command undoes what is half done, says one line and is gone. An exception would be no way to
+that: numpy and others, interrupted while they are imported, print what they think of it.
 """
 
 from __future__ import annotations
@@ -11,59 +10,79 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 PATIENCE = 1.0  # seconds; some send a signal twice at once, but who sends it later will not wait
 
-received: signal.Signals | None = None  # the first one
+received: signal.Signals | None = None  # the first one that was raised
 _since = 0.0
+_raises = 0  # how many bodies of `raised` are running
+_undoing: list[Callable[[], object]] = []
 
 
 def watch() -> None:
-    """Be interrupted by each signal that ends a process, unless it was started to ignore it."""
+    """Mind each signal that ends a process, unless it was started to ignore it."""
     for name in SAID:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-    sys.unraisablehook = _unless_interrupted
+            signal.signal(number, _on_signal)
+    sys.unraisablehook = _on_unraisable
 
 
-def check() -> None:
-    """Raise KeyboardInterrupt again after a signal, in case some library has caught it."""
-    if received is not None:
-        raise KeyboardInterrupt
+@contextmanager
+def undone(action: Callable[[], object]) -> Iterator[None]:
+    """Have `action` called if a signal ends the process during the body."""
+    _undoing.append(action)
+    try:
+        yield
+    finally:
+        _undoing.remove(action)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Have a signal raise KeyboardInterrupt in the body, which has more to do then than to undo."""
+    global _raises
+    _raises += 1
+    try:
+        yield
+    finally:
+        _raises -= 1
 
 
 def farewell() -> tuple[str, int]:
     """Return what to say after a signal, and the exit code as shells count: 128 + its number."""
     number = received or signal.SIGINT
-    return SAID[number.name], 128 + number
+    return f"dream: {SAID[number.name]}", 128 + number
 
 
-def end_at_once() -> None:
-    """Let a signal end the process from now on, for there is nothing left to undo."""
-    for name in SAID:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is _interrupt:
-            signal.signal(number, _leave)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _on_signal(number: int, frame: FrameType | None) -> None:
     global received, _since
-    if received is None:
-        received, _since = signal.Signals(number), time.monotonic()
+    if received is not None and time.monotonic() - _since < PATIENCE:
+        return
+    again = received is not None
+    received, _since = signal.Signals(number), time.monotonic()
+    if _raises and not again:
         raise KeyboardInterrupt
-    if time.monotonic() - _since > PATIENCE:
-        _leave(number, frame)
+    _leave()
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    os._exit(128 + number)
+def _leave() -> None:
+    for action in _undoing[::-1]:
+        with suppress(Exception):
+            action()
+    said, code = farewell()
+    with suppress(OSError):
+        os.write(2, f"{said}\n".encode())
+    os._exit(code)
 
 
-def _unless_interrupted(unraisable: Any) -> None:
-    """Report what was raised where nothing can catch it; of an interruption one line is enough."""
-    if received is None or not isinstance(unraisable.exc_value, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
+def _on_unraisable(unraisable: Any) -> None:
+    """Leave when the KeyboardInterrupt was raised where nothing can catch it."""
+    if received is not None and isinstance(unraisable.exc_value, KeyboardInterrupt):
+        _leave()
+    sys.__unraisablehook__(unraisable)
