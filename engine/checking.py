@@ -30,13 +30,15 @@ Bytes = bytes | bytearray | memoryview
 
 # Operators that hold graphs of their own, which run again and again, or a program that was
 # compiled elsewhere. No gradient has them.
-UNBOUNDED = ("If", "Loop", "Scan", "SequenceMap")
-UNBOUNDED += ("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch", "EPContext")
+UNBOUNDED = (
+    *("If", "Loop", "Scan", "SequenceMap"),
+    *("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch", "EPContext"),
+)
 
 # Fields of ONNX's messages (onnx.proto).
 GRAPH, FUNCTION = 7, 25
 NODE, INITIALIZER, SPARSE_INITIALIZER = 1, 5, 15
-OP_TYPE = 4
+OP_TYPE, ATTRIBUTE, ATTRIBUTE_TENSOR = 4, 5, 5
 DATA_TYPE, FLOATS, INTEGERS, NAME, RAW, DOUBLES, PLACE, LOCATION = 2, 4, 5, 8, 9, 10, 13, 14
 EXTERNAL = 1
 DTYPES = {1: "<f4", 10: "<f2", 11: "<f8"}
@@ -81,7 +83,7 @@ def map_file(path: Path) -> mmap.mmap:
 
 
 def _tensors(content: bytes) -> list[memoryview]:
-    """Return the messages of a model's initializers.
+    """Return the messages of a model's tensors: initializers, and values of nodes.
 
     Raise DreamError for a graph that is damaged or may never end. This is before ONNX Runtime sees
     it, which computes what depends on no input while it makes the session.
@@ -100,7 +102,7 @@ def _tensors(content: bytes) -> list[memoryview]:
                 assert not isinstance(message, int)
                 (nodes if part == NODE else tensors).append(message)
     _require_an_end(nodes)
-    return tensors
+    return [*tensors, *_constants(nodes)]
 
 
 def _require_an_end(nodes: list[memoryview]) -> None:
@@ -113,6 +115,20 @@ def _require_an_end(nodes: list[memoryview]) -> None:
             raise DreamError(f"its graph has {found}, which may never end and no exported one has")
 
 
+def _constants(nodes: list[memoryview]) -> Iterator[memoryview]:
+    """Yield the tensors that are values of nodes: Constant and ConstantOfShape."""
+    if b"Constant" not in b"".join(nodes):
+        return
+    for node in nodes:
+        if not text_of(node, OP_TYPE).startswith("Constant"):
+            continue
+        for number, _, attribute in fields(node):
+            if number == ATTRIBUTE and not isinstance(attribute, int):
+                for part, _, tensor in fields(attribute):
+                    if part == ATTRIBUTE_TENSOR and not isinstance(tensor, int):
+                        yield tensor
+
+
 def _check_bytes(file: GradientFile, messages: list[memoryview]) -> None:
     if not is_intact(file.content):
         raise DreamError(
@@ -120,7 +136,8 @@ def _check_bytes(file: GradientFile, messages: list[memoryview]) -> None:
             f"again"
         )
     tensors = list(map(_parse, messages))
-    shared = _weights_beside(file, {tensor.location for tensor in tensors} - {""})
+    locations = {tensor.location for tensor in tensors if tensor.location is not None}
+    shared = _weights_beside(file, locations)
     for tensor in tensors:
         _require_finite(tensor, shared, file.path)
 
@@ -136,9 +153,9 @@ class _Tensor:
     place: dict[str, str] = field(default_factory=dict)  # of external data
 
     @property
-    def location(self) -> str:
-        """The name of the file that its numbers are in; empty where they are in this one."""
-        return self.place.get("location", "?") if self.external else ""
+    def location(self) -> str | None:
+        """The name of the file that its numbers are in; None where they are in this one."""
+        return self.place.get("location", "") if self.external else None
 
     def numbers(self, shared: Bytes) -> Iterator[np.ndarray]:
         """Yield its floating-point numbers; none where they are of another kind."""
