@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +86,22 @@ def site(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A static host: it sends no header of ours, and forgets that it was asked."""
+class StaticHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder and sends no header of ours."""
+
+    server: Host
 
     def log_message(self, *arguments: object) -> None:
-        pass
+        self.server.requests.append(self.path)
 
 
 class Host(http.server.ThreadingHTTPServer):
-    """Counts the requests; serves nothing while it is `down`."""
+    """Any host of files: `requests` are the paths that it was asked for; it may be `down`."""
 
     def __init__(self, folder: Path) -> None:
         self.requests: list[str] = []
         self.down = False
-        super().__init__(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+        super().__init__(("127.0.0.1", 0), functools.partial(StaticHandler, directory=str(folder)))
 
     def verify_request(self, request: object, client_address: object) -> bool:
         return not self.down
@@ -108,9 +111,24 @@ class Host(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/page/"
 
 
-@pytest.fixture(scope="session")
-def host(site: Path) -> Iterator[Host]:
-    with Host(site) as started:
+@contextmanager
+def hosting(folder: Path) -> Iterator[Host]:
+    """Serve a folder for a while."""
+    with Host(folder) as started:
         threading.Thread(target=started.serve_forever, daemon=True).start()
         yield started
         started.shutdown()
+
+
+@pytest.fixture(scope="session")
+def host(site: Path) -> Iterator[Host]:
+    with hosting(site) as started:
+        yield started
+
+
+@pytest.fixture
+def own_host(tmp_path: Path) -> Iterator[Host]:
+    """A host of the empty folder `host`."""
+    (tmp_path / "host").mkdir()
+    with hosting(tmp_path / "host") as started:
+        yield started

@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from typer.testing import CliRunner
 
 from ort_deepdream.cli.main import app
 from ort_deepdream.engine.image import read_metadata
+from ort_deepdream.web import site
 from scripts.screenshot_report import find_chromium, sandbox_options
 
 CHROMIUM = find_chromium()
@@ -205,6 +207,41 @@ def test_the_service_worker_gives_threads_and_the_page_stays_without_its_server(
         host.down = False
     seen.page.get_by_role("button", name="Dream", exact=True).click()
     seen.says(re.compile("Done after"))
+
+
+def test_a_new_release_replaces_what_was_kept_and_fetches_only_what_changed(
+    context, own_host, runtime, tmp_path, monkeypatch
+):
+    sources, served = tmp_path / "sources", tmp_path / "host" / "page"
+    shutil.copytree(site.PAGE, sources)
+    monkeypatch.setattr(site, "PAGE", sources)
+    site.build(served, runtime)
+    seen = Visit(context, own_host.address)
+    expect(seen.page).to_have_title("Dream a photograph")
+    index = sources / "index.html"
+    index.write_text(index.read_text().replace("<title>Dream a", "<title>Dream another"))
+    site.build(served, runtime)
+    own_host.requests.clear()
+    seen.page.reload()
+    offline = seen.page.locator("#offline")
+    expect(offline).to_contain_text("A newer version of this page is here", timeout=DREAMING)
+    seen.page.reload()
+    expect(seen.page).to_have_title("Dream another photograph")
+    seen.ready()
+    assert {path.rpartition("/")[2] for path in own_host.requests} == {
+        "index.html",
+        "release.js",
+        "sw.js",
+    }
+    kept = """async () => {
+      const names = [];
+      for (const name of await caches.keys()) {
+        for (const { url } of await (await caches.open(name)).keys()) names.push(url);
+      }
+      return names.map((url) => url.split("?")[0]);
+    }"""
+    names = seen.page.locator("html").evaluate(kept)
+    assert len(set(names)) == len(names)  # nothing of the old release
 
 
 def test_every_layer_can_be_kept(visit, host, photo):
