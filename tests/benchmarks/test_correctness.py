@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from benchmarks import base
 from benchmarks.correctness import GradientError, PictureDifference
@@ -23,11 +23,10 @@ def tampered(prepared: base.Prepared, folder: Path, factor: float) -> base.Prepa
         for number, name in enumerate(node.output):
             if name == "gradient":
                 node.output[number] = "true_gradient"
-    factors = numpy_helper.from_array(np.float32(factor).reshape(()), "tampered_factor")
-    model.graph.initializer.append(factors)
-    model.graph.node.append(
-        helper.make_node("Mul", ["true_gradient", "tampered_factor"], ["gradient"])
-    )
+    # No weight of the file, for those must be finite.
+    constant = helper.make_node("Constant", [], ["tampered_factor"], value_float=factor)
+    product = helper.make_node("Mul", ["true_gradient", "tampered_factor"], ["gradient"])
+    model.graph.node.extend([constant, product])
     path = folder / "tampered.onnx"
     onnx.save(model, path)
     return dataclasses.replace(prepared, models={**prepared.models, "cpu": str(path)})
