@@ -24,7 +24,7 @@ def tampered(prepared: base.Prepared, folder: Path, factor: float) -> base.Prepa
             if name == "gradient":
                 node.output[number] = "true_gradient"
     # No weight of the file, for those must be finite.
-    constant = helper.make_node("Constant", [], ["tampered_factor"], value_float=factor)
+    constant = helper.make_node("Constant", [], ["tampered_factor"], value_float=float(factor))
     product = helper.make_node("Mul", ["true_gradient", "tampered_factor"], ["gradient"])
     model.graph.node.extend([constant, product])
     path = folder / "tampered.onnx"
