@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")
+TOPOLOGY = Path("/sys/devices/system/cpu")
+
+
+def default_threads() -> int | None:
+    """Return how many threads ONNX Runtime should start where nobody asks for a number.
+
+    None leaves that to itself: one for each physical core of the machine. It knows of no quota, and
+    of no affinity: what is granted to a container for each tenth of a second would be used up by
+    all threads at once, and then all would wait.
+    """
+    every, usable, granted = range(os.cpu_count() or 1), _processors(), quota()
+    if len(usable) >= len(every) and granted is None:
+        return None  # most often, and no more need be read
+    most = _physical(every)
+    threads = min(_physical(usable), math.ceil(granted or most))
+    return threads if threads < most else None
 
 
 def usable_cores() -> int:
@@ -20,7 +36,27 @@ def usable_cores() -> int:
 
 def cores() -> int:
     """Return how many cores this process may run on, each for a while."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(_processors())
+
+
+def _processors() -> Collection[int]:
+    """Return the numbers of the logical processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return range(os.cpu_count() or 1)
+
+
+def _physical(processors: Collection[int]) -> int:
+    """Return how many cores these are of; each is one of its own where nothing is known."""
+    found: set[object] = set()
+    for number in processors:
+        folder = TOPOLOGY / f"cpu{number}" / "topology"
+        try:
+            names = ("physical_package_id", "core_id")
+            found.add(tuple((folder / name).read_text() for name in names))
+        except OSError:
+            found.add(number)
+    return len(found)
 
 
 def quota() -> float | None:

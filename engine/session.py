@@ -19,7 +19,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 from ort_deepdream.engine import optimised
 from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.engine.checking import checked
-from ort_deepdream.engine.cores import cores, usable_cores
+from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import ADDED_INPUTS, ADDED_OUTPUTS, GRADIENT_INPUTS, GRADIENT_OUTPUTS
@@ -116,17 +116,6 @@ def _options(
         "session.model_external_initializers_file_folder_path", str(weights.resolve())
     )
     return options
-
-
-def default_threads() -> int | None:
-    """Return how many threads a session gets where nobody asks for a number.
-
-    None leaves that to ONNX Runtime, which takes one for each core. It knows of no quota: what is
-    granted to a container for each tenth of a second would be used up by all threads at once, and
-    then all would wait.
-    """
-    usable = usable_cores()
-    return usable if usable < cores() else None
 
 
 def _suit_cuda(options: onnxruntime.SessionOptions) -> None:
