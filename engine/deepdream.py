@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
-from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.settings import Settings, as_typed
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
 
@@ -48,6 +48,7 @@ class Dream:
     octaves: tuple[Array, ...]  # each octave's picture, if asked for
     idle_steps: int  # iterations whose gradient was zero or not finite: they change nothing
     stopped: bool  # by `on_step`
+    photo: Array  # what was dreamt on, as it was given
 
     def __repr__(self) -> str:
         height, width = self.rgb.shape[:2]
@@ -61,6 +62,14 @@ class Dream:
         from ort_deepdream.engine.image.picture import to_image  # a dream itself needs no Pillow
 
         return to_image(self.rgb)
+
+    def _repr_html_(self) -> str:
+        from ort_deepdream.engine.image.picture import to_image
+        from ort_deepdream.engine.notebook import dream_html
+
+        facts = {as_typed(name): value for name, value in asdict(self.settings).items()}
+        facts["sizes"] = ", ".join(f"{width}x{height}" for height, width in self.sizes)
+        return dream_html(to_image(self.photo), self.image, repr(self), self.objectives, facts)
 
 
 OnStep = Callable[[Progress], bool | None]
@@ -76,9 +85,11 @@ def dream(
     """Dream on an RGB picture [H, W, 3] in 0..255.
 
     `on_step` hears of each iteration; when it returns False the dream stops there and is returned
-    as it is. Octaves whose shorter side would be below `model.least_side` are left out. Raise
-    DreamError for what is no picture, and for one that is too small or, on the CPU, takes more
-    memory than there is.
+    as it is, while an exception in it, such as KeyboardInterrupt, loses the dream: `watching` makes
+    an interrupt a False. Octaves whose shorter side would be below `model.least_side` are left out.
+
+    Raise DreamError for what is no picture, and for one that is too small or, on the CPU, takes
+    more memory than there is.
     """
     rgb = _numbers(rgb)
     height, width = rgb.shape[:2]
@@ -139,6 +150,7 @@ def _dream(
         octaves=tuple(finished) if keep_octaves else (),
         idle_steps=climb.idle_steps,
         stopped=climb.stopped,
+        photo=rgb,
     )
 
 

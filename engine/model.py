@@ -42,6 +42,21 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {', '.join(self.info.layers)} on {self.backend.name}>"
 
+    def _repr_html_(self) -> str:
+        from ort_deepdream.engine.notebook import table_html
+
+        facts = {
+            "layers": ", ".join(self.info.layers),
+            "architecture": self.info.architecture,
+            "weights": self.info.weights,
+            "backend": self.backend.name,
+            "device": self.device or "not known",
+            "precision": self.precision,
+            "smallest picture": f"{self.least_side}x{self.least_side}",
+            "gradient file": self.file.path.name,
+        }
+        return table_html(facts)
+
     @property
     def info(self) -> ModelInfo:
         """What the gradient file says of itself."""

@@ -45,6 +45,11 @@ class Picture:
             image.info["icc_profile"] = self.icc_profile
         return image
 
+    def _repr_html_(self) -> str:
+        from ort_deepdream.engine.notebook import picture_html
+
+        return picture_html(self.image, repr(self))
+
 
 def to_image(rgb: FloatArray, alpha: ByteArray | None = None) -> Image.Image:
     """Return the 8-bit RGB or RGBA image of `rgb` [H, W, 3], rounded half to even and clipped.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.model import Model
     from ort_deepdream.engine.probe import why_unusable
     from ort_deepdream.engine.settings import Settings
+    from ort_deepdream.engine.watching import watching
     from ort_deepdream.errors import DreamError
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "load_model",
     "read_metadata",
     "read_picture",
+    "watching",
     "why_unusable",
     "write_picture",
 ]
@@ -59,6 +61,7 @@ _HOMES = {
     "Model": "engine.model",
     **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
     "Settings": "engine.settings",
+    "watching": "engine.watching",
     "why_unusable": "engine.probe",
 }
 
