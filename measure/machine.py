@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import subprocess
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distributions, version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
+import onnxruntime
 import psutil
 
+from ort_deepdream.engine.cores import quota, usable_cores
 from ort_deepdream.engine.devices import processor_name
 from ort_deepdream.measure.result import Machine
+from ort_deepdream.version import VERSION
 
 PACKAGES = re.compile(r"(onnxruntime|nvidia|tensorrt|openvino)([-_].*)?|numpy|pillow|torch|triton")
 VARIABLES = re.compile(
@@ -35,12 +40,13 @@ def this_machine() -> Machine:
     gpu = _gpu()
     return Machine(
         processor=processor_name(),
-        cores=cores(),
+        cores=usable_cores(),
+        cpu_quota=quota(),
         memory=psutil.virtual_memory().total,
         system=_system(),
         python=platform.python_version(),
         packages=_packages(),
-        project=_version("ort-deepdream") or "not installed",
+        project=VERSION,
         commit=_commit(),
         environment=_environment(),
         gpu=gpu.get("name"),
@@ -54,12 +60,15 @@ def this_machine() -> Machine:
 
 def describe(machine: Machine) -> list[str]:
     """Return a machine in lines of at most 80 characters or so."""
-    names = ("onnxruntime-gpu", "onnxruntime", "torch", "numpy")
-    versions = [f"{name} {machine.packages[name]}" for name in names if name in machine.packages]
+    # ONNX Runtime comes in wheels of several names: onnxruntime-gpu, onnxruntime-openvino ...
+    shown = [name for name in machine.packages if name.startswith("onnxruntime")]
+    shown += [name for name in ("torch", "numpy") if name in machine.packages]
+    versions = [f"{name} {machine.packages[name]}" for name in shown]
+    commit = f", commit {machine.commit}" if machine.commit else ""
     lines = [
-        f"{machine.processor}, {machine.cores} cores, {machine.memory / 2**30:.1f} GiB",
+        f"{machine.processor}, {_cores(machine)}, {machine.memory / 2**30:.1f} GiB",
         f"python {machine.python}, {', '.join(versions)}",
-        f"{machine.system}; commit {machine.commit or 'unknown'}",
+        f"{machine.system}; ort-deepdream {machine.project}{commit}",
     ]
     if machine.gpu is not None:
         memory = "" if machine.gpu_memory is None else f", {machine.gpu_memory / 2**30:.0f} GiB"
@@ -67,9 +76,10 @@ def describe(machine: Machine) -> list[str]:
     return lines
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _cores(machine: Machine) -> str:
+    counted = f"{machine.cores} core{'s' if machine.cores != 1 else ''}"
+    granted = machine.cpu_quota
+    return counted if granted is None else f"{counted} by a quota of {granted:g}"
 
 
 def disturbances() -> list[str]:
@@ -174,8 +184,12 @@ def _system() -> str:
 
 
 def _packages() -> dict[str, str]:
-    found = ((package.name.lower(), package.version) for package in distributions())
-    return dict(sorted((name, number) for name, number in found if PACKAGES.fullmatch(name)))
+    # A package that was half removed has no name.
+    known = [(package.name.lower(), package.version) for package in distributions() if package.name]
+    found = {name: number for name, number in known if PACKAGES.fullmatch(name) and number}
+    if not any(name.startswith("onnxruntime") for name in found):  # as it can come without pip
+        found["onnxruntime"] = onnxruntime.__version__
+    return dict(sorted(found.items()))
 
 
 def _environment() -> dict[str, str]:
@@ -186,13 +200,6 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _wheel(name: str) -> str | None:
     """Return the version of a wheel whose name may end in CUDA's: nvidia-cudnn-cu13."""
     pattern = re.compile(rf"{name}(-cu\d+)?")
@@ -201,19 +208,38 @@ def _wheel(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the checkout's commit, with a + when files differ; None for an installed package."""
-    folder = Path(__file__).resolve().parents[1]
+    """Return the commit of what runs, with a + when files of a checkout differ from it.
 
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+    It is the checkout's, or what pip noted when it installed from a repository. Other installed
+    copies have a version only: None.
+    """
+    return _commit_of_checkout(Path(__file__).resolve().parents[1]) or _commit_of_install()
 
-    try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != folder:
+
+def _commit_of_checkout(folder: Path) -> str | None:
+    with suppress(OSError, subprocess.SubprocessError):
+        if Path(_git(folder, "rev-parse", "--show-toplevel")).resolve() != folder:
             return None  # of another project, in whose environment this one is installed
-        changed = git("status", "--porcelain", "--untracked-files=no", ":/")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", ":/")
+        return _git(folder, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    return None
+
+
+def _git(folder: Path, *words: str) -> str:
+    """Ask git of a checkout that may be another user's, as in a container, and change nothing."""
+    trusted = ("-c", f"safe.directory={folder}", "-c", "core.fsmonitor=false")
+    command = ["git", "--no-optional-locks", *trusted, *words]
+    # A hook's variables name the repository that the hook is of.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(
+        command, cwd=folder, env=outside, capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stdout.strip()
+
+
+def _commit_of_install() -> str | None:
+    """Return the commit that pip installed, where that was from a repository."""
+    with suppress(PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
+        noted = json.loads(distribution("ort-deepdream").read_text("direct_url.json") or "{}")
+        return str(noted["vcs_info"]["commit_id"])[:12]
+    return None

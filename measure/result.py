@@ -88,6 +88,8 @@ class Record(BaseModel):
 
 
 class Size(Record):
+    """Width and height in pixels."""
+
     width: Pixels
     height: Pixels
 
@@ -96,6 +98,7 @@ class Size(Record):
 
     @property
     def pixels(self) -> int:
+        """How many pixels there are."""
         return self.width * self.height
 
 
@@ -104,6 +107,8 @@ class Machine(Record):
 
     processor: Text
     cores: Annotated[int, Field(ge=1, le=100_000)]
+    # Of what a container is granted; files from before have none.
+    cpu_quota: Annotated[float, Field(gt=0, le=100_000)] | None = None
     memory: Bytes
     system: Text  # OS and its version
     python: Name
@@ -132,6 +137,8 @@ class Model(Record):
 
 
 class Photo(Record):
+    """The photograph that was dreamt on, before it was resized."""
+
     name: Name  # without folders
     sha256: Sha256
     width: Pixels

@@ -90,6 +90,8 @@ def machine(run: Run) -> Table:
     }
     if known.gpu is None:
         rows = {name: value for name, value in rows.items() if value != UNKNOWN}
+    if known.cpu_quota is not None:
+        rows["CPU quota"] = f"{known.cpu_quota:g} cores' worth of time"
     rows |= {name: f"{version} (package)" for name, version in sorted(known.packages.items())}
     rows |= {name: f"{value} (variable)" for name, value in sorted(known.environment.items())}
     return _pairs(rows)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ort_deepdream import DreamError, load_model
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.measure.machine import cores
+from ort_deepdream.engine.cores import usable_cores
 from ort_deepdream.measure.pictures import noise, parse_size
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import Interval, median, ratio
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("first", type=Path, help="a gradient file for the CPU")
     made.add_argument("second", type=Path, help="what it is set against")
     made.add_argument("--size", type=parse_size, default=parse_size("512x512"), metavar="WxH")
-    made.add_argument("--threads", type=int, default=cores(), help="default: every core")
+    made.add_argument("--threads", type=int, default=usable_cores(), help="default: every core")
     made.add_argument("--seconds", type=float, default=60.0, help="default: %(default)s")
     return made
 

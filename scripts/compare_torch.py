@@ -38,6 +38,7 @@ from torch import Tensor, nn
 
 from ort_deepdream import DreamError, Settings, find_backend, read_picture
 from ort_deepdream.cli.messages import table
+from ort_deepdream.engine.cores import cores, usable_cores
 from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.settings import as_typed
 from ort_deepdream.export.model_file import export_gradient, save
@@ -58,7 +59,7 @@ from ort_deepdream.measure.cold import CACHE, dream_command
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.limits import onnx_product, product_rate
-from ort_deepdream.measure.machine import cores, describe, disturbances, this_machine
+from ort_deepdream.measure.machine import describe, disturbances, this_machine
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.pytorch import torch_product
@@ -451,7 +452,7 @@ def parser() -> argparse.ArgumentParser:
     add("--weights", default="seeded:0", help="a file or seeded:N[:torchvision]")
     add("--model", type=Path, help="a file of these weights for any size, instead of exporting one")
     add("--size", type=parse_size, action="append", metavar="WxH", help="may be repeated")
-    add("--threads", type=int, default=cores(), help="default: every core")
+    add("--threads", type=int, default=usable_cores(), help="default: every core")
     add("--seconds", type=float, default=30.0, help="time budget for each size")
     add("--contender", default="", metavar="TEXT", help="only PyTorch's with TEXT in their name")
     add("--rounds", type=int, default=9, help="fewest rounds, whatever the budget")

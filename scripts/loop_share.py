@@ -25,8 +25,9 @@ from rich.console import Console
 
 from ort_deepdream import DreamError, Model, Settings, dream, load_model
 from ort_deepdream.cli.messages import table
+from ort_deepdream.engine.cores import cores, usable_cores
 from ort_deepdream.engine.session import make_session
-from ort_deepdream.measure.machine import cores, describe, disturbances, this_machine
+from ort_deepdream.measure.machine import describe, disturbances, this_machine
 from ort_deepdream.measure.pictures import Array, noise, parse_size
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import spread
@@ -133,7 +134,7 @@ def parser() -> argparse.ArgumentParser:
     add("file", type=Path, help="a gradient file for the CPU and any size")
     add("--size", type=parse_size, action="append", metavar="WxH", help="may be repeated")
     add("--dreams", type=int, default=7, help="pairs of dreams for each size; default: %(default)s")
-    add("--threads", type=int, default=cores(), help="default: every core")
+    add("--threads", type=int, default=usable_cores(), help="default: every core")
     add("-o", "--output", type=Path, metavar="FILE", help="JSON with every sample")
     return made
 

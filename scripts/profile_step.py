@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ort_deepdream import DreamError, Model, load_model
 from ort_deepdream.cli.messages import table
-from ort_deepdream.measure.machine import cores
+from ort_deepdream.engine.cores import usable_cores
 from ort_deepdream.measure.operators import Kind, all_kinds, profile
 from ort_deepdream.measure.pictures import Array, noise, parse_size
 from ort_deepdream.measure.timing import timed
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("file", type=Path, help="a gradient file for the CPU")
     made.add_argument("--size", type=parse_size, default=parse_size("512x512"), metavar="WxH")
     made.add_argument("--steps", type=int, default=10, help="default: %(default)s")
-    made.add_argument("--threads", type=int, default=cores(), help="default: every core")
+    made.add_argument("--threads", type=int, default=usable_cores(), help="default: every core")
     return made
 
 
