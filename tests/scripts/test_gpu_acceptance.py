@@ -101,7 +101,7 @@ def test_pytorch_without_a_gpu_fails_no_times():
     assert judge_times(result(names, contenders=others, series=measured), "cuda")[0] is True
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_everything_with_the_cpu_standing_in(tmp_path, capsys):
     words = ["--backend", "cpu", "--layer", "inception_3a/output", "--size", "66x58"]
     assert main([*words, "--budget", "240", "--out", str(tmp_path)]) == 0

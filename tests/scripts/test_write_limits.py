@@ -28,7 +28,7 @@ def test_the_graphs_compute_a_product_and_a_negation():
     np.testing.assert_array_equal(run("copy.onnx", a=a[0]), -a[0])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_rates_are_of_this_world():
     cpu = find_backend("cpu")
     assert 1e9 < limits.product_rate(limits.onnx_product(cpu, 1)) < 1e13
