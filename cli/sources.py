@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ort_deepdream import layers
 from ort_deepdream.cli.exporting import export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.files import sweep
+from ort_deepdream.layers import at_hand, find_named, joined
 from ort_deepdream.version import VERSION
-from ort_deepdream.weights.builtin import shipped_layers, shipped_model
-from ort_deepdream.weights.catalogue import CATALOGUE, Entry, cache_errors, cache_folder, location
+from ort_deepdream.weights.builtin import shipped_layers
+from ort_deepdream.weights.catalogue import Entry, cache_errors, cache_folder, location
 
 # Folders in the cache where files of ours grow.
 GRAPHS, OPTIMISED, WEIGHTS = "graphs", "optimised", "weights"
@@ -63,11 +65,7 @@ def sweep_cache() -> None:
 
 def model_at_hand(wanted: Request, target: str) -> Path | None:
     """Return the gradient file for a request if it takes no work: a given or a shipped one."""
-    if wanted.file is not None:
-        return wanted.file
-    if wanted.weights != DEFAULT_WEIGHTS or len(wanted.layers) != 1:
-        return None
-    return shipped_model(wanted.layers[0], target)
+    return wanted.file or at_hand(wanted.layers, wanted.weights, target)
 
 
 def find_model(wanted: Request, target: str) -> Path:
@@ -80,23 +78,10 @@ def find_model(wanted: Request, target: str) -> Path:
 
 def find_weights(source: str) -> str:
     """Return what `load_weights` takes for `source`: a file, once it is here, or `seeded:N`."""
-    entry = find_named(source)
-    if entry is not None:
-        return str(_downloaded(entry))
-    if not source.startswith("seeded:") and not Path(source).exists():
-        names = [entry.name for entry in CATALOGUE]
-        hint = nearest(source, names, otherwise="`dream weights` lists the named ones")
-        raise DreamError(f"there is no weights file {source}: {hint}")
-    return source
-
-
-def find_named(source: str) -> Entry | None:
-    """Return the named weights that `source` asks for; None when it is no name."""
-    return next((entry for entry in CATALOGUE if entry.name == source), None)
+    return layers.find_weights(source, _downloaded)
 
 
 def _downloaded(entry: Entry) -> Path:
-    # Here, for Python's HTTP takes as long to import as two steps.
     from ort_deepdream.weights.download import fetch
 
     with bar(f"downloading {entry.name}") as update:
@@ -109,24 +94,9 @@ def _downloaded(entry: Entry) -> Path:
 
 
 def _joined(wanted: Request, target: str) -> Path | None:
-    """Return a shipped gradient file joined with what is asked for; None where there is none."""
-    from ort_deepdream.weights.architectures import ARCHITECTURES
-    from ort_deepdream.weights.joining import join
-    from ort_deepdream.weights.prepared import prepare
-    from ort_deepdream.weights.terms import parse_term
-
-    # Named ones need not be here yet; others are hashed, so once.
-    known = find_named(wanted.weights) or prepare(find_weights(wanted.weights))
-    architecture = ARCHITECTURES[known.architecture]
-    terms = [parse_term(layer, architecture) for layer in wanted.layers]
-    layers = {term.layer for term in terms}
-    shipped = shipped_model(terms[0].layer, target, architecture.name)
-    if shipped is None or len(layers) > 1:
-        return None
     with stages() as show_stage:
         show_stage("reading the weights")
-        prepared = prepare(find_weights(wanted.weights)) if isinstance(known, Entry) else known
-    return join(shipped, prepared, terms)
+        return joined(wanted.layers, wanted.weights, target, find_weights)
 
 
 def architecture_name(source: str) -> str:

@@ -1,8 +1,8 @@
 """Dream through ONNX Runtime, and measure how fast: DeepDream on every execution provider.
 
-    from ort_deepdream import Settings, dream, load_model, read_picture, write_picture
+    from ort_deepdream import Settings, dream, load_layer, read_picture, write_picture
 
-    model = load_model("dream.onnx", backend="cpu")
+    model = load_layer("inception_4e/output", backend="cpu")
     picture = read_picture("photo.jpg")
     result = dream(model, picture.rgb, Settings(seed=7))
     write_picture("photo-dream.png", result.rgb)
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.settings import Settings
     from ort_deepdream.engine.watching import watching
     from ort_deepdream.errors import DreamError
+    from ort_deepdream.layers import load_layer
 
 __all__ = [
     "BACKENDS",
@@ -43,6 +44,7 @@ __all__ = [
     "Settings",
     "dream",
     "find_backend",
+    "load_layer",
     "load_model",
     "read_metadata",
     "read_picture",
@@ -58,6 +60,7 @@ _HOMES = {
     "DreamError": "errors",
     "ModelInfo": "engine.gradient_file",
     **dict.fromkeys(("find_backend", "load_model"), "engine.loading"),
+    "load_layer": "layers",
     "Model": "engine.model",
     **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
     "Settings": "engine.settings",

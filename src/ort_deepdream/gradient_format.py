@@ -20,6 +20,9 @@ def metadata_entry(key: str, value: str) -> bytes:
     return bytes_field(METADATA, entry)
 
 
+_EMPTY = metadata_entry("sha256", "0" * 64)  # a seal without its sum
+
+
 def sealed(content: bytes) -> bytes:
     """Return the gradient file `content` with one more entry: the sha256 of all before it."""
     import hashlib  # it takes a while, and many a start needs it not
@@ -29,8 +32,9 @@ def sealed(content: bytes) -> bytes:
 
 def is_intact(content: bytes) -> bool:
     """Return whether a gradient file is as it was sealed. One without a seal is taken as it is."""
-    empty = metadata_entry("sha256", "0" * 64)
-    body, seal = content[: -len(empty)], content[-len(empty) :]
-    if not seal.startswith(empty[:-64]):
-        return True
-    return seal == sealed(body)[len(body) :]
+    return not has_seal(content) or sealed(content[: -len(_EMPTY)]) == content
+
+
+def has_seal(content: bytes) -> bool:
+    """Return whether a gradient file ends with a sum, right or wrong."""
+    return content[-len(_EMPTY) :].startswith(_EMPTY[:-64])

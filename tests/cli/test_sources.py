@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ort_deepdream.cli.sources
+import ort_deepdream.layers
 import ort_deepdream.weights.download
 import ort_deepdream.weights.prepared
 from ort_deepdream.cli.sources import find_model, find_weights, request
@@ -141,7 +142,7 @@ def test_named_weights_are_downloaded(downloads, tmp_path):
 
 def test_a_download_that_fails_says_where_to_put_the_file(dream, photo, cache, monkeypatch):
     unreachable = Entry("bvlc", "bvlc", "x.onnx", "", "", urls=("http://127.0.0.1:9/x",), size=5)
-    monkeypatch.setattr(ort_deepdream.cli.sources, "CATALOGUE", (unreachable,))
+    monkeypatch.setattr(ort_deepdream.layers, "CATALOGUE", (unreachable,))
     error = dream("run", photo, "--weights", "bvlc").error
     assert "could not be downloaded" in error
     assert f"by hand at {cache / 'x.onnx'}" in error
