@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import scratch_folder
+from ort_deepdream.measure.analysis import computes_on_processor
 from ort_deepdream.measure.checks import Checker
 from ort_deepdream.measure.cold import measure_cold
 from ort_deepdream.measure.contender import ContenderSpec
@@ -278,10 +279,8 @@ class Bench:
         else:
             steps = steps_in_turn(self.step_seconds[measurement.contender, measurement.size])
             found = measure_step(process, photo, steps)
-        if (
-            self.machine.gpu is None
-            or self.contenders.records[measurement.contender].backend == "cpu"
-        ):
+        record = self.contenders.records[measurement.contender]
+        if self.machine.gpu is None or computes_on_processor(record, self.machine):
             return found
         return found.model_copy(update={"device_memory": device_memory(process.child.pid)})
 

@@ -63,9 +63,9 @@ def speedup_chart(runs: Sequence[Run]) -> Chart | None:
         return None
     return Chart(
         "speedup",
-        "How many times as fast the GPU is",
-        "Above 1× the GPU is faster. Each GPU contender is set against the same library on the "
-        "CPU with all its threads. Whiskers are 95 % intervals.",
+        "How many times as fast as the CPU",
+        "Above 1× it is faster. Each contender that does not compute on the CPU is set against the "
+        "same library on the CPU with all its threads. Whiskers are 95 % intervals.",
         tuple(views),
         _speedup_table(compared),
     )
@@ -115,7 +115,16 @@ def _speedup_table(compared: Sequence[Pair]) -> Table:
         for kind in words.KINDS
         for found in pair.speedups.get(kind, ())
     ]
-    headings = ("GPU", "CPU", "size", "what", "CPU time", "GPU time", "speed-up", "95 % interval")
+    headings = (
+        "contender",
+        "against",
+        "size",
+        "what",
+        "CPU time",
+        "its time",
+        "times as fast",
+        "95 % interval",
+    )
     return Table(headings, tuple(rows), words=4)
 
 
