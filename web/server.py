@@ -7,6 +7,7 @@ request that was meant for another host's name.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +62,11 @@ class Server(ThreadingHTTPServer):
             raise DreamError(
                 f"port {port} cannot be used ({reason}); choose another one, or 0 for any"
             ) from None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report what went wrong with a request, unless the browser only hung up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def address(self) -> str:

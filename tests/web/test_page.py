@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from typer.testing import CliRunner
 from ort_deepdream.cli.main import app
 from ort_deepdream.engine.image import read_metadata
 from ort_deepdream.web import site
+from ort_deepdream.web.server import Server
+from scripts import measure_web
 from scripts.screenshot_report import find_chromium, sandbox_options
 
 CHROMIUM = find_chromium()
@@ -409,6 +412,43 @@ def test_a_browser_without_webassembly_is_told_so(playwright, host, photo):
     started.close()
 
 
+# --- What it takes ----------------------------------------------------------------------------
+
+
+def test_a_square_of_512_pixels_takes_350_mib_at_most(visit, tmp_path):
+    square = tmp_path / "square.png"
+    with Image.open(EXAMPLES / "cat.jpg") as cat:
+        cat.convert("RGB").resize((512, 512)).save(square)
+    seen = visit()
+    seen.dream(square, octaves="1", iterations="2")
+    facts = seen.page.locator("#facts").text_content()
+    assert 150 < int(re.search(r"(\d+) MiB", facts)[1]) <= 350
+
+
+def test_a_huge_photograph_is_made_smaller(visit, tmp_path):
+    huge = tmp_path / "huge.jpg"
+    with Image.open(EXAMPLES / "landscape.jpg") as landscape:
+        landscape.convert("RGB").resize((9000, 6000)).save(huge, quality=60)
+    seen = visit()
+    seen.choose(huge)
+    seen.says("huge.jpg: 512×341 pixels, made smaller from 9000×6000. Press Dream.")
+
+
+@pytest.mark.nightly
+def test_a_first_dream_takes_15_seconds_and_the_page_answers_all_the_while(playwright, runtime):
+    with Server(site.site_files(runtime, offline=False)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        started = launch(playwright)
+        found = [
+            measure_web.measure(started, server.address, EXAMPLES / "sky-182x158.png", {})
+            for _ in range(3)
+        ]
+        started.close()
+        server.shutdown()
+    assert min(one.seconds for one in found) <= 15
+    assert min(one.blocked for one in found) <= 100  # milliseconds
+
+
 # --- By keyboard, on a phone, to a screen reader ----------------------------------------------
 
 
@@ -426,9 +466,11 @@ def test_everything_can_be_done_by_keyboard(visit, photo):
     waiting.value.set_files(photo)
     seen.says("Press Dream")
     seen.set(**QUICK)
-    page.locator("[name=iterations]").focus()
+    page.get_by_role("button", name="Dream", exact=True).focus()
     page.keyboard.press("Enter")
+    expect(page.locator("#stop")).to_be_focused()
     seen.says(re.compile("Done after"))
+    expect(page.locator("#go")).to_be_focused()
     split = page.get_by_role("slider")
     split.focus()
     page.keyboard.press("Home")

@@ -9,12 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.web.runtime import PROGRAM
 from ort_deepdream.web.server import HOST, Server
 from ort_deepdream.web.site import policy, site_files
 
@@ -115,6 +117,18 @@ def test_a_port_that_is_taken_or_none_is_said_so():
             Server({}, port)
     with pytest.raises(DreamError, match="port must be 0 to 65535, not 70000"):
         Server({}, 70_000)
+
+
+def test_a_browser_that_hangs_up_is_nothing_to_report(server, capfd):
+    with socket.create_connection((HOST, server.server_port)) as connection:
+        host = f"{HOST}:{server.server_port}"
+        request = f"GET /onnxruntime/{PROGRAM} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        connection.sendall(request.encode())
+        connection.recv(10)
+        # Closed with bytes unread, a connection is reset.
+    assert ask(server, "/")[0].status == 200
+    time.sleep(0.5)
+    assert capfd.readouterr().err == ""
 
 
 # --- The command ------------------------------------------------------------------------------

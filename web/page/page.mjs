@@ -64,7 +64,6 @@ function setBusy(now) {
     element(id).disabled = now;
   }
   element("progress").hidden = element("stop").hidden = true;
-  form.ariaBusy = now;
 }
 
 function endBackground() {
