@@ -17,7 +17,7 @@ from ort_deepdream.report import words
 from ort_deepdream.report.charts import colours
 from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, View, pixel_axis
 from ort_deepdream.report.runs import Run, all_contenders
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.tables import Table, marked
 
 RATE = Axis("attained", "flop/s", log=True)
 AIR = 4.0  # how far a roof is drawn on either side of the points
@@ -184,7 +184,7 @@ def _roof(of: Attained, ends: tuple[float, float]) -> tuple[Point, ...]:
 def _table(found: Sequence[Attained]) -> Table:
     rows = [
         (
-            of.contender.label,
+            marked(of.contender.label, of.contender.is_sound),
             words.size(of.size),
             words.amount(of.rate, "flop/s"),
             words.amount(of.peak, "flop/s"),
