@@ -19,7 +19,8 @@ from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.errors import DreamError, nearest
-from ort_deepdream.files import sweep
+from ort_deepdream.files import sweep, write_bytes
+from ort_deepdream.gradient_format import sealed
 from ort_deepdream.layers import at_hand, find_named, joined
 from ort_deepdream.version import VERSION
 from ort_deepdream.weights.builtin import shipped_layers
@@ -120,6 +121,8 @@ def _exported(wanted: Request, target: str) -> Path:
         with cache_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
         export_to(path, weights, wanted.layers, target)
+        with cache_errors():
+            write_bytes(path, sealed(path.read_bytes()))
         note(f"exported {', '.join(wanted.layers)}; kept for the next time in {path.parent}")
     return path
 

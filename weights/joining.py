@@ -12,6 +12,7 @@ ModelProto, its graph, the graph's initializers, and the entries of the model's 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,23 +20,29 @@ from pathlib import Path
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import write_bytes
+from ort_deepdream.files import read_limited, write_bytes
+from ort_deepdream.gradient_format import (
+    KEY,
+    METADATA,
+    PREFIX,
+    VALUE,
+    has_seal,
+    is_intact,
+    metadata_entry,
+    sealed,
+)
 from ort_deepdream.protobuf import bytes_field, field, fields, integer_field, text_of
 from ort_deepdream.weights.catalogue import cache_errors
-from ort_deepdream.weights.prepared import Prepared
+from ort_deepdream.weights.prepared import LARGEST_FILE, Prepared, require_intact
 from ort_deepdream.weights.readers.safetensors_file import read_header
 from ort_deepdream.weights.terms import Term
 
-GRAPH, METADATA = 7, 14  # in ModelProto
+GRAPH = 7  # in ModelProto
 INITIALIZER = 5  # in GraphProto
 DIMS, DATA_TYPE, NAME, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 1, 2, 8, 9, 13, 14  # in TensorProto
-KEY, VALUE = 1, 2  # in an entry
 FLOAT, FLOAT16, EXTERNAL = 1, 10, 1
 TYPES = {"F32": FLOAT, "F16": FLOAT16}  # of safetensors
 CHANNELS = "channels"  # the initializer with a factor for each channel, [1, C, 1, 1]
-PREFIX = "deepdream."
-
-
 MOST_JOINED = 40  # files; 0.1 to 0.4 MB each
 
 
@@ -43,14 +50,14 @@ def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
     """Write, or find, the shipped gradient file of one layer with these weights and terms.
 
     It lies beside the weights, under a name made of all that it depends on. `terms` are all of the
-    file's layer. Raise DreamError for a channel that is not there, or a cache that cannot be
-    written to.
+    file's layer. Raise DreamError for a channel that is not there, weights that were damaged in the
+    cache, or a cache that cannot be written to.
     """
     content = shipped.read_bytes()
-    asked = json.dumps([str(term) for term in terms])
+    asked = json.dumps([*(str(term) for term in terms), weights.file_sha256])
     key = hashlib.sha256(content + asked.encode()).hexdigest()[:12]
     path = weights.path.with_name(f"{weights.path.stem}-{key}.onnx")
-    if path.is_file():
+    if _is_whole(path):
         path.touch()
         return path
     layer = terms[0].layer
@@ -59,10 +66,20 @@ def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
         factors[term.channel] = factors.get(term.channel, 0) + term.weight
     if factors != {None: 1.0}:
         content = choose_channels(content, layer, factors)
+    require_intact(weights)
     with cache_errors():
-        write_bytes(path, point_at(content, weights))
+        write_bytes(path, sealed(point_at(content, weights)))
         _prune(path.parent)
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a joined file is there, as it was written."""
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return False
+    return has_seal(content) and is_intact(content)
 
 
 def _prune(folder: Path) -> None:
@@ -79,8 +96,8 @@ def point_at(content: bytes, weights: Prepared) -> bytes:
 
     Raise DreamError when that file lacks one of them.
     """
-    with weights.path.open("rb") as stream:
-        header = read_header(stream, weights.path.stat().st_size)
+    beside = read_limited(weights.path, LARGEST_FILE, "weights")
+    header = read_header(io.BytesIO(beside), len(beside))
 
     def external(name: str, tensor: bytes) -> bytes:
         if not any(number == EXTERNAL_DATA for number, _, _ in fields(memoryview(tensor))):
@@ -107,6 +124,9 @@ def point_at(content: bytes, weights: Prepared) -> bytes:
         )
 
     described = {"identity": weights.identity, "kind": weights.kind, "sha256": weights.sha256}
+    found = hashlib.sha256(beside).hexdigest()
+    if found != weights.sha256:
+        described["beside_sha256"] = found
     return _rewritten(content, external, {"weights": json.dumps(described)})
 
 
@@ -151,8 +171,10 @@ def _rewritten(
             parts.append(bytes_field(GRAPH, _rewritten_graph(value, change)))
         elif number == METADATA and not isinstance(value, int):
             key = text_of(value, KEY).removeprefix(PREFIX)
-            entry = _entry(PREFIX + key, described[key]) if key in described else bytes(value)
-            parts.append(bytes_field(METADATA, entry))
+            if key in described:
+                parts.append(metadata_entry(key, described[key]))
+            else:
+                parts.append(field(number, wire, value))
         else:
             parts.append(field(number, wire, value))
     return b"".join(parts)

@@ -110,6 +110,21 @@ def test_a_dream_with_other_weights_exports_once(dream, photo, exports, cache):
     assert second.stderr == ""
 
 
+def test_an_export_that_rots_in_the_cache_is_refused(dream, photo, exports, cache):
+    words = ["run", photo, "--weights", "seeded:0", "--layer", UNSHIPPED, "--iterations", 1]
+    words += ["--octaves", 1, "--backend", "cpu"]
+    dream(*words)
+    (path,) = (cache / "graphs").iterdir()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert (
+        f"{path}: is damaged, for it does not fit the sum in it; delete it" in dream(*words).error
+    )
+    path.unlink()
+    assert dream(*words).exit_code == 0
+
+
 def test_a_missing_picture_is_told_before_an_export(dream, tmp_path, exports):
     words = ["run", tmp_path / "nothere.png", "--weights", "seeded:0", "--backend", "cpu"]
     assert "nothere.png" in dream(*words).error

@@ -99,6 +99,34 @@ def test_a_second_call_writes_nothing():
     assert joined("seeded:0", "conv2/3x3:1") != first
 
 
+def rot(path: Path, place: int) -> None:
+    """Change one bit, as a disk may."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_joined_file_that_rots_is_made_again():
+    path = joined("seeded:0", "conv2/3x3")
+    content = path.read_bytes()
+    for place in (5000, -5, -80):
+        rot(path, place)
+        assert joined("seeded:0", "conv2/3x3") == path
+        assert path.read_bytes() == content
+
+
+def test_rotten_weights_are_neither_joined_nor_dreamt_with():
+    path = joined("seeded:0", "conv2/3x3")
+    weights = prepare("seeded:0").path
+    rot(weights, -5)
+    with pytest.raises(DreamError, match=r"is damaged, or not the weights that .* was made of"):
+        load_model(path, "cpu")
+    path.unlink()
+    with pytest.raises(DreamError, match="was damaged, and is deleted; the same command makes"):
+        joined("seeded:0", "conv2/3x3")
+    load_model(joined("seeded:0", "conv2/3x3"), "cpu")
+
+
 def test_a_channel_that_is_not_there():
     with pytest.raises(DreamError, match="no channel '192': its channels are 0 to 191"):
         joined("seeded:0", "conv2/3x3:192")

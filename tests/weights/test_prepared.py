@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.weights import prepared
 from ort_deepdream.weights.catalogue import CACHE_VARIABLE
 from ort_deepdream.weights.googlenet import BVLC, TORCHVISION
-from ort_deepdream.weights.prepared import MOST_KEPT, Prepared, prepare
+from ort_deepdream.weights.prepared import MOST_KEPT, Prepared, prepare, require_intact
 from ort_deepdream.weights.readers import read_weights
 
 
@@ -55,6 +56,7 @@ def test_a_round_trip_through_the_formats_own_reader(name: str, cache: Path) -> 
         name,
         "seeded",
         read.sha256,
+        metadata(made.path)["file_sha256"],
     )
     found = safetensors.numpy.load_file(made.path)
     assert_same({key: found[key] for key in read.tensors}, random_tensors(read.architecture))
@@ -64,7 +66,11 @@ def test_a_round_trip_through_the_formats_own_reader(name: str, cache: Path) -> 
         "identity": name,
         "kind": "seeded",
         "source_sha256": read.sha256,
+        "file_sha256": made.file_sha256,
     }
+    content = made.path.read_bytes()
+    without = content.replace(made.file_sha256.encode(), b"0" * 64)
+    assert hashlib.sha256(without).hexdigest() == made.file_sha256
 
 
 def test_tensors_lie_in_the_networks_order_from_a_multiple_of_eight() -> None:
@@ -124,8 +130,16 @@ def test_the_second_call_neither_reads_nor_writes(
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda content: content[:-1], lambda content: content[:100], lambda content: b""],
-    ids=["end", "header", "empty"],
+    [
+        lambda content: content[:-1],
+        lambda content: content[:100],
+        lambda content: b"",
+        lambda content: content.replace(b'"bvlc"', b'"bvlb"', 1),
+        lambda content: content.replace(b'"kind"', b'"kinb"', 1),
+        lambda content: content.replace(b'"conv1/7x7_s2.bias"', b'"conv1/7x7_s2.bibs"', 1),
+        lambda content: content.replace(b'"file_sha256"', b'"file_sha255"', 1),  # an earlier form
+    ],
+    ids=["end", "header", "empty", "architecture", "key", "name", "no sum"],
 )
 def test_a_prepared_file_that_is_not_whole_is_made_anew(damage, source: Path) -> None:
     made = prepare(source)
@@ -133,6 +147,28 @@ def test_a_prepared_file_that_is_not_whole_is_made_anew(damage, source: Path) ->
     made.path.write_bytes(damage(content))
     assert prepare(source) == made
     assert made.path.read_bytes() == content
+
+
+def test_a_prepared_file_that_rots_is_deleted(source: Path) -> None:
+    made = prepare(source)
+    require_intact(made)
+    content = made.path.read_bytes()
+    made.path.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+    assert prepare(source) == made  # which looks at the header alone
+    with pytest.raises(DreamError, match="was damaged, and is deleted; the same command makes"):
+        require_intact(made)
+    assert prepare(source) == made
+    assert made.path.read_bytes() == content
+
+
+def test_a_name_that_no_description_holds(source: Path) -> None:
+    odd = source.with_name(os.fsdecode(b"\xff\x1b[2J.onnx"))
+    try:
+        source.rename(odd)
+    except OSError:
+        pytest.skip("this disk has names of text alone")
+    for made in (prepare(odd), prepare(odd)):
+        assert made.identity == "\\xff\N{REPLACEMENT CHARACTER}[2J.onnx"
 
 
 def test_a_prepared_file_of_another_source_is_made_anew(source: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import top_level_fields
+from ort_deepdream.text import storable, visible
 from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from ort_deepdream.weights.readers import (
@@ -31,7 +32,7 @@ from ort_deepdream.weights.readers import (
 )
 from ort_deepdream.weights.readers.fit import Tensors, fit, most_like
 
-__all__ = ["WeightsFile", "is_seeded", "read_weights", "sha256_of"]
+__all__ = ["WeightsFile", "file_identity", "is_seeded", "read_weights", "sha256_of"]
 
 LARGEST_FILE = 1 << 30  # bytes; a network's are 13 to 600 MB: no video is read into memory
 PROTOBUFS: Mapping[str, Callable[[bytes], Tensors]] = {
@@ -81,6 +82,11 @@ def sha256_of(source: str | Path) -> str:
         return hashlib.sha256(_read_bytes(path)).hexdigest()
 
 
+def file_identity(source: str | Path) -> str:
+    """Return a file's name as a description can hold it, and a terminal show it."""
+    return visible(storable(Path(source).absolute().name))
+
+
 def is_seeded(source: str | Path) -> bool:
     """Return whether weights are made from a number."""
     return isinstance(source, str) and source.startswith("seeded:")
@@ -118,7 +124,7 @@ def _read_folder(path: Path, architecture: Architecture | None) -> WeightsFile:
     _agree(found, architecture)
     contents = layer_files.read_files(path, found)
     tensors = fit(layer_files.read(contents, found), found)
-    return WeightsFile(found, tensors, path.name, "caffejs", layer_files.digest(contents))
+    return WeightsFile(found, tensors, file_identity(path), "caffejs", layer_files.digest(contents))
 
 
 def _of_folder(path: Path) -> Architecture:
@@ -134,7 +140,7 @@ def _read_file(path: Path, architecture: Architecture | None) -> WeightsFile:
     tensors, found = _understand(content, kind)
     _agree(found, architecture)
     digest = hashlib.sha256(content).hexdigest()
-    return WeightsFile(found, fit(tensors, found), path.name, kind, digest)
+    return WeightsFile(found, fit(tensors, found), file_identity(path), kind, digest)
 
 
 def _understand(content: bytes, kind: str) -> tuple[Tensors, Architecture]:
