@@ -175,7 +175,7 @@ def refused(capsys, *words: object) -> str:
 def test_mistakes_are_one_line(newest, tmp_path, capsys):
     site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
-    assert "cannot be read" in refused(capsys, "nothere.json", "-o", site)
+    assert "there is no such file" in refused(capsys, "nothere.json", "-o", site)
     assert "create it first" in refused(capsys, newest, "-o", tmp_path / "nowhere" / "site")
     assert "no result file" in refused(capsys, newest, "--past", empty, "-o", site)
     assert "no results of asv" in refused(capsys, newest, "--asv", empty, "-o", site)
