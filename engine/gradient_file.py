@@ -66,8 +66,11 @@ class GradientFile:
 
     @property
     def weights_folder(self) -> Path:
-        """Where its weights are, if they are not in it."""
-        return self.path.parent
+        """Where its weights are, if they are not in it.
+
+        Some install a package as links, file by file; both files are together where these lead.
+        """
+        return self.path.resolve().parent
 
 
 def read_gradient_file(path: Path) -> GradientFile:

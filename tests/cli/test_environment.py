@@ -307,3 +307,29 @@ def test_a_missing_tmpdir_is_no_matter(photo, model, tmp_path):
     done = shell("", "bench", photo, *words, env={**os.environ, "TMPDIR": missing})
     assert done.returncode == 0, done.stderr
     assert not Path(missing).exists()
+
+
+def test_an_installation_of_links_dreams(photo, tmp_path):
+    """Each file a link, as some installers make them to keep one copy of each."""
+    package = tmp_path / "site" / "ort_deepdream"
+    source = ROOT / "src" / "ort_deepdream"
+    rooms = {path.name: ROOT / path.name for path in source.iterdir() if path.is_symlink()}
+    for name, folder in {"": source, **rooms}.items():
+        for path in folder.rglob("*"):
+            link = package / name / path.relative_to(folder)
+            if path.is_file() and path.suffix != ".pyc":
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(path)
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    code = "import ort_deepdream; print(ort_deepdream.__file__); "
+    for words in ((), ("--layer", "inception_4c/output:3")):
+        _, _, ours, *line = command("run", photo, *QUICK, *words)
+        done = subprocess.run(
+            [sys.executable, "-c", code + ours, *line],
+            env=environment,
+            cwd=tmp_path,  # which Python looks into first
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{package / '__init__.py'}\n")
