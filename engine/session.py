@@ -193,7 +193,10 @@ def _kept(
         with optimised.intact(folder):
             session = _of_optimised(folder, backend, options(folder))
         return _checked(session, file, backend)
-    except Exception:  # ONNX Runtime's share no base but this; or the disk is full
+    except Exception as error:  # ONNX Runtime's share no base but this
+        damaged = isinstance(error, (DreamError, OSError, ValueError))  # or the disk is full
+        if not (damaged or _is_of_onnx_runtime(error)):
+            raise
         optimised.drop(folder)
         return None
 
