@@ -193,6 +193,18 @@ def test_what_is_damaged_is_made_again(tmp_path, graph_cache, no_optimising, nam
     assert is_right(load(path, graph_cache), WIDE)
 
 
+def test_a_mistake_of_this_program_is_not_taken_for_damage(path, graph_cache, monkeypatch):
+    load(path, graph_cache)
+
+    def mistake(*_: object) -> None:
+        raise TypeError("of this program")
+
+    monkeypatch.setattr(ort_deepdream.engine.session, "_of_optimised", mistake)
+    with pytest.raises(TypeError, match="of this program"):
+        load(path, graph_cache)
+    assert len(kept(graph_cache)) == 1
+
+
 def test_what_was_kept_before_there_were_sums_is_made_again(path, graph_cache, no_optimising):
     load(path, graph_cache)
     (folder,) = kept(graph_cache)
