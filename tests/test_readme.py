@@ -40,6 +40,9 @@ NOT_RUN = (
     "dream bench ",
     "asv machine --yes && ",
     ".ci/providers",
+    # for a machine that has Docker
+    "docker ",
+    'DREAM_USER="$(id -u):$(id -g)" docker ',
     # for a machine that has a GPU
     "ORT_DEEPDREAM_BACKEND=cuda ",
 )
