@@ -1,0 +1,81 @@
+"""What is shown while a command works, and what is made of text from elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+
+from ort_deepdream.cli import messages
+from ort_deepdream.cli.messages import bar, console, plain, say, stages, table
+
+WHAT = "octave 3/4, 4032x3024, step 5/10"
+LONG = "round 12: cuda, CPU nodes allowed, at 1024x768, a further dream in the same process"
+CLEAR = "\x1b[2J\x1b]0;owned\x07\u202e"
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> Terminal:
+    """Put one in the place of stderr: in the test itself, for pytest puts its own there before."""
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    return stream
+
+
+def shown(stream: Terminal) -> list[str]:
+    text = re.sub(r"\x1b\[[\d;?]*\w", "", stream.getvalue())
+    return [line for line in re.split("[\r\n]", text) if line.strip()]
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 48, 51, 52, 59, 60, 72, 80, 120])
+@pytest.mark.parametrize("what", [WHAT, LONG])
+@pytest.mark.parametrize("done", [0.0, 0.15, 0.999, 1.0])
+def test_progress_tells_the_right_share_at_every_width(monkeypatch, width, what, done):
+    terminal = on_a_terminal(monkeypatch, width)
+    with bar("dreaming") as update:
+        update(done, what)
+    last = shown(terminal)[-1]
+    assert len(last) <= width
+    assert re.findall(r"(\d+)%", last) == [f"{100 * done:.0f}"]
+    assert not re.search(r"% ?left", last)
+    assert ("left" in last) == (width >= messages.NARROW)
+    assert what[:6] in last
+
+
+def test_names_are_clean_in_what_moves(monkeypatch):
+    terminal = on_a_terminal(monkeypatch, 80)
+    with bar(CLEAR) as update:
+        update(0.5, f"{CLEAR} [red]markup[/]")
+    with stages() as show_stage:
+        show_stage(CLEAR)
+    said = terminal.getvalue()
+    assert "\x1b[2J" not in said
+    assert "\x1b]0" not in said
+    assert "\u202e" not in said
+    assert "[red]markup[/]" in said
+
+
+def test_names_are_clean_in_tables_and_sentences(capsys):
+    made = table("name")
+    made.add_row(plain(f"[red]{CLEAR}[/]"))
+    made.add_row(CLEAR)
+    console().print(made)
+    console().print(f"{CLEAR}\nsecond line", markup=False)
+    say(f"a  b{CLEAR}\n")
+    said = capsys.readouterr().out
+    assert all(line.isprintable() for line in said.splitlines())
+    assert "[red]" in said
+    assert "\nsecond line\n" in said
+    assert "a  b" in said  # a name keeps its spaces
