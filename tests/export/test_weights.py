@@ -35,7 +35,7 @@ def test_a_refusal_is_this_packages_error(tmp_path: Path) -> None:
     path = tmp_path / "absent.onnx"
     with pytest.raises(DreamError) as caught:
         load_weights(str(path))
-    assert str(caught.value) == f"{path}: cannot be read: No such file or directory"
+    assert str(caught.value) == f"{path}: there is no such file; name a weights file"
     with pytest.raises(DreamError, match="torchvision weights, bvlc was asked for"):
         load_weights("seeded:1:torchvision", BVLC)
 

@@ -227,6 +227,6 @@ def test_what_is_no_weights_file(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "text").write_text("no weights")
     with pytest.raises(DreamError, match=r"text: .* not recognised"):
         prepare(tmp_path / "text")
-    with pytest.raises(DreamError, match="absent: cannot be read"):
+    with pytest.raises(DreamError, match="absent: there is no such file"):
         prepare(str(tmp_path / "absent"))
     assert not cache.exists()

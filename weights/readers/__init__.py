@@ -11,15 +11,15 @@ and whether they fit it, is found once for all.
 from __future__ import annotations
 
 import hashlib
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import read_limited
 from ort_deepdream.protobuf import top_level_fields
-from ort_deepdream.text import storable, visible
+from ort_deepdream.text import clean, storable, visible
 from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from ort_deepdream.weights.readers import (
@@ -35,6 +35,7 @@ from ort_deepdream.weights.readers.fit import Tensors, fit, most_like
 __all__ = ["WeightsFile", "file_identity", "is_seeded", "read_weights", "sha256_of"]
 
 LARGEST_FILE = 1 << 30  # bytes; a network's are 13 to 600 MB: no video is read into memory
+MOST_WORDS = 300  # characters of what is wrong with a file
 PROTOBUFS: Mapping[str, Callable[[bytes], Tensors]] = {
     "onnx": onnx_zoo.read,
     "caffemodel": caffe.read,
@@ -79,7 +80,7 @@ def sha256_of(source: str | Path) -> str:
     with _naming(source):
         if _is_folder(path):
             return layer_files.digest(layer_files.read_files(path, _of_folder(path)))
-        return hashlib.sha256(_read_bytes(path)).hexdigest()
+        return hashlib.sha256(read_limited(path, LARGEST_FILE, "a weights file")).hexdigest()
 
 
 def file_identity(source: str | Path) -> str:
@@ -105,8 +106,10 @@ def _naming(source: str | Path) -> Iterator[None]:
     try:
         yield
     except DreamError as error:
-        line = " ".join(str(error).split())  # a damaged file's names may have line breaks
-        raise DreamError(f"{source}: {line}") from None
+        # A damaged file's names may be long, and hold anything.
+        line = clean(str(error).removeprefix(f"{source}: "))
+        short = line if len(line) <= MOST_WORDS else f"{line[:MOST_WORDS]}..."
+        raise DreamError(f"{source}: {short}") from None
 
 
 def _make_seeded(source: str, architecture: Architecture | None) -> WeightsFile:
@@ -135,7 +138,7 @@ def _of_folder(path: Path) -> Architecture:
 
 
 def _read_file(path: Path, architecture: Architecture | None) -> WeightsFile:
-    content = _read_bytes(path)
+    content = read_limited(path, LARGEST_FILE, "a weights file")
     kind = _recognise(content)
     tensors, found = _understand(content, kind)
     _agree(found, architecture)
@@ -175,22 +178,6 @@ def _agree(found: Architecture | None, asked: Architecture | None) -> Architectu
     if found and asked and found.name != asked.name:
         raise DreamError(f"these are {found.name} weights, {asked.name} was asked for")
     return found or asked
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # to read a device or a pipe might never end
-            raise DreamError("neither a file nor a folder: name the weights file itself")
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1) if status.st_size <= LARGEST_FILE else None
-    except OSError as error:
-        raise DreamError(f"cannot be read: {error.strerror or error}") from None
-    if content is None or len(content) > LARGEST_FILE:
-        raise DreamError(f"{status.st_size:,} bytes are too many for a network's weights")
-    if not content:
-        raise DreamError("the file is empty")
-    return content
 
 
 def _recognise(content: bytes) -> str:

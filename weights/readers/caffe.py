@@ -22,7 +22,7 @@ from ort_deepdream.protobuf import (
     fields,
     varints,
 )
-from ort_deepdream.weights.readers.fit import Tensors, times
+from ort_deepdream.weights.readers.fit import MOST_TENSORS, Tensors, times
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ def read(content: bytes) -> Tensors:
         if number in LAYER_FORMATS and wire_type == LENGTH:
             assert isinstance(value, memoryview)
             tensors |= _read_layer(value, LAYER_FORMATS[number])
+            if len(tensors) > MOST_TENSORS:
+                raise DreamError(f"more than {MOST_TENSORS:,} tensors, so no network known here")
     return tensors
 
 

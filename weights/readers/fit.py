@@ -11,6 +11,8 @@ from ort_deepdream.weights.architecture import Architecture
 
 Tensors = dict[str, np.ndarray]
 
+MOST_TENSORS = 10_000  # in a file; GoogLeNet's have 400
+
 
 def fit(tensors: Mapping[str, np.ndarray], architecture: Architecture) -> Tensors:
     """Return the network's tensors as float32, in its order; others are left out.

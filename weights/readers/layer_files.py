@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import read_limited
 from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.readers.fit import Tensors
 
@@ -73,13 +74,13 @@ def _content(path: Path, size: int, name: str) -> bytes:
                 f"{name} in this folder has {status.st_size:,} bytes, expected {size:,}: "
                 f"fetch it again"
             )
-        content = path.read_bytes()
     except FileNotFoundError:
         raise DreamError(
             f"a folder without {name}: name a weights file, or a folder of CaffeJS's bvlc_googlenet"
         ) from None
     except OSError as error:
         raise DreamError(f"{name} cannot be read: {error.strerror or error}") from None
+    content = read_limited(path, size, "a layer's file")
     if len(content) != size:
         raise DreamError(f"{name} was changed while it was read: try again")
     return content

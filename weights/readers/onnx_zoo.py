@@ -17,7 +17,7 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import FIXED32, FIXED64, LENGTH, VARINT, fields, varints
-from ort_deepdream.weights.readers.fit import Tensors, times
+from ort_deepdream.weights.readers.fit import MOST_TENSORS, Tensors, times
 
 SUFFIXES = {"_w_0": ".weight", "_b_0": ".bias"}
 LARGEST_CONSTANT = 1 << 24  # elements; GoogLeNet's largest tensor, its classifier, has a million
@@ -106,6 +106,8 @@ class _Constants:
             elif number == GRAPH_NODE:
                 self.nodes += 1
                 self._collect_node(value)
+            if len(self.tensors) + len(self.filled) > MOST_TENSORS:
+                raise DreamError(f"more than {MOST_TENSORS:,} tensors, so no network known here")
 
     def _collect_node(self, node: memoryview) -> None:
         first: dict[int, memoryview] = {}
@@ -129,6 +131,8 @@ class _Constants:
         if shape_name not in self.tensors:
             raise DreamError(f"the shape of {name} is not a constant")
         sizes = _to_array(self.tensors[shape_name], shape_name).ravel()
+        if not np.issubdtype(sizes.dtype, np.integer):
+            raise DreamError(f"{name} has a shape of {sizes.dtype}, not of whole numbers")
         shape = [int(size) for size in sizes[: MOST_DIMENSIONS + 1]]
         impossible = min(shape, default=1) < 0 or len(shape) > MOST_DIMENSIONS
         if impossible or math.prod(shape) > LARGEST_CONSTANT:
