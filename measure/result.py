@@ -145,19 +145,26 @@ class Photo(Record):
     height: Pixels
 
 
-def _settings_fields() -> dict[str, Any]:
+# Those of version 1.0, which every file has. In a file from before another was added, that one had
+# no effect, which is what a setting's default stands for.
+FIRST_SETTINGS = frozenset({"iterations", "octaves", "octave_scale", "step", "jitter", "seed"})
+
+
+def settings_fields(loop: type[Loop]) -> dict[str, Any]:
     """Return the loop's settings, as the engine declares them, for pydantic."""
-    return {declared.name: _settings_field(declared) for declared in dataclasses.fields(Loop)}
+    return {declared.name: _settings_field(declared) for declared in dataclasses.fields(loop)}
 
 
 def _settings_field(declared: dataclasses.Field[Any]) -> Any:
     limits = declared.metadata["limits"]
     bounds = {"ge": limits.least, "le": limits.most, "gt": limits.above}
     finite = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
-    return Annotated[declared.type, Field(description=declared.metadata["help"], **finite)], ...
+    kind = Annotated[declared.type, Field(description=declared.metadata["help"], **finite)]
+    drawn = declared.default is dataclasses.MISSING  # anew for each dream
+    return kind, ... if drawn or declared.name in FIRST_SETTINGS else declared.default
 
 
-class Settings(create_model("Settings", __base__=Record, **_settings_fields())):  # type: ignore[misc]
+class Settings(create_model("Settings", __base__=Record, **settings_fields(Loop))):  # type: ignore[misc]
     """The settings of the loop. A field of engine.settings.Settings is a field here."""
 
 

@@ -14,6 +14,7 @@ import pydantic
 import pytest
 from synthetic_results import contender, missing, result
 
+from ort_deepdream.engine.settings import Limits, setting
 from ort_deepdream.engine.settings import Settings as LoopSettings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure import result as records
@@ -157,6 +158,35 @@ def test_a_file_from_before_minor_versions_is_read(path, data):
     assert read_result(path) == result(version="1.0")
     assert json.loads(EXAMPLE.read_text("utf-8"))["version"] == 1
     assert read_result(EXAMPLE).version == "1.0"
+
+
+@dataclasses.dataclass(frozen=True)
+class LaterSettings(LoopSettings):
+    """The loop with a setting more, as a later version may declare it."""
+
+    fade: float = setting(0.25, "How much of each step is lost.", Limits(0, 1))
+
+
+def test_a_file_from_before_a_setting_has_its_default(path, data, monkeypatch):
+    later = pydantic.create_model(
+        "Settings", __base__=records.Record, **records.settings_fields(LaterSettings)
+    )
+    whole = pydantic.create_model("Result", __base__=Result, settings=(later, ...))
+    monkeypatch.setattr(records, "Result", whole)
+    path.write_text(json.dumps(data | {"version": "1.0"}))
+    assert read_result(path).settings.fade == 0.25
+    data["settings"]["fade"] = 0.5
+    path.write_text(json.dumps(data))
+    assert read_result(path).settings.fade == 0.5
+    data["settings"]["fade"] = 1.5
+    assert "is damaged: settings.fade" in refusal(path, data)
+
+
+def test_what_every_file_has_is_not_made_up(path, data):
+    for name in [field.name for field in dataclasses.fields(LoopSettings)]:
+        settings = {key: value for key, value in data["settings"].items() if key != name}
+        older = data | {"version": "1.0", "settings": settings}
+        assert f"is damaged: settings.{name}" in refusal(path, older)
 
 
 # --- A newer minor version ------------------------------------------------------------------------
