@@ -6,9 +6,11 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -72,3 +74,37 @@ def test_it_runs(tmp_path, monkeypatch):
     assert re.search(r"^(no GPU was measured here: |the GPU is )", timing.text, re.MULTILINE)
     with Image.open(tmp_path / "docs" / "deepdream.png") as picture:
         assert picture.size == (150, 100)
+
+
+ENDLESS = """
+import numpy as np
+
+from ort_deepdream import Settings, dream, load_layer, watching
+
+model = load_layer("inception_4c/output", backend="cpu")
+with watching() as watch:
+    grey = np.full((96, 128, 3), 120, np.float32)
+    dreamt = dream(model, grey, Settings(iterations=10**6, octaves=1, seed=1), on_step=watch)
+dreamt
+"""
+
+
+@pytest.mark.slow
+def test_interrupting_the_kernel_keeps_what_was_dreamt(tmp_path):
+    manager, client = start_new_kernel(cwd=str(tmp_path))
+    shown = {}
+    try:
+
+        def look(message: dict[str, Any]) -> None:
+            kind = message["msg_type"]
+            if kind == "update_display_data" and kind not in shown:  # it dreams
+                manager.interrupt_kernel()
+            shown[kind] = message["content"]
+
+        client.execute_interactive(ENDLESS, output_hook=look, timeout=300)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert "error" not in shown
+    kept = shown["execute_result"]["data"]["text/plain"]
+    assert re.fullmatch(r"<Dream 128x96, \d+ steps, seed 1, stopped>", kept)
