@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.weights.architecture import Architecture
 
 SHOWN = 12  # characters of a channel that is none
@@ -49,12 +49,10 @@ def parse_term(text: str, architecture: Architecture) -> Term:
 
 def _hint(name: str, architecture: Architecture) -> str:
     """Return how the message about an unknown layer ends."""
-    import difflib  # only a mistake needs it
-
+    if f"{name}/output" in architecture.layers:
+        return f"did you mean {name}/output?"
     known = [*architecture.layers, *architecture.layer_aliases]
-    near = [f"{name}/output"] if f"{name}/output" in architecture.layers else []
-    near = near or difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(near)}?" if near else "`dream layers` lists them"
+    return nearest(name, known, otherwise="`dream layers` lists them")
 
 
 def _channel(text: str, layer: str, channels: int) -> int:
