@@ -52,6 +52,7 @@ STEP_CAP = 10.0  # seconds
 CHECK_EVERY = 180.0  # seconds of active time: check, log and save
 CHECKED, CHECKED_SIDE = 64, 128
 VARIANCE_ROUNDS = 6  # batches that a channel's variance is taken from
+MOST_LEFT_OUT = 100  # batches in a row whose numbers are not finite: the student is spoilt then
 
 # glibc returns freed activations to the system and faults them in again at each step: more than
 # half of the time. Never by mmap, never given back, all from one arena.
@@ -204,11 +205,15 @@ class Run(Trainer):
         (self.out / "progress.json").write_text(json.dumps(asdict(self.progress)))
 
     def run(self) -> None:
-        """Learn until the planned time is over, checking and saving on the way."""
+        """Learn until the planned time is over, checking and saving on the way.
+
+        Raise SystemExit when no batch is finite any more.
+        """
         for _ in range(FIRST_MEASURES):
             self.measure()
         self.kfac.invert()
         checked, pictures = self.progress.active, self.progress.pictures
+        left_out = 0  # batches in a row
         while self.done < 1:
             started = time.monotonic()
             warming = self.steps_here < WARM_UP
@@ -219,7 +224,14 @@ class Run(Trainer):
             losses = self.learn(self.scheduled_rate())
             if not losses:
                 print(f"step {self.progress.step}: not finite, left out", flush=True)
+                left_out += 1
+                if left_out == MOST_LEFT_OUT:
+                    raise SystemExit(
+                        f"{left_out} batches in a row were not finite: "
+                        f"go on from the last checkpoint with a lower --rate"
+                    )
                 continue
+            left_out = 0
             self.progress.step += 1
             self.steps_here += 1
             keep = min(AVERAGED, (1 + self.progress.step) / (10 + self.progress.step))

@@ -74,3 +74,16 @@ def test_a_run_goes_on_from_what_ships(options: Namespace) -> None:
     run.run()
     row = json.loads((options.out / "log.jsonl").read_text().splitlines()[-1])
     assert min(row["explained"].values()) > 0.9  # it began as the teacher itself
+
+
+def test_a_run_whose_every_batch_is_not_finite_ends(
+    options: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "MOST_LEFT_OUT", 3)
+    run = train.Run(options)
+    for weights in run.student.convolutions.parameters():
+        weights.data.fill_(float("nan"))
+    with pytest.raises(SystemExit, match=r"3 batches in a row were not finite: .* lower --rate"):
+        run.run()
+    assert run.progress.step == 0
+    assert not (options.out / "latest.safetensors").exists()
