@@ -159,9 +159,10 @@ def _settings_field(declared: dataclasses.Field[Any]) -> Any:
     limits = declared.metadata["limits"]
     bounds = {"ge": limits.least, "le": limits.most, "gt": limits.above}
     finite = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
-    kind = Annotated[declared.type, Field(description=declared.metadata["help"], **finite)]
     drawn = declared.default is dataclasses.MISSING  # anew for each dream
-    return kind, ... if drawn or declared.name in FIRST_SETTINGS else declared.default
+    default = ... if drawn or declared.name in FIRST_SETTINGS else declared.default
+    described = Field(description=declared.metadata["help"], **finite)
+    return Annotated[declared.type, described], default
 
 
 class Settings(create_model("Settings", __base__=Record, **settings_fields(Loop))):  # type: ignore[misc]
