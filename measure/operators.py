@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ort_deepdream.engine.backends import FATAL_ONLY
 from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.session import make_session
 from ort_deepdream.files import scratch_folder
 
 Array = NDArray[np.float32]
 Shape = list[int]
+Event = dict[str, Any]  # as the profiler writes it; its "dur" is in microseconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Kind:
 def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[Kind]:
     """Return the kernels of a gradient on `image`, by kind, the slowest first."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = FATAL_ONLY
     options.enable_mem_pattern = options.enable_mem_reuse = False  # as in the engine
     if threads is not None:
         options.intra_op_num_threads = threads
@@ -62,16 +66,49 @@ def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[
         )
         for _ in range(1 + runs):
             session.run(["objective", "gradient"], {"image": image})
-        events = json.loads(Path(session.end_profiling()).read_text())
+        events = end_profile(session)
     return by_kind(kernels(events))
 
 
-def kernels(events: Iterable[dict[str, Any]]) -> list[Kernel]:
+@contextmanager
+def profiled(model: Model, height: int, width: int) -> Iterator[tuple[Model, list[Event]]]:
+    """Give the model with a session for that size that is profiled, and a list of its events.
+
+    The list is filled at the end of the body.
+    """
+    watched = Model(model.file, model.backend, model.threads)
+    watched.session(height, width)
+    size = [*watched.sessions][-1]  # the last is the one used last
+    with scratch_folder() as folder:
+        session = make_session(
+            model.file, model.backend, model.threads, size, profile=folder / "profile"
+        )
+        watched.sessions[size] = session
+        events: list[Event] = []
+        yield watched, events
+        events += end_profile(session.run)
+
+
+def end_profile(session: onnxruntime.InferenceSession) -> list[Event]:
+    """End the profile of a session, and return its events."""
+    events: list[Event] = json.loads(Path(session.end_profiling()).read_text())
+    return events
+
+
+def kernel_runs(events: Iterable[Event]) -> list[Event]:
+    """Return the events that are a kernel's run."""
+    return [
+        event
+        for event in events
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+    ]
+
+
+def kernels(events: Iterable[Event]) -> list[Kernel]:
     """Return the kernels in the profiler's events of several runs, each node's first left out."""
-    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            runs[event["args"]["node_index"]].append(event)
+    runs: dict[str, list[Event]] = defaultdict(list)
+    for event in kernel_runs(events):
+        runs[event["args"]["node_index"]].append(event)
     found = []
     for of_node in runs.values():
         seconds = float(np.median([event["dur"] for event in of_node[1:]])) * 1e-6

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.step import NO_GRADIENT
 
 if TYPE_CHECKING:
     from ort_deepdream.engine.settings import Settings
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> (objective, gradient)
-
-NO_GRADIENT = 1e-30  # a smaller mean is rounding
 
 
 class Way(NamedTuple):

@@ -34,8 +34,8 @@ from typing import Any
 from ort_deepdream import DreamError, find_backend, load_model, why_unusable
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.engine.session import make_session
 from ort_deepdream.measure.libraries import OURS
+from ort_deepdream.measure.operators import kernel_runs, profiled
 from ort_deepdream.measure.pictures import noise, parse_size
 from ort_deepdream.measure.result import Result, Size, read_result
 
@@ -114,7 +114,7 @@ class Acceptance:
 
     def placement(self, path: Path) -> None:
         """Check where the kernels of some steps ran, by ONNX Runtime's profiler."""
-        kernels = profiled_kernels(path, self.o.backend, self.o.sizes[0], self.out)
+        kernels = profiled_kernels(path, self.o.backend, self.o.sizes[0])
         provider = find_backend(self.o.backend).provider
         elsewhere = sorted({k["op_name"] for k in kernels if k["provider"] != provider})
         copies = [k for k in kernels if k["op_name"] in COPIES]
@@ -192,22 +192,14 @@ def judge_times(result: Result, backend: str) -> tuple[bool, str]:
     return not lost, "; ".join([detail, *lost])
 
 
-def profiled_kernels(path: Path, backend: str, size: Size, folder: Path) -> list[dict[str, Any]]:
+def profiled_kernels(path: Path, backend: str, size: Size) -> list[dict[str, Any]]:
     """Return operator and provider of every kernel that ran in some steps of an ascent."""
-    model = load_model(path, backend)
-    sides = size.height, size.width
-    session = make_session(model.file, model.backend, None, sides, profile=folder / "step")
-    model.sessions[sides if model.backend.fixed_sizes else None] = session
-    ascent = make_ascent(model, *sides)
-    ascent.put(noise(model, size))
-    for number in range(STEPS):
-        ascent.step(1.5, number, -number)
-    events = json.loads(Path(session.run.end_profiling()).read_text())
-    return [
-        event["args"]
-        for event in events
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
-    ]
+    with profiled(load_model(path, backend), size.height, size.width) as (model, events):
+        ascent = make_ascent(model, size.height, size.width)
+        ascent.put(noise(model, size))
+        for number in range(STEPS):
+            ascent.step(1.5, number, -number)
+    return [event["args"] for event in kernel_runs(events)]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,8 +25,8 @@ from rich.console import Console
 from ort_deepdream import DreamError, Model, Settings, dream, load_model
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.cores import cores, usable_cores
-from ort_deepdream.engine.session import make_session
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
+from ort_deepdream.measure.operators import Event, kernel_runs, profiled
 from ort_deepdream.measure.pictures import Array, noise, parse_size
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import spread
@@ -65,37 +64,30 @@ def loop_share(model: Model, size: Size, repeats: int) -> list[Sample]:
     return samples
 
 
-def profiled_dream(model: Model, rgb: Array) -> tuple[float, list[dict[str, Any]]]:
+def profiled_dream(model: Model, rgb: Array) -> tuple[float, list[Event]]:
     """Return a dream's seconds, and the profiler's events."""
-    watched = Model(model.file, model.backend, model.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        (size,) = watched.sessions  # None: any
-        session = make_session(
-            model.file, model.backend, model.threads, size, profile=Path(folder) / "profile"
-        )
-        watched.sessions[size] = session
+    with profiled(model, *rgb.shape[:2]) as (watched, events):
         time.sleep(PAUSE)
         seconds = timed(lambda: dream(watched, rgb, SETTINGS))
-        return seconds, json.loads(Path(session.run.end_profiling()).read_text())
+    return seconds, events
 
 
-def run_times(events: Sequence[dict[str, Any]]) -> tuple[float, float]:
+def run_times(events: Sequence[Event]) -> tuple[float, float]:
     """Return the seconds in runs, and how many of them in kernels that the gradient does not have.
 
     Those are the ascent's (export/ascent.py names its nodes), and the copy of a gradient that is an
     output of the graph as well.
     """
     runs = [event for event in events if event["name"] == "model_run"]
-    kernels = [event for event in events if event["name"].endswith("_kernel_time")]
     ascent = [
         kernel
-        for kernel in kernels
+        for kernel in kernel_runs(events)
         if kernel["name"].startswith("ascent/") or kernel["args"]["op_name"] == "Identity"
     ]
     return seconds_of(runs), seconds_of(ascent)
 
 
-def seconds_of(events: Sequence[dict[str, Any]]) -> float:
+def seconds_of(events: Sequence[Event]) -> float:
     return sum(int(event["dur"]) for event in events) * 1e-6
 
 

@@ -35,7 +35,7 @@ def test_without_a_gpu_it_says_why(capsys, tmp_path):
 
 def test_every_kernel_of_every_step_is_seen(tmp_path):
     path = write_gradient_file(tmp_path / "tiny.onnx")
-    kernels = profiled_kernels(path, "cpu", parse_size("7x9"), tmp_path)
+    kernels = profiled_kernels(path, "cpu", parse_size("7x9"))
     assert {kernel["provider"] for kernel in kernels} == {"CPUExecutionProvider"}
     assert sum(kernel["op_name"] == "ReduceMean" for kernel in kernels) == STEPS
 

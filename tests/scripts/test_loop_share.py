@@ -12,7 +12,8 @@ from scripts import loop_share
 
 
 def event(name: str, microseconds: int, operator: str = "") -> dict[str, object]:
-    return {"name": name, "dur": microseconds, "args": {"op_name": operator}}
+    cat = "Node" if operator else "Session"
+    return {"cat": cat, "name": name, "dur": microseconds, "args": {"op_name": operator}}
 
 
 def test_runs_and_the_kernels_that_are_the_ascents():
