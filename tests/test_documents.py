@@ -18,7 +18,7 @@ DOCUMENTS = sorted(
 )
 FOLDERS = (
     r"(?:\.ci|\.github|benchmarks|cli|docs|engine|examples|export|measure|report|scripts|src|tests"
-    r"|training|weights)"
+    r"|training|web|weights)"
 )
 ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
