@@ -23,6 +23,7 @@ from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import ADDED_INPUTS, ADDED_OUTPUTS, GRADIENT_INPUTS, GRADIENT_OUTPUTS
+from ort_deepdream.text import clean
 
 Size = tuple[int, int]  # (height, width)
 MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of the weights
@@ -252,9 +253,9 @@ def _reason(error: Exception) -> str:
 
     What else it has for its developers goes: places further on, and cuDNN's graph in JSON.
     """
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
         return "not enough memory"
-    text = " ".join(str(error).split()).rpartition("Status Message: ")[2]
+    text = clean(str(error)).rpartition("Status Message: ")[2]  # a graph's names may be anything
     for addition in (" with the cudnn frontend json:", " ; GPU="):
         text = text.partition(addition)[0]
     text = PLACE.sub("", BEGINNING.sub("", text))
@@ -275,8 +276,8 @@ def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> 
     outputs = {value.name for value in session.get_outputs()} - ADDED_OUTPUTS.keys()
     if inputs != GRADIENT_INPUTS.keys() or outputs != GRADIENT_OUTPUTS.keys():
         raise DreamError(
-            f"{file.path}: takes {', '.join(sorted(inputs))} and gives "
-            f"{', '.join(sorted(outputs))}, not {', '.join(GRADIENT_INPUTS)} and "
+            f"{file.path}: takes {clean(', '.join(sorted(inputs)))} and gives "
+            f"{clean(', '.join(sorted(outputs)))}, not {', '.join(GRADIENT_INPUTS)} and "
             f"{', '.join(GRADIENT_OUTPUTS)}; export it again"
         )
 
