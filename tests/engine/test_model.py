@@ -258,11 +258,14 @@ def test_a_long_description(path):
         ("picture", "objective", "gradient"),
         ("image", "loss", "gradient"),
         ("image", "objective", "slope"),
+        ("image", "objective", "\x1b[2Jslope\n"),
     ],
 )
 def test_other_inputs_or_outputs(path, names):
     write_gradient_file(path, names=names)
-    assert "export it again" in refusal(path)
+    said = refusal(path)
+    assert "export it again" in said
+    assert said.isprintable()
 
 
 def test_a_file_for_one_size(path):

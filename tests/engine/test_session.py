@@ -46,7 +46,15 @@ def test_what_is_onnx_runtimes_is_one_line(kind):
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [MemoryError(), MemoryError("std::bad_alloc")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("std::bad_alloc"),
+        RuntimeError("Exception during initialization: std::bad_alloc"),
+    ],
+    ids=repr,
+)
 def test_want_of_memory_is_one_line(error):
     told = r"11x9 pixels \(not enough memory\); choose a smaller"
     with pytest.raises(DreamError, match=told), running(BACKENDS["cpu"], 9, 11):
