@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import replacing_folder, writing
 from ort_deepdream.web.runtime import fetch_runtime
 from ort_deepdream.web.site import RELEASE, build
 
@@ -29,17 +29,10 @@ def build_web(output: Path) -> int:
     if output.exists() and not (output / RELEASE).is_file():
         raise DreamError(f"{output}: is there and not made by this script; name another folder")
     runtime = fetch_runtime()
-    try:
+    with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
-            made = Path(scratch) / "made"
-            size = build(made, runtime)
-            if output.exists():
-                output.rename(Path(scratch) / "before")
-            made.rename(output)
-    except OSError as error:
-        raise DreamError(f"{output}: cannot be written ({error.strerror})") from None
-    return size
+        with replacing_folder(output) as made:
+            return build(made, runtime)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

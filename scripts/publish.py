@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -27,6 +26,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import replacing_folder
 from ort_deepdream.report import words
 from ort_deepdream.report.answer import answer
 from ort_deepdream.report.history import Value, read_history
@@ -84,16 +84,11 @@ def publish(sources: Sources, output: Path) -> list[Path]:
     Raise PublishError or DreamError, having changed nothing, where that cannot be done.
     """
     _check_output(output)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{output.name}.part") as folder:
-        made = Path(folder) / "site"
-        made.mkdir()
+    with replacing_folder(output) as made:
         build(sources, made)
         if problems := check(made):
             raise PublishError(f"the site is not whole: {'; '.join(problems)}")
         pages = [path.relative_to(made) for path in our_pages(made)]
-        if output.exists():
-            output.rename(Path(folder) / "before")
-        made.rename(output)
     return [output / path for path in pages]
 
 

@@ -24,6 +24,7 @@ from ort_deepdream.files import (
     SUFFIX,
     read_limited,
     replacing,
+    replacing_folder,
     require_writable,
     scratch_folder,
     sweep,
@@ -337,6 +338,49 @@ def test_a_scratch_folder_that_is_renamed_stays(tmp_path):
         (folder / "a.txt").write_text("kept")
         folder.rename(tmp_path / "kept")
     assert names(tmp_path) == ["kept"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_folder_is_replaced_whole(linked, tmp_path):
+    folder = tmp_path / "site"
+    (tmp_path / "real").mkdir()
+    if linked:
+        folder.symlink_to(tmp_path / "real")
+    for name in ("old", "new"):
+        with replacing_folder(folder) as made:
+            (made / name).touch()
+            assert name not in names(folder if folder.exists() else tmp_path)
+        assert names(folder) == [name]
+    assert folder.is_symlink() == linked
+    assert names(tmp_path) == ["real", "site"]
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_a_folder_that_is_not_filled_to_the_end_changes_nothing(there_before, tmp_path):
+    folder = tmp_path / "site"
+    if there_before:
+        folder.mkdir()
+        (folder / "old").touch()
+
+    def interrupted() -> None:
+        with replacing_folder(folder) as made:
+            (made / "new").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert names(tmp_path) == (["site"] if there_before else [])
+    assert not there_before or names(folder) == ["old"]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(FileNotFoundError), replacing_folder(folder) as made:
+        made.rmdir()  # what was filled is gone
+    assert names(tmp_path) == ["site"]
+    assert names(folder) == ["old"]
 
 
 def test_no_folder_for_temporary_files_is_one_line(monkeypatch):

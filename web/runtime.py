@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import scratch_folder
+from ort_deepdream.files import replacing_folder
 from ort_deepdream.weights.catalogue import Entry, Folder
 from ort_deepdream.weights.download import Progress, fetch
 
@@ -65,13 +65,9 @@ def _unpacked(archive: Path, entry: Entry) -> Path:
     assert entry.folder is not None
     folder = archive.with_name(entry.folder.name)
     try:
-        with scratch_folder(archive.parent) as scratch:
-            made = scratch / folder.name
-            made.mkdir()
-            with tarfile.open(archive) as packed:
-                for piece in entry.folder.pieces():
-                    _extract(packed, f"{INSIDE}/{piece.name}", made / piece.name)
-            made.rename(folder)
+        with replacing_folder(folder) as made, tarfile.open(archive) as packed:
+            for piece in entry.folder.pieces():
+                _extract(packed, f"{INSIDE}/{piece.name}", made / piece.name)
         archive.unlink()
     except (OSError, tarfile.TarError, KeyError) as error:
         raise DreamError(f"{archive}: cannot be unpacked ({error}): delete it") from None

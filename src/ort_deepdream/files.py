@@ -5,7 +5,8 @@
 
 A file grows under another name in the folder of its target, reaches the disk, and is renamed. So
 what stands at the target is always whole, whether a disk was full, somebody pressed Ctrl-C, or the
-power failed. `scratch_folder` gives a folder for files that nobody keeps.
+power failed. `replacing_folder` is as much for a folder; `scratch_folder` gives one for files that
+nobody keeps.
 
 A process that is killed cannot tidy up, so the next one does. Whatever grows is locked by the
 process that fills it, until that ends in whatever way: what can be locked is left over. Process ids
@@ -103,6 +104,29 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which replaces the one at `path` when the body ends well.
+
+    A link at `path` stays: the folder that it names is replaced. When the body fails, or is
+    interrupted, nothing has changed. Raise OSError when the folder around it cannot be written to.
+    """
+    target = Path(os.path.realpath(path))
+    with scratch_folder(target.parent) as scratch:
+        made, before = scratch / "made", scratch / "before"
+        made.mkdir()
+        yield made
+        # In two steps, as no system has one for it.
+        with suppress(FileNotFoundError):
+            target.rename(before)
+        try:
+            made.rename(target)
+        except BaseException:
+            if before.exists():
+                before.rename(target)
+            raise
 
 
 def sweep(folder: Path) -> None:
