@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
 
@@ -60,13 +59,14 @@ from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.limits import onnx_product, product_rate
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
-from ort_deepdream.measure.pictures import parse_size
+from ort_deepdream.measure.pictures import parse_size, resize_photo
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.pytorch import torch_product
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import ratio, spread
 from ort_deepdream.measure.timing import Samples, interleave, run_process, timed
 from ort_deepdream.measure.torch_step import Objective, ways
+from ort_deepdream.report import words
 
 Array = NDArray[np.float32]
 
@@ -129,7 +129,7 @@ def compare_step(
     specs: Mapping[str, ContenderSpec], size: Size, o: Options, folder: Path
 ) -> dict[str, Any]:
     """Time the step at one size. Raise DreamError when a gradient is another than ONE_SIZE's."""
-    photo = noise(size, folder / f"{size}.png")
+    photo = resize_photo(SKY, size, folder)
     heats = [run_heat(specs, photo, o) for _ in range(HEATS)]
     skipped = {name: reason for heat in heats for name, reason in heat.skipped.items()}
     samples = {
@@ -147,13 +147,6 @@ def compare_step(
         "over": {name: best_ratios(samples, name) for name in (ONE_SIZE, ANY_SIZE, ENGINE)},
         "skipped": skipped,
     }
-
-
-def noise(size: Size, path: Path) -> Path:
-    """Write a picture of noise; the work does not depend on what is seen."""
-    levels = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
-    Image.fromarray(levels).save(path)
-    return path
 
 
 @dataclass(frozen=True)
@@ -305,10 +298,9 @@ def compare_commands(
 
     In a cache folder of their own, for a first start writes there and others read it.
     """
-    cache, state, square = folder / "cache", folder / "weights.pt", folder / "square.png"
+    cache, state = folder / "cache", folder / "weights.pt"
     torch.save(weights.tensors, state)
-    with Image.open(SKY) as sky:
-        sky.convert("RGB").resize((MEMORY_SIDE, MEMORY_SIDE), Image.Resampling.BICUBIC).save(square)
+    square = resize_photo(SKY, Size(width=MEMORY_SIDE, height=MEMORY_SIDE), folder)
     info = read_gradient_file(model).info
 
     def dream(photo: Path, settings: Settings, output: Path) -> list[str]:
@@ -377,10 +369,16 @@ def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
         f"ours {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of the peak"
     )
     made = table(
-        "one step", "ms", "10-90%", "ours/it", "95%", "error", numbers=("ms", "ours/it", "error")
+        "one step",
+        "time",
+        "10-90%",
+        "ours/it",
+        "95%",
+        "error",
+        numbers=("time", "ours/it", "error"),
     )
     for name, row in results.items():
-        made.add_row(name, *time_cells(row, milliseconds), f"{row['relative_error']:.0e}")
+        made.add_row(name, *time_cells(row), f"{row['relative_error']:.0e}")
     console.print(made)
     for name, row in results.items():
         if row["compile_s"] is not None:
@@ -389,19 +387,15 @@ def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
         console.print(f"{name}: left out: {reason}", markup=False)
 
 
-def time_cells(row: Mapping[str, Any], show: Callable[[float], str]) -> tuple[str, ...]:
+def time_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a result's median, spread, and ours over it with the interval."""
     over = row["ours_over_it"]
     return (
-        show(row["median_s"]),
-        f"{show(row['low_s'])}-{show(row['high_s'])}",
+        words.seconds(row["median_s"]),
+        words.seconds_span(row["low_s"], row["high_s"]),
         f"{over['value']:.2f}",
         f"{over['low']:.2f}-{over['high']:.2f}",
     )
-
-
-def milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.1f}" if seconds < 0.1 else f"{seconds * 1e3:.0f}"
 
 
 def show_summary(console: Console, steps: Sequence[Mapping[str, Any]]) -> None:
@@ -424,14 +418,14 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
         f"peak memory with 2 steps on {side}, median of {MEMORY_ROUNDS}; alike: to our picture "
         f"after {result['agreeing_steps']} step in each octave (at least {LEAST_PSNR:.0f} dB)"
     )
-    right = ("s", "ours/it", "MB", "alike")
-    made = table("command", "s", "10-90%", "ours/it", "95%", "MB", "alike", numbers=right)
+    right = ("time", "ours/it", "MB", "alike")
+    made = table("command", "time", "10-90%", "ours/it", "95%", "MB", "alike", numbers=right)
     for name, row in result["results"].items():
         peaks = result["peak_bytes_1024"].get(name)
         alike = result["psnr_db"].get(name)
         made.add_row(
             name,
-            *time_cells(row, "{:.2f}".format),
+            *time_cells(row),
             "" if peaks is None else f"{median(peaks) / 1e6:.0f}",
             "" if alike is None else f"{alike:.0f} dB",
         )

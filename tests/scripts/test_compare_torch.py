@@ -13,7 +13,7 @@ from PIL import Image
 from ort_deepdream import DreamError, Settings, dream, load_model
 from ort_deepdream.export.network import new_network
 from ort_deepdream.measure import limits
-from ort_deepdream.measure.pictures import parse_size
+from ort_deepdream.measure.pictures import parse_size, resize_photo
 from ort_deepdream.measure.torch_step import Objective, TorchAscent, gradient_of, parse_way, tuned
 from ort_deepdream.measure.torch_step import dream as dream_in_torch
 from ort_deepdream.weights.architectures import ARCHITECTURES
@@ -126,7 +126,7 @@ def test_a_compiled_contender_that_fails_is_left_out_and_no_other(gradient_file,
         compare.ONE_SIZE: compare.ours(gradient_file, 1, default_session=True),
         "compile": replace(absent, compiled=True),
     }
-    photo, o = compare.noise(SMALL, tmp_path / "noise.png"), options(compile=True)
+    photo, o = resize_photo(compare.SKY, SMALL, tmp_path), options(compile=True)
     heat = compare.run_heat(both, photo, o)
     assert "there is no such file; name a model file" in heat.skipped["compile"]
     assert list(heat.samples) == [compare.ONE_SIZE]
@@ -141,7 +141,7 @@ def test_what_does_not_compile_is_left_out(gradient_file, tmp_path, monkeypatch)
     o = options(compile=True, contender="compile NCHW, own")
     (name,) = both = compare.theirs(gradient_file, True, o)
     both[compare.ONE_SIZE] = compare.ours(gradient_file, 1, default_session=True)
-    heat = compare.run_heat(both, compare.noise(SMALL, tmp_path / "noise.png"), o)
+    heat = compare.run_heat(both, resize_photo(compare.SKY, SMALL, tmp_path), o)
     assert "No working C++ compiler found" in heat.skipped[name]
     assert list(heat.samples) == [compare.ONE_SIZE]
 
@@ -194,7 +194,7 @@ def test_the_torch_dream_is_the_dream_of_the_engine(gradient_file):
 def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsys):
     """One way of PyTorch's, one round, and small pictures."""
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(compare, "SKY", compare.noise(SMALL, tmp_path / "small.png"))
+    monkeypatch.setattr(compare, "SKY", resize_photo(compare.SKY, SMALL, tmp_path))
     weights = compare.load_weights("seeded:0")
     o = options(compile=False, contender="NHWC, banded")
     theirs = compare.theirs(gradient_file, True, o)
