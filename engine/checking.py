@@ -4,23 +4,20 @@ Gradient files come from anywhere, files beside each other get mixed up, and dis
 takes them as they are: a dream with other weights, or with none that are numbers, looks like any
 other dream, and a loop may never end.
 
-Whatever takes long is looked at while ONNX Runtime makes the session, in a thread that leaves
-Python to others: sums and comparisons of whole files. A graph that is kept as it was optimised has
-gone through all this; engine/optimised.py tells whether it is still what was kept.
+Whatever takes long, sums and comparisons of whole files, is looked at while ONNX Runtime makes the
+session. A graph that is kept as it was optimised has gone through all this; engine/optimised.py
+tells whether it is still what was kept.
 """
 
 from __future__ import annotations
 
-import mmap
-import stat
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ort_deepdream.engine.beside import beside, map_file
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.gradient_format import KEY, VALUE, is_intact
@@ -45,17 +42,6 @@ DTYPES = {1: "<f4", 10: "<f2", 11: "<f8"}
 
 
 @contextmanager
-def beside(check: Callable[[], None]) -> Iterator[None]:
-    """Run `check` in another thread while the body runs; what it raises counts for more."""
-    with ThreadPoolExecutor(1) as thread:
-        done = thread.submit(check)
-        try:
-            yield
-        finally:
-            done.result()
-
-
-@contextmanager
 def checked(file: GradientFile) -> Iterator[None]:
     """Check a gradient file and its weights while the body makes a session of them.
 
@@ -69,17 +55,6 @@ def checked(file: GradientFile) -> Iterator[None]:
         raise DreamError(f"{file.path}: {error}; export it again") from None
     with beside(lambda: _check_bytes(file, tensors)):
         yield
-
-
-def map_file(path: Path) -> mmap.mmap:
-    """Return a regular file's bytes.
-
-    Raise OSError when it cannot be read, ValueError when it is empty or not a regular file.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):  # before it is opened, which waits at a pipe
-        raise ValueError("not a regular file")
-    with path.open("rb") as stream:
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _tensors(content: bytes) -> list[memoryview]:
@@ -142,15 +117,15 @@ def _check_bytes(file: GradientFile, messages: list[memoryview]) -> None:
         _require_finite(tensor, shared, file.path)
 
 
-@dataclass
 class _Tensor:
     """A TensorProto, as far as it is looked at."""
 
-    name: str = ""
-    data_type: int = 0
-    parts: list[Bytes] = field(default_factory=list)  # of its numbers, little-endian
-    external: bool = False
-    place: dict[str, str] = field(default_factory=dict)  # of external data
+    def __init__(self) -> None:
+        self.name = ""
+        self.data_type = 0
+        self.parts: list[Bytes] = []  # of its numbers, little-endian
+        self.external = False
+        self.place: dict[str, str] = {}  # of external data
 
     @property
     def location(self) -> str | None:

@@ -205,6 +205,46 @@ def test_a_mistake_of_this_program_is_not_taken_for_damage(path, graph_cache, mo
     assert len(kept(graph_cache)) == 1
 
 
+def is_intact(folder: Path) -> bool:
+    try:
+        with optimised.intact(folder):
+            pass
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def test_no_accident_goes_unnoticed(graph_cache):
+    """Neither in whole blocks nor in what is left over: bits, pages, and blocks elsewhere."""
+    random = np.random.default_rng(0)
+    size = 3 * optimised.BLOCK + 1001
+    content = random.bytes(size)
+    folder = graph_cache / "graph"
+    with optimised.filling(folder) as growing:
+        (growing / WEIGHTS).write_bytes(content)
+        (growing / OPTIMISED).write_bytes(content[:100])
+    assert is_intact(folder)
+    weights = folder / WEIGHTS
+
+    def unnoticed(changed: bytes | bytearray) -> bool:
+        weights.write_bytes(changed)
+        return is_intact(folder)
+
+    for place in (0, 1, size - 1, size - 1001, size - 1002, *random.integers(0, size, 40)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(random.integers(8))
+        assert not unnoticed(flipped), place
+    block, page = optimised.BLOCK, 4096
+    assert not unnoticed(content[block : 2 * block] + content[:block] + content[2 * block :])
+    assert not unnoticed(content[:page] + bytes(page) + content[2 * page :])
+    assert not unnoticed(content[:-1])
+    assert not unnoticed(content + b"\0")
+    weights.write_bytes(content)
+    assert is_intact(folder)
+    (folder / "more").write_bytes(b"more")
+    assert not is_intact(folder)
+
+
 def test_what_was_kept_before_there_were_sums_is_made_again(path, graph_cache, no_optimising):
     load(path, graph_cache)
     (folder,) = kept(graph_cache)
