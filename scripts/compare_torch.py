@@ -16,17 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -35,38 +31,28 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
-from ort_deepdream import DreamError, Settings, find_backend, read_picture
+from ort_deepdream import DreamError, find_backend
 from ort_deepdream.cli.messages import table
-from ort_deepdream.engine.cores import cores, usable_cores
-from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
-from ort_deepdream.engine.settings import as_typed
+from ort_deepdream.engine.cores import usable_cores
+from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.network import Network
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.verify import rebuild
 from ort_deepdream.export.weights import Weights, load_weights
-from ort_deepdream.measure.agreement import (
-    ITERATIONS,
-    LEAST_PSNR,
-    MOST_ERROR,
-    gradient_error,
-    psnr,
-    same_dream,
-    same_gradient,
-)
-from ort_deepdream.measure.cold import CACHE, dream_command
+from ort_deepdream.measure.agreement import MOST_ERROR, gradient_error, same_gradient
 from ort_deepdream.measure.contender import ContenderSpec
-from ort_deepdream.measure.libraries import OURS, TORCH
+from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.limits import onnx_product, product_rate
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
 from ort_deepdream.measure.pictures import parse_size, resize_photo
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.pytorch import torch_product
 from ort_deepdream.measure.result import Size
-from ort_deepdream.measure.statistics import ratio, spread
-from ort_deepdream.measure.timing import Samples, interleave, run_process, timed
-from ort_deepdream.measure.torch_step import Objective, ways
-from ort_deepdream.report import words
+from ort_deepdream.measure.timing import Samples, interleave, timed
+from ort_deepdream.measure.torch_step import Objective
+from scripts.compare_commands import compare_commands, show_commands
+from scripts.torch_contenders import SKY, Options, best_ratios, ours, summarise, theirs, time_cells
 
 Array = NDArray[np.float32]
 
@@ -74,52 +60,11 @@ Array = NDArray[np.float32]
 ONE_SIZE = f"{OURS}, one size"
 ANY_SIZE = f"{OURS}, any size"
 ENGINE = f"{OURS}, engine"  # a step as a dream takes it, by the file for any size
-FIRST_START = f"{OURS}, first start"  # nothing kept yet
-SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"
 
 FORMULA = "4 * sum over convolutions of out_channels * out_height * out_width * (in_channels / groups) * kernel_height * kernel_width"  # noqa: E501
 # Processes are started anew for each heat. Where a process's memory comes to lie stays with it: the
 # same file was once 1.3 times as slow as in another.
 HEATS = 3
-MEMORY_ROUNDS = 3
-MEMORY_SIDE = 1024  # of the picture whose dream's memory is measured
-
-
-@dataclass(frozen=True)
-class Options:
-    """`seconds` is each size's time budget; `rounds` the fewest; names have `contender` in them."""
-
-    threads: int
-    seconds: float
-    rounds: int
-    contender: str
-    compile: bool
-
-
-# --- the contenders -------------------------------------------------------------------------------
-
-
-def ours(model: Path, threads: int, default_session: bool = False) -> ContenderSpec:
-    # Every core is ONNX Runtime's default, and is left to it.
-    count = None if threads == cores() else threads
-    settings = Settings(seed=0)
-    return ContenderSpec(OURS, str(model), "cpu", count, settings, default_session=default_session)
-
-
-def theirs(model: Path, has_lrn: bool, o: Options) -> dict[str, ContenderSpec]:
-    """Return every way to write the step in PyTorch that has `o.contender` in its name."""
-    every = {
-        f"{'compile' if kind else 'eager'} {way}": ContenderSpec(
-            TORCH, str(model), "cpu", o.threads, Settings(seed=0), kind, {"way": str(way)}
-        )
-        for kind in ((False, True) if o.compile else (False,))
-        for way in ways(has_lrn)
-    }
-    found = {name: spec for name, spec in every.items() if o.contender in name}
-    if not found:
-        names = ", ".join(map(repr, every))
-        raise DreamError(f"no contender has '{o.contender}' in its name: {names}")
-    return found
 
 
 # --- one gradient step ----------------------------------------------------------------------------
@@ -198,42 +143,6 @@ def gradient_errors(gradients: Mapping[str, Array]) -> dict[str, float]:
     return errors
 
 
-def summarise(
-    samples: Samples,
-    base: str,
-    errors: Mapping[str, float] | None = None,
-    compile_seconds: Mapping[str, float] | None = None,
-) -> dict[str, Any]:
-    """Return for each contender its samples and their spread, and ours over it."""
-    return {
-        name: {
-            "samples_s": values,
-            **{f"{key}_s": value for key, value in asdict(spread(values)).items()},
-            "ours_over_it": asdict(ratio(samples[base], values)),
-            "relative_error": (errors or {}).get(name),
-            "compile_s": (compile_seconds or {}).get(name),
-        }
-        for name, values in samples.items()
-    }
-
-
-def best_ratios(samples: Samples, base: str) -> dict[str, dict[str, Any]]:
-    """Return `base` over the fastest of each group of PyTorch's contenders."""
-    others = [name for name in samples if not name.startswith(OURS)]
-    groups = {
-        "eager, own LRN": [n for n in others if n.startswith("eager") and "own" in n],
-        "eager": [n for n in others if n.startswith("eager")],
-        "compile": [n for n in others if n.startswith("compile")],
-        "any": others,
-    }
-    best = {}
-    for group, names in groups.items():
-        if names:
-            name = min(names, key=lambda n: spread(samples[n]).median)
-            best[group] = {"contender": name, **asdict(ratio(samples[base], samples[name]))}
-    return best
-
-
 # --- operations and the machine's peak ------------------------------------------------------------
 
 
@@ -273,90 +182,6 @@ def matrix_peaks(threads: int) -> dict[str, float]:
     return {name: product_rate(product) for name, product in products.items()}
 
 
-# --- whole commands -------------------------------------------------------------------------------
-
-Command = Callable[[Path, Settings, Path], list[str]]  # from photo, settings and the dream's file
-
-
-def torch_command(state: Path, info: ModelInfo, spec: ContenderSpec) -> Command:
-    """Return the words that dream in PyTorch, as `dream_command` does for ours."""
-
-    def words(photo: Path, settings: Settings, output: Path) -> list[str]:
-        made = [sys.executable, str(Path(__file__).with_name("torch_dream.py")), str(photo)]
-        made += ["--weights", str(state), "--architecture", info.architecture]
-        made += ["--layer", *info.layers, "--way", spec.options["way"], "-o", str(output)]
-        made += ["--threads", str(spec.threads)]
-        return made + [f"--{as_typed(name)}={value}" for name, value in asdict(settings).items()]
-
-    return words
-
-
-def compare_commands(
-    model: Path, specs: Mapping[str, ContenderSpec], weights: Weights, o: Options, folder: Path
-) -> dict[str, Any]:
-    """Time whole dreams as commands, from the process's start to its end, and their peak memory.
-
-    In a cache folder of their own, for a first start writes there and others read it.
-    """
-    cache, state = folder / "cache", folder / "weights.pt"
-    torch.save(weights.tensors, state)
-    square = resize_photo(SKY, Size(width=MEMORY_SIDE, height=MEMORY_SIDE), folder)
-    info = read_gradient_file(model).info
-
-    def dream(photo: Path, settings: Settings, output: Path) -> list[str]:
-        return dream_command(replace(ours(model, o.threads), settings=settings), photo, output)
-
-    commands: dict[str, Command] = {FIRST_START: dream, OURS: dream}
-    eager = {name: spec for name, spec in specs.items() if not spec.compiled}
-    if not eager:
-        raise DreamError("no whole command is compiled: choose a contender that is eager")
-    commands |= {name: torch_command(state, info, spec) for name, spec in eager.items()}
-
-    def run(name: str, photo: Path, settings: Settings) -> tuple[float, int]:
-        """Return seconds, and bytes of peak memory."""
-        if name == FIRST_START:
-            shutil.rmtree(cache, ignore_errors=True)
-        words = commands[name](photo, settings, folder / f"{name}.png")
-        found = run_process(words, {CACHE: str(cache)})
-        return found.seconds, found.peak_bytes
-
-    for name in commands:  # warms the disk's cache, too
-        run(name, SKY, Settings(iterations=ITERATIONS, seed=0))
-    alike = pictures_alike(folder, list(commands))
-    importing = "only `import torch`"
-    samples: Samples = {name: [] for name in (*commands, importing)}
-    started = time.perf_counter()
-    while len(samples[OURS]) < o.rounds or time.perf_counter() - started < o.seconds:
-        for name in commands:
-            samples[name].append(run(name, SKY, Settings(seed=0))[0])
-        samples[importing].append(run_process([sys.executable, "-c", "import torch"]).seconds)
-    large = Settings(iterations=2, octaves=1, seed=0)
-    peaks = {name: [run(name, square, large)[1] for _ in range(MEMORY_ROUNDS)] for name in commands}
-    memory = {name: median(values) for name, values in peaks.items()}
-    least = min((name for name in memory if not name.startswith(OURS)), key=memory.__getitem__)
-    return {
-        "results": summarise(samples, OURS),
-        "over": best_ratios({name: samples[name] for name in commands}, OURS),
-        "psnr_db": alike,
-        "agreeing_steps": ITERATIONS,
-        "peak_bytes_1024": peaks,
-        "memory_over": {"contender": least, "value": memory[OURS] / memory[least]},
-    }
-
-
-def pictures_alike(folder: Path, names: Sequence[str]) -> dict[str, float | None]:
-    """Return how alike each picture is to ours, in dB; None when equal.
-
-    Raise DreamError for one below LEAST_PSNR.
-    """
-    pictures = {name: read_picture(folder / f"{name}.png").rgb for name in names}
-    found = {name: psnr(picture, pictures[OURS]) for name, picture in pictures.items()}
-    for name, alike in found.items():
-        if not same_dream(alike):
-            raise DreamError(f"{name}: its dream is alike to ours to {alike:.1f} dB only")
-    return found
-
-
 # --- showing --------------------------------------------------------------------------------------
 
 
@@ -387,17 +212,6 @@ def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
         console.print(f"{name}: left out: {reason}", markup=False)
 
 
-def time_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a result's median, spread, and ours over it with the interval."""
-    over = row["ours_over_it"]
-    return (
-        words.seconds(row["median_s"]),
-        words.seconds_span(row["low_s"], row["high_s"]),
-        f"{over['value']:.2f}",
-        f"{over['low']:.2f}-{over['high']:.2f}",
-    )
-
-
 def show_summary(console: Console, steps: Sequence[Mapping[str, Any]]) -> None:
     sizes = [f"{step['width']}x{step['height']}" for step in steps]
     made = table("ours", "over the fastest of", *sizes, numbers=tuple(sizes))
@@ -408,30 +222,6 @@ def show_summary(console: Console, steps: Sequence[Mapping[str, Any]]) -> None:
             made.add_row(name.removeprefix(f"{OURS}, "), group, *values)
     console.print()
     console.print(made)
-
-
-def show_commands(console: Console, result: Mapping[str, Any]) -> None:
-    rounds = len(result["results"][OURS]["samples_s"])
-    side = f"{MEMORY_SIDE}x{MEMORY_SIDE}"
-    console.print(
-        f"\n[bold]Whole commands[/], {SKY.name}, start to end of a process, {rounds} rounds; MB: "
-        f"peak memory with 2 steps on {side}, median of {MEMORY_ROUNDS}; alike: to our picture "
-        f"after {result['agreeing_steps']} step in each octave (at least {LEAST_PSNR:.0f} dB)"
-    )
-    right = ("time", "ours/it", "MB", "alike")
-    made = table("command", "time", "10-90%", "ours/it", "95%", "MB", "alike", numbers=right)
-    for name, row in result["results"].items():
-        peaks = result["peak_bytes_1024"].get(name)
-        alike = result["psnr_db"].get(name)
-        made.add_row(
-            name,
-            *time_cells(row),
-            "" if peaks is None else f"{median(peaks) / 1e6:.0f}",
-            "" if alike is None else f"{alike:.0f} dB",
-        )
-    console.print(made)
-    over = result["memory_over"]
-    console.print(f"memory: {over['value']:.2f} of {over['contender']}")
 
 
 # --- the command ----------------------------------------------------------------------------------

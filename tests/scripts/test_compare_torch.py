@@ -17,8 +17,9 @@ from ort_deepdream.measure.pictures import parse_size, resize_photo
 from ort_deepdream.measure.torch_step import Objective, TorchAscent, gradient_of, parse_way, tuned
 from ort_deepdream.measure.torch_step import dream as dream_in_torch
 from ort_deepdream.weights.architectures import ARCHITECTURES
+from scripts import compare_commands as commands
 from scripts import compare_torch as compare
-from scripts import torch_dream
+from scripts import torch_contenders, torch_dream
 
 from .conftest import LAYER
 
@@ -38,12 +39,14 @@ def words(gradient_file):
 def small(monkeypatch):
     monkeypatch.setattr(limits, "SIDES", (64,))
     monkeypatch.setattr(compare, "HEATS", 1)
-    monkeypatch.setattr(compare, "MEMORY_ROUNDS", 1)
-    monkeypatch.setattr(compare, "MEMORY_SIDE", 64)
+    monkeypatch.setattr(commands, "MEMORY_ROUNDS", 1)
+    monkeypatch.setattr(commands, "MEMORY_SIDE", 64)
 
 
 def options(**changes):
-    return compare.Options(**{"threads": 1, "seconds": 0, "rounds": 1, "contender": ""} | changes)
+    return torch_contenders.Options(
+        **{"threads": 1, "seconds": 0, "rounds": 1, "contender": ""} | changes
+    )
 
 
 def test_the_table_fits_80_columns_and_the_json_is_complete(words, tmp_path, capsys, monkeypatch):
@@ -80,9 +83,9 @@ def test_each_heat_has_new_processes_and_its_share_of_the_rounds(
 ):
     monkeypatch.setattr(compare, "HEATS", 2)
     three = {
-        compare.ONE_SIZE: compare.ours(gradient_file, 1, default_session=True),
-        compare.ANY_SIZE: compare.ours(gradient_file, 1, default_session=True),
-        compare.ENGINE: compare.ours(gradient_file, 1),
+        compare.ONE_SIZE: torch_contenders.ours(gradient_file, 1, default_session=True),
+        compare.ANY_SIZE: torch_contenders.ours(gradient_file, 1, default_session=True),
+        compare.ENGINE: torch_contenders.ours(gradient_file, 1),
     }
     step = compare.compare_step(three, SMALL, options(compile=False, rounds=4), tmp_path)
     assert (step["heats"], step["rounds"]) == (2, 4)
@@ -93,8 +96,8 @@ def test_a_gradient_that_is_another_ends_the_comparison(gradient_file, tmp_path)
     """The file for this size is of seeded:1, the one for any size of seeded:0."""
     other = compare.exported(compare.load_weights("seeded:1"), LAYER, tmp_path, SMALL)
     wrong = {
-        compare.ONE_SIZE: compare.ours(other, 1, default_session=True),
-        compare.ANY_SIZE: compare.ours(gradient_file, 1),
+        compare.ONE_SIZE: torch_contenders.ours(other, 1, default_session=True),
+        compare.ANY_SIZE: torch_contenders.ours(gradient_file, 1),
     }
     with pytest.raises(DreamError, match="any size: its gradient differs from ours"):
         compare.compare_step(wrong, SMALL, options(compile=False), tmp_path)
@@ -121,12 +124,12 @@ def test_a_layer_within_a_block_is_refused():
 
 
 def test_a_compiled_contender_that_fails_is_left_out_and_no_other(gradient_file, tmp_path):
-    absent = compare.ours(tmp_path / "none.onnx", 1)
+    absent = torch_contenders.ours(tmp_path / "none.onnx", 1)
     both = {
-        compare.ONE_SIZE: compare.ours(gradient_file, 1, default_session=True),
+        compare.ONE_SIZE: torch_contenders.ours(gradient_file, 1, default_session=True),
         "compile": replace(absent, compiled=True),
     }
-    photo, o = resize_photo(compare.SKY, SMALL, tmp_path), options(compile=True)
+    photo, o = resize_photo(torch_contenders.SKY, SMALL, tmp_path), options(compile=True)
     heat = compare.run_heat(both, photo, o)
     assert "there is no such file; name a model file" in heat.skipped["compile"]
     assert list(heat.samples) == [compare.ONE_SIZE]
@@ -139,9 +142,9 @@ def test_what_does_not_compile_is_left_out(gradient_file, tmp_path, monkeypatch)
     monkeypatch.setenv("CXX", str(tmp_path / "nowhere"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     o = options(compile=True, contender="compile NCHW, own")
-    (name,) = both = compare.theirs(gradient_file, True, o)
-    both[compare.ONE_SIZE] = compare.ours(gradient_file, 1, default_session=True)
-    heat = compare.run_heat(both, resize_photo(compare.SKY, SMALL, tmp_path), o)
+    (name,) = both = torch_contenders.theirs(gradient_file, True, o)
+    both[compare.ONE_SIZE] = torch_contenders.ours(gradient_file, 1, default_session=True)
+    heat = compare.run_heat(both, resize_photo(torch_contenders.SKY, SMALL, tmp_path), o)
     assert "No working C++ compiler found" in heat.skipped[name]
     assert list(heat.samples) == [compare.ONE_SIZE]
 
@@ -157,7 +160,7 @@ def test_operations_against_a_hand_computed_layer():
 
 
 def test_every_way_to_write_the_step_is_a_contender(gradient_file):
-    found = compare.theirs(gradient_file, True, options(compile=True))
+    found = torch_contenders.theirs(gradient_file, True, options(compile=True))
     assert len(found) == 8
     assert {spec.options["way"] for spec in found.values()} == {
         "NCHW, own LRN",
@@ -165,7 +168,7 @@ def test_every_way_to_write_the_step_is_a_contender(gradient_file):
         "NHWC, own LRN",
         "NHWC, banded LRN",
     }
-    without_lrn = compare.theirs(gradient_file, False, options(compile=False))
+    without_lrn = torch_contenders.theirs(gradient_file, False, options(compile=False))
     assert list(without_lrn) == ["eager NCHW", "eager NHWC"]
 
 
@@ -194,18 +197,23 @@ def test_the_torch_dream_is_the_dream_of_the_engine(gradient_file):
 def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsys):
     """One way of PyTorch's, one round, and small pictures."""
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(compare, "SKY", resize_photo(compare.SKY, SMALL, tmp_path))
+    monkeypatch.setattr(compare_commands, "SKY", resize_photo(commands.SKY, SMALL, tmp_path))
     weights = compare.load_weights("seeded:0")
     o = options(compile=False, contender="NHWC, banded")
-    theirs = compare.theirs(gradient_file, True, o)
-    found = compare.compare_commands(gradient_file, theirs, weights, o, tmp_path)
+    theirs = torch_contenders.theirs(gradient_file, True, o)
+    found = commands.compare_commands(gradient_file, theirs, weights, o, tmp_path)
     (name,) = theirs
-    assert set(found["results"]) == {compare.FIRST_START, compare.OURS, name, "only `import torch`"}
-    assert found["psnr_db"][compare.FIRST_START] is None  # the same picture
+    assert set(found["results"]) == {
+        commands.FIRST_START,
+        compare.OURS,
+        name,
+        "only `import torch`",
+    }
+    assert found["psnr_db"][commands.FIRST_START] is None  # the same picture
     assert found["psnr_db"][name] is None or found["psnr_db"][name] > 50
     assert found["memory_over"]["contender"] == name
     assert 0 < found["memory_over"]["value"] < 1.5
-    compare.show_commands(compare.Console(highlight=False), found)
+    commands.show_commands(compare.Console(highlight=False), found)
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert f"of {name}" in text
@@ -214,7 +222,7 @@ def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsy
 def test_pictures_that_differ_are_refused(tmp_path):
     for name, level in ((compare.OURS, 100), ("near", 101), ("far", 103)):
         Image.new("RGB", (4, 4), (level, level, level)).save(tmp_path / f"{name}.png")
-    found = compare.pictures_alike(tmp_path, [compare.OURS, "near"])
+    found = commands.pictures_alike(tmp_path, [compare.OURS, "near"])
     assert found == {compare.OURS: None, "near": pytest.approx(48.1, abs=0.1)}
     with pytest.raises(DreamError, match=r"far: its dream is alike to ours to 38.6 dB only"):
-        compare.pictures_alike(tmp_path, [compare.OURS, "far"])
+        commands.pictures_alike(tmp_path, [compare.OURS, "far"])
