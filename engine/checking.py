@@ -110,7 +110,10 @@ def _check_bytes(file: GradientFile, messages: list[memoryview]) -> None:
             f"{file.path}: is damaged, for it does not fit the sum in it; delete it and make it "
             f"again"
         )
-    tensors = list(map(_parse, messages))
+    try:
+        tensors = list(map(_parse, messages))
+    except DreamError as error:
+        raise DreamError(f"{file.path}: {error}; export it again") from None
     locations = {tensor.location for tensor in tensors if tensor.location is not None}
     shared = _weights_beside(file, locations)
     for tensor in tensors:

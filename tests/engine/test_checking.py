@@ -120,6 +120,13 @@ def test_sparse_weights(path):
     assert "its graph has sparse weights" in refusal(path)
 
 
+@pytest.mark.parametrize("tensor", [b"\x0b", b"\x08", b"\x00\x01", b"\x42\x05abc"])
+def test_a_damaged_tensor(path, tensor):
+    graph = b"\x2a" + bytes([len(tensor)]) + tensor
+    path.write_bytes(path.read_bytes() + b"\x3a" + bytes([len(graph)]) + graph)
+    assert refusal(path).endswith("; export it again")
+
+
 # --- numbers ----------------------------------------------------------------------------------
 
 
