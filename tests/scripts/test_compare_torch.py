@@ -197,7 +197,7 @@ def test_the_torch_dream_is_the_dream_of_the_engine(gradient_file):
 def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsys):
     """One way of PyTorch's, one round, and small pictures."""
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(compare_commands, "SKY", resize_photo(commands.SKY, SMALL, tmp_path))
+    monkeypatch.setattr(commands, "SKY", resize_photo(commands.SKY, SMALL, tmp_path))
     weights = compare.load_weights("seeded:0")
     o = options(compile=False, contender="NHWC, banded")
     theirs = torch_contenders.theirs(gradient_file, True, o)
