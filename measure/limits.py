@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
-from ort_deepdream.engine.backends import Backend
+from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.measure.timing import timed
 
 Array = NDArray[np.float32]
@@ -75,7 +75,7 @@ def _graph_run(
 ) -> Run:
     """Return a run of a graph of measure/graphs within the memory of the backend's device."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = FATAL_ONLY
     if threads is not None:
         options.intra_op_num_threads = threads
     content = (GRAPHS / graph).read_bytes()
