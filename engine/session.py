@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,7 +221,8 @@ def _of_optimised(
     # Runtime's own order of that file is another, and needs a third more memory at 1024x1024.
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     session = _open(str(folder / OPTIMISED), backend, options)
-    folder.touch()  # the one used longest ago is the first to go
+    with suppress(OSError):  # a cache that may only be read can be used, too
+        folder.touch()  # the one used longest ago is the first to go
     return session
 
 
