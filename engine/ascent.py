@@ -11,6 +11,7 @@ on the CPU pictures in ONNX Runtime's arena, which outlive a step, leave it in p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from weakref import WeakKeyDictionary
 
@@ -20,7 +21,7 @@ from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import Session, running, uncaptured
-from ort_deepdream.step import Array, Feed, limits_feed, move_feed
+from ort_deepdream.step import Array, Feed, limits_feed
 
 # A captured graph replays the buffers that it was captured with, so there is one ascent for a
 # session. It goes with its session, which it must not hold itself.
@@ -42,8 +43,8 @@ class Ascent:
         self.backend, self.memory = model.backend, model.backend.memory
         self.height, self.width = height, width
         self.lent: dict[str, OrtValue] = {}  # what the bindings read must live as long
-        self.bindings = self.session.io_binding(), self.session.io_binding()
-        self.options = uncaptured(), uncaptured()  # of each binding's runs
+        self.bindings = [self.session.io_binding(), self.session.io_binding()]
+        self.options = uncaptured()
         with self._running():
             self._bind(limits_feed(*model.limits()))
 
@@ -55,8 +56,8 @@ class Ascent:
         self._lend(limits, *self.bindings)
         for binding in self.bindings:
             binding.bind_output("next", self.memory)
-            binding.bind_output("objective")
-            binding.bind_output("mean")
+            for name in self.backend.scalars:
+                binding.bind_output(name)
 
     def put(self, image: Array, down: int = 0, across: int = 0) -> None:
         """Take a copy of `image`, rolled by `down` and `across` pixels."""
@@ -78,8 +79,9 @@ class Ascent:
         """
         with self._running():
             turned = down - self.shift[0], across - self.shift[1]
-            objective, mean = self._step(move_feed(self.height, self.width, length, *turned))
-        self.shift, self.turn = (down, across), 1 - self.turn
+            move = self.backend.move(self.height, self.width, length, *turned)
+            objective, mean = self._step(move)
+        self.shift, self.turn = (down, across), (self.turn + 1) % len(self.bindings)
         return objective, mean
 
     def _step(self, move: Feed) -> tuple[float, float]:
@@ -87,9 +89,9 @@ class Ascent:
         binding = self.bindings[self.turn]
         self._lend(move, binding)
         binding.bind_ortvalue_input("image", self.picture)
-        self.session.run_with_iobinding(binding, self.options[self.turn])
-        self.picture, objective, mean = binding.get_outputs()
-        return float(objective.numpy()), float(mean.numpy())
+        self.session.run_with_iobinding(binding, self.options)
+        self.picture, *scalars = binding.get_outputs()
+        return numbers(scalars)
 
     def take(self) -> Array:
         """Return a copy of the picture as it is now, rolled back."""
@@ -110,32 +112,44 @@ class Ascent:
 class StaticAscent(Ascent):
     """An Ascent whose buffers stay where they are.
 
-    A captured CUDA graph belongs to its addresses. The two pictures take turns, so there are two
-    bindings and two graphs, told apart by `gpu_graph_id`.
+    A captured CUDA graph belongs to its addresses. On the GPU kernels run one after the other, and
+    the last one writes the new picture when all that read the old one have ended: one buffer is
+    both, and one graph is captured. Elsewhere two pictures take turns.
     """
 
     def _bind(self, limits: Feed) -> None:
         picture = np.zeros((1, 3, self.height, self.width), np.float32)
-        scalar = np.zeros((), np.float32)
-        feed = {**limits, **move_feed(self.height, self.width)}
+        feed = {**limits, **self.backend.move(self.height, self.width)}
         self.inputs = {name: self._allocate(value) for name, value in feed.items()}
-        self.scalars = {name: self._allocate(scalar) for name in ("objective", "mean")}
-        self.pictures = self._allocate(picture), self._allocate(picture)
-        self.options = self._bind_turn(0), self._bind_turn(1)
+        names = self.backend.scalars
+        scalar = np.zeros(() if len(names) == 2 else 2, np.float32)
+        self.scalars = {name: self._allocate(scalar) for name in names}
+        self.pictures = [self._allocate(picture) for _ in range(1 if self._in_place else 2)]
+        self.bindings = self.bindings[: len(self.pictures)]
+        for number in range(len(self.pictures)):
+            self._bind_turn(number)
+        if self.backend.captures:
+            self.options = RunOptions()
+            self.options.add_run_config_entry("gpu_graph_id", "1")
+
+    @property
+    def _in_place(self) -> bool:
+        return self.memory == "cuda"
 
     def _allocate(self, value: NDArray[np.float32 | np.int64]) -> OrtValue:
         # A copy: on the host an OrtValue borrows the array, and writes into it.
         return OrtValue.ortvalue_from_numpy(value.copy(), self.memory)
 
-    def _bind_turn(self, number: int) -> RunOptions:
-        """Bind the step from picture `number` to the other; return what tells its graph apart."""
-        binding, options = self.bindings[number], RunOptions()
+    def _bind_turn(self, number: int) -> None:
+        """Bind the step from picture `number` to the next one."""
+        binding, following = self.bindings[number], self._following(number)
         for name, value in {**self.inputs, "image": self.pictures[number]}.items():
             binding.bind_ortvalue_input(name, value)
-        for name, value in {**self.scalars, "next": self.pictures[1 - number]}.items():
+        for name, value in {**self.scalars, "next": following}.items():
             binding.bind_ortvalue_output(name, value)
-        options.add_run_config_entry("gpu_graph_id", str(number + 1))
-        return options
+
+    def _following(self, number: int) -> OrtValue:
+        return self.pictures[(number + 1) % len(self.pictures)]
 
     def _start(self, rolled: Array) -> None:
         self.picture = self.pictures[0]
@@ -144,9 +158,9 @@ class StaticAscent(Ascent):
     def _step(self, move: Feed) -> tuple[float, float]:
         for name, value in move.items():
             self.inputs[name].update_inplace(value)
-        self.session.run_with_iobinding(self.bindings[self.turn], self.options[self.turn])
-        self.picture = self.pictures[1 - self.turn]
-        return float(self.scalars["objective"].numpy()), float(self.scalars["mean"].numpy())
+        self.session.run_with_iobinding(self.bindings[self.turn], self.options)
+        self.picture = self._following(self.turn)
+        return numbers(self.scalars.values())
 
 
 def make_ascent(model: Model, height: int, width: int) -> Ascent:
@@ -156,8 +170,14 @@ def make_ascent(model: Model, height: int, width: int) -> Ascent:
         if session not in CAPTURED:
             CAPTURED[session] = StaticAscent(model, height, width)
         return CAPTURED[session]
-    on_cpu = model.backend.provider == "CPUExecutionProvider"
-    return (StaticAscent if on_cpu else Ascent)(model, height, width)
+    static = model.backend.provider in ("CPUExecutionProvider", "CUDAExecutionProvider")
+    return (StaticAscent if static else Ascent)(model, height, width)
+
+
+def numbers(scalars: Iterable[OrtValue]) -> tuple[float, float]:
+    """Return the objective and the mean gradient, from a value for each or one for both."""
+    objective, mean = (float(number) for value in scalars for number in value.numpy().flat)
+    return objective, mean
 
 
 def roll_into(target: Array, source: Array, down: int, across: int) -> None:

@@ -16,6 +16,7 @@ import onnxruntime
 from ort_deepdream.engine.devices import cuda_driver, processor_name
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.step import PACKED, Feed, move_feed, packed
 
 # ONNX Runtime prints its own lines when a provider fails to load; ours say what to do about it.
 FATAL_ONLY = 4
@@ -71,6 +72,18 @@ class Backend:
         return self.provider_options.get("enable_cuda_graph", "0").lower() in ("1", "true")
 
     @property
+    def scalars(self) -> tuple[str, ...]:
+        """The outputs of a step that hold the objective and the mean gradient, in this order."""
+        return ("report",) if self.target in PACKED else ("objective", "mean")
+
+    def move(
+        self, height: int, width: int, length: float = 0.0, down: int = 0, across: int = 0
+    ) -> Feed:
+        """Return what `move_feed` does, in the form that this backend's steps take it in."""
+        feed = move_feed(height, width, length, down, across)
+        return packed(feed) if self.target in PACKED else feed
+
+    @property
     def plain_options(self) -> dict[str, str]:
         """The provider options of a session whose steps are not captured."""
         options = dict(self.provider_options)
@@ -97,7 +110,7 @@ BACKENDS = {
         Backend(
             "cuda",
             "CUDAExecutionProvider",
-            "portable",
+            "cuda",
             why_not_cuda,
             memory="cuda",
             # cuDNN's choice of algorithms belongs to a shape: a session that alternates between

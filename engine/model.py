@@ -11,7 +11,7 @@ from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
 from ort_deepdream.engine.session import Session, Size, make_session, running, uncaptured
 from ort_deepdream.errors import DreamError
-from ort_deepdream.step import GRADIENT_OUTPUTS, Array, limits_feed, move_feed
+from ort_deepdream.step import GRADIENT_OUTPUTS, Array, limits_feed
 
 # Of all pictures that a model has sessions for. Each session for one size holds its own memory, on
 # a GPU a kilobyte for each pixel; a dream on 1024x1024 pixels has 2**21 in all its octaves.
@@ -158,7 +158,7 @@ class Model:
         """
         height, width = image.shape[2:]
         # The graph is a whole step's: this one leads nowhere.
-        feed = {"image": image, **limits_feed(*self.limits()), **move_feed(height, width)}
+        feed = {"image": image, **limits_feed(*self.limits()), **self.backend.move(height, width)}
         session = self.session(height, width).run
         with running(self.backend, height, width):
             objective, gradient = session.run([*GRADIENT_OUTPUTS], feed, uncaptured())

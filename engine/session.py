@@ -22,7 +22,14 @@ from ort_deepdream.engine.checking import checked
 from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
-from ort_deepdream.step import ADDED_INPUTS, ADDED_OUTPUTS, GRADIENT_INPUTS, GRADIENT_OUTPUTS
+from ort_deepdream.step import (
+    ADDED_INPUTS,
+    ADDED_OUTPUTS,
+    GRADIENT_INPUTS,
+    GRADIENT_OUTPUTS,
+    PACKED_INPUTS,
+    PACKED_OUTPUTS,
+)
 from ort_deepdream.text import clean
 
 Size = tuple[int, int]  # (height, width)
@@ -34,6 +41,7 @@ PLACE = re.compile(r"\S+\.(?:cc|h|cuh?):\d+ [^()]*(?:\([^()]*\)|::)*(?: \[with [
 BEGINNING = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?"
 )
+MOST_FOLDED = 2**22  # bytes; the largest weights have 2.5 MiB
 MOST_WORDS = 200  # characters of ONNX Runtime's own message
 
 
@@ -127,6 +135,11 @@ def _suit_cuda(options: onnxruntime.SessionOptions) -> None:
     # device and calls back to the host; a captured graph would copy from where that table was.
     options.add_session_config_entry(
         "optimization.disable_specified_optimizers", "GatherSliceToSplitFusion"
+    )
+    # Weights are turned round once. The zeros of a large picture are made in each step: else they
+    # would lie in the device's memory all the time.
+    options.add_session_config_entry(
+        "optimization.constant_folding_max_output_size_in_bytes", str(MOST_FOLDED)
     )
 
 
@@ -273,8 +286,9 @@ def _check_provider(session: onnxruntime.InferenceSession, backend: Backend) -> 
 
 
 def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> None:
-    inputs = {value.name for value in session.get_inputs()} - ADDED_INPUTS.keys()
-    outputs = {value.name for value in session.get_outputs()} - ADDED_OUTPUTS.keys()
+    added = {**ADDED_INPUTS, **PACKED_INPUTS, **ADDED_OUTPUTS, **PACKED_OUTPUTS}
+    inputs = {value.name for value in session.get_inputs()} - added.keys()
+    outputs = {value.name for value in session.get_outputs()} - added.keys()
     if inputs != GRADIENT_INPUTS.keys() or outputs != GRADIENT_OUTPUTS.keys():
         raise DreamError(
             f"{file.path}: takes {clean(', '.join(sorted(inputs)))} and gives "

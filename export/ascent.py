@@ -30,6 +30,9 @@ from ort_deepdream.step import (
     GRADIENT_INPUTS,
     GRADIENT_OUTPUTS,
     NO_GRADIENT,
+    PACKED,
+    PACKED_INPUTS,
+    PACKED_OUTPUTS,
 )
 
 OPSET = 18
@@ -86,7 +89,31 @@ CPU = """
     next = Concat <axis = 3> (right, left)
 """
 
-ENDS = {"cpu": CPU, "portable": PORTABLE}  # by graph target
+# What is packed in a block is taken apart on the device, at places that are known for one size.
+UNPACK = """
+    none = Constant <value = int64[1] {0}> ()
+    picture_height = Shape <start = 2, end = 3> (image)
+    picture_width = Shape <start = 3, end = 4> (image)
+    both = Add (picture_height, picture_width)
+    last = Constant <value = int64[1] {9223372036854775807}> ()
+    whole = Cast <to = 7> (move)
+    rows = Slice (whole, none, picture_height)
+    columns = Slice (whole, picture_height, both)
+    length = Slice (move, both, last)
+"""
+CUDA = """
+    floored = Max (raised, low)
+    clipped = Min (floored, high)
+    lowered = Gather <axis = 2> (clipped, rows)
+    next = Gather <axis = 3> (lowered, columns)
+    one_number = Constant <value = int64[1] {1}> ()
+    objectives = Reshape (objective, one_number)
+    means = Reshape (mean, one_number)
+    report = Concat <axis = 0> (objectives, means)
+"""
+
+BEGINNINGS = {"cuda": UNPACK}  # by graph target
+ENDS = {"cpu": CPU, "portable": PORTABLE, "cuda": CUDA}
 
 
 # The smallest gradient file: objective 1/2 sum(image^2), whose gradient is the picture itself. It
@@ -103,9 +130,15 @@ PROBE = """
 
 
 def ascent_model(target: str) -> onnx.ModelProto:
-    """Return the fragment for a graph target as a model of its own, which is also given GIVEN."""
-    nodes = ASCEND + ENDS[target]
-    graph = _parsed("ascent", {**GIVEN, **ADDED_INPUTS}, ADDED_OUTPUTS, nodes)
+    """Return the fragment for a graph target as a model of its own, which is also given GIVEN.
+
+    One that gives blocks is given the objective too.
+    """
+    nodes = BEGINNINGS.get(target, "") + ASCEND + ENDS[target]
+    is_packed = target in PACKED
+    given = {**GIVEN, **({"objective": GRADIENT_OUTPUTS["objective"]} if is_packed else {})}
+    takes, gives = (PACKED_INPUTS, PACKED_OUTPUTS) if is_packed else (ADDED_INPUTS, ADDED_OUTPUTS)
+    graph = _parsed("ascent", {**given, **takes}, gives, nodes)
     kept = {value.name for value in (*graph.input, *graph.output)}
     for node in graph.node:  # so that no name is the gradient graph's too
         for names in (node.input, node.output):
@@ -119,7 +152,8 @@ def ascent_fragment(target: str) -> bytes:
     whole = ascent_model(target).graph
     fragment = onnx.ModelProto()
     fragment.graph.node.extend(whole.node)
-    fragment.graph.input.extend(value for value in whole.input if value.name not in GIVEN)
+    of_the_file = {*GRADIENT_INPUTS, *GRADIENT_OUTPUTS}
+    fragment.graph.input.extend(value for value in whole.input if value.name not in of_the_file)
     fragment.graph.output.extend(whole.output)
     return bytes(fragment.SerializeToString(deterministic=True))
 

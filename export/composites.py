@@ -6,7 +6,7 @@ them; `export/expansions/` has, for each target, how it writes each of them in p
 | composite | inputs | value |
 | --- | --- | --- |
 | PositiveMask | y, never negative | 1 where y > 0, else 0 |
-| MaxPoolGrad | grad of the pool's output, x | grad of the pool's input x |
+| MaxPoolGrad | grad of the pool's output, x, perhaps more | grad of the pool's input x, plus more |
 | ConvInputGrad | grad of a strided convolution's output, weight, x | grad of its input x |
 | FirstLayersGrad | grad of the first pool's output, x, weight, image | grad of the image |
 
@@ -31,16 +31,16 @@ def positive_mask(emit: Emitter, y: ir.Value) -> ir.Value:
 
 
 def max_pool_grad(
-    emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window
+    emit: Emitter, grad: ir.Value, x: ir.Value, row: Window, column: Window, *more: ir.Value
 ) -> ir.Value:
-    """Append the gradient of a max pool of `x`, given its result's `grad`."""
+    """Append the gradient of a max pool of `x`, given its result's `grad`, plus all of `more`."""
     attributes: dict[str, int | list[int]] = {
         "kernel": [column.kernel, row.kernel],
         "stride": [column.stride, row.stride],
         "padding": [column.padding, row.padding],
         "ceil_mode": int(row.ceil_mode),
     }
-    return emit.op("MaxPoolGrad", [grad, x], attributes, domain=DOMAIN)
+    return emit.op("MaxPoolGrad", [grad, x, *more], attributes, domain=DOMAIN)
 
 
 def conv_input_grad(

@@ -15,8 +15,19 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
-from ort_deepdream.export.expansions import Expansion, cpu, expand, portable
-from ort_deepdream.export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
+from ort_deepdream.export.expansions import Expansion, cpu, cuda, expand, portable
+from ort_deepdream.export.passes import (
+    arithmetic,
+    bands,
+    first_layer,
+    fusions,
+    masks,
+    norm,
+    order,
+    pools,
+    powers,
+    sums,
+)
 from ort_deepdream.export.passes.dimensions import fix_dimensions, measure_by_image, name_dimensions
 
 Size = tuple[int, int]  # (height, width)
@@ -90,6 +101,25 @@ TARGETS = {
             ),
             cpu.EXPANSIONS,
             finishing=(measure_by_image, pools.merge_strided_pools),
+        ),
+        Target(
+            "cuda",
+            "ONNX Runtime's CUDA provider: few kernels, sums that are the same each time",
+            (
+                arithmetic.merge_constant_factors,
+                sums.merge_all_pointwise_sums,
+                masks.mask_after_concat,
+                masks.mask_before_slice,
+                masks.drop_idle_masks,
+                masks.mask_before_pool,
+                norm.share_scaled_gradient,
+                bands.fold_factor_into_band,
+                bands.compute_bands,
+                powers.write_powers,
+                pools.add_to_pool_grad,
+            ),
+            cuda.EXPANSIONS,
+            finishing=(pools.merge_pools, fusions.fuse_relu, order.order_by_depth),
         ),
     )
 }

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ort_deepdream.export.emit import Emitter, operands
 from ort_deepdream.export.passes.rewrite import constant, factors, is_plain_convolution, replace
 
+SHAPES = (-1, 1, 1, 1), (1, -1, 1, 1)  # of what is for each row, and for each column
+
 
 def fold_factor_into_band(model: ir.Model) -> int:
     """(conv(x, band) * y) * a  ->  conv(x, a * band) * y"""
@@ -75,6 +77,35 @@ def _convolve(graph: ir.Graph, node: ir.Node) -> bool:
         kernel = emit.floats(row.reshape(1, 1, -1, 1, 1))
         summed = emit.Conv(volume, kernel, *bias, pads=[reach, 0, 0, reach, 0, 0])
         return emit.Squeeze(summed, emit.ints(axis))
+
+    replace(graph, node, write)
+    return True
+
+
+def compute_bands(model: ir.Model) -> int:
+    """Have matrices that are one number along a band computed; return how many.
+
+    Files are the smaller for it. The matrices are constants again by the time a session runs.
+    """
+    return sum(_compute(model.graph, node) for node in tuple(model.graph))
+
+
+def _compute(graph: ir.Graph, node: ir.Node) -> bool:
+    matrix = _matrix(node)
+    row = _row(matrix) if matrix is not None else None
+    if matrix is None or row is None or np.ptp(row):
+        return False
+    x, _, *bias = operands(node)
+    channels, reach = len(matrix), len(row) // 2
+
+    def write(emit: Emitter) -> ir.Value:
+        numbers = np.arange(channels)
+        down, across = (emit.floats(numbers.reshape(shape)) for shape in SHAPES)
+        inside = emit.LessOrEqual(emit.Abs(emit.Sub(down, across)), emit.floats(reach))
+        band = emit.Mul(emit.Cast(inside, to=ir.DataType.FLOAT), emit.floats(row[0]))
+        band.shape = ir.Shape([channels, channels, 1, 1])
+        band.type = ir.TensorType(ir.DataType.FLOAT)
+        return emit.Conv(x, band, *bias)
 
     replace(graph, node, write)
     return True

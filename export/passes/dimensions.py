@@ -28,7 +28,7 @@ Extent = tuple[Sizes, Sizes]  # height and width
 
 SAMPLES = np.arange(32, 160)
 
-SAME_AS_INPUT = {"Relu", "HardSigmoid", "Sqrt", "Reciprocal", "Cast", "Identity"}
+SAME_AS_INPUT = {"Relu", "HardSigmoid", "Sqrt", "Reciprocal", "Cast", "Identity", "Sign"}
 BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow"}
 
 
@@ -125,7 +125,7 @@ def _extent(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
     if not known:
         return None
     first = known[0]
-    if node.op_type in ("Conv", "MaxPool", "AveragePool"):
+    if node.op_type in ("Conv", "FusedConv", "MaxPool", "AveragePool"):
         height, width = (_window(node, axis, first[axis]) for axis in (0, 1))
         return height, width
     if node.op_type == "Concat":

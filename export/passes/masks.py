@@ -16,6 +16,10 @@ the maxima, of which there are four times fewer:
     pool_grad(g, x) * mask(x)  ->  pool_grad(g * mask(pool(x)), x)
 
 LRN may lie between the two: each term of its gradient has a factor that is zero where x is.
+
+Where kernels are dear, masks of what is joined are one as well:
+
+    concat(g * mask(x), h * mask(y))  ->  concat(g, h) * mask(concat(x, y))
 """
 
 from __future__ import annotations
@@ -72,6 +76,36 @@ def _concat_of(branch: ir.Value, cut: ir.Node) -> ir.Value | None:
             if part is branch and [before, before + channels] == [int(starts[0]), int(ends[0])]:
                 return consumer.outputs[0]
             before += channels
+    return None
+
+
+def mask_after_concat(model: ir.Model) -> int:
+    """Mask a concatenation of masked gradients as a whole; return how many."""
+    return sum(_mask_after_concat(model.graph, node) for node in tuple(model.graph))
+
+
+def _mask_after_concat(graph: ir.Graph, node: ir.Node) -> bool:
+    if node.op_type != "Concat" or node.attributes["axis"].as_int() != 1:
+        return False
+    parts = [_masked(value) for value in operands(node)]
+    gradients, rectified = zip(*(part or (None, None) for part in parts), strict=True)
+    if None in gradients:
+        return False
+
+    def write(emit: Emitter) -> ir.Value:
+        mask = positive_mask(emit, emit.Concat(*rectified, axis=1))
+        return emit.Mul(emit.Concat(*gradients, axis=1), mask)
+
+    replace(graph, node, write)
+    return True
+
+
+def _masked(value: ir.Value) -> tuple[ir.Value, ir.Value] | None:
+    """(g, x) when `value` is g * mask(x)."""
+    for gradient, mask in factors(value.producer()):
+        masked = mask.producer()
+        if masked is not None and is_composite(masked, "PositiveMask"):
+            return gradient, operands(masked)[0]
     return None
 
 

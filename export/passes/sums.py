@@ -9,7 +9,7 @@ convolution of few channels to many. As one convolution they write the many chan
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import onnx_ir as ir
 
@@ -19,15 +19,23 @@ from ort_deepdream.export.passes.rewrite import BLOCK, is_plain_convolution, rep
 
 
 def merge_pointwise_sums(model: ir.Model) -> int:
-    """Join the 1x1 convolutions of a sum, by concatenating their inputs; return how many."""
-    return sum(_merge(model.graph, node) for node in reversed(tuple(model.graph)))
+    """Join the 1x1 convolutions of a sum, by concatenating their inputs; return how many.
+
+    Only those of values in full blocks: they can be joined without leaving the blocked layout.
+    """
+    return sum(_merge(model.graph, node, _in_blocks) for node in reversed(tuple(model.graph)))
 
 
-def _merge(graph: ir.Graph, node: ir.Node) -> bool:
+def merge_all_pointwise_sums(model: ir.Model) -> int:
+    """Join them all, for a provider without blocks; return how many."""
+    return sum(_merge(model.graph, node, lambda x: True) for node in reversed(tuple(model.graph)))
+
+
+def _merge(graph: ir.Graph, node: ir.Node, may_join: Callable[[ir.Value], bool]) -> bool:
     if node.op_type != "Add" or _is_term(node.outputs[0]):
         return False
     terms = list(_terms(node))
-    merged = [term for term in terms if _is_pointwise(term)]
+    merged = [term for term in terms if _is_pointwise(term, may_join)]
     if len(merged) < 2:
         return False
     rest = [term for term in terms if term not in merged]
@@ -64,13 +72,16 @@ def _is_convolution(value: ir.Value) -> bool:
     return node is not None and node.op_type == "Conv"
 
 
-def _is_pointwise(value: ir.Value) -> bool:
-    """Return whether this is a 1x1 convolution, for this sum alone, of an input in full blocks."""
+def _is_pointwise(value: ir.Value, may_join: Callable[[ir.Value], bool]) -> bool:
+    """Return whether this is a 1x1 convolution, for this sum alone, of what may be joined."""
     node = value.producer()
     if node is None or len(value.uses()) != 1 or not is_plain_convolution(node):
         return False
     x, weight, *bias = operands(node)
-    producer = x.producer()
+    return may_join(x) and not bias and weight_shape(weight)[2:] == [1, 1]
+
+
+def _in_blocks(x: ir.Value) -> bool:
     # A slice has left the blocked layout, and a concatenation with it would take the others along.
-    in_blocks = channels_of(x) % BLOCK == 0 and producer is not None and producer.op_type != "Slice"
-    return in_blocks and not bias and weight_shape(weight)[2:] == [1, 1]
+    producer = x.producer()
+    return channels_of(x) % BLOCK == 0 and producer is not None and producer.op_type != "Slice"

@@ -2,6 +2,9 @@
 
 A gradient file has GRADIENT_INPUTS and GRADIENT_OUTPUTS. The fragment that makes a step of it
 (export/ascent.py) adds ADDED_INPUTS and ADDED_OUTPUTS. Types are in ONNX's own notation.
+
+A copy to a GPU or from it costs more than what it copies. There a step takes what changes from step
+to step in one block, and gives its two numbers in one: PACKED_INPUTS and PACKED_OUTPUTS.
 """
 
 from __future__ import annotations
@@ -32,6 +35,17 @@ ADDED_OUTPUTS = {
     "next": PICTURE,
 }
 
+PACKED = frozenset({"cuda"})  # the graph targets of steps that take and give blocks
+PACKED_INPUTS = {
+    "move": "float[moves]",  # the numbers of the rows, of the columns, and the length
+    "low": ADDED_INPUTS["low"],
+    "high": ADDED_INPUTS["high"],
+}
+PACKED_OUTPUTS = {
+    "report": "float[2]",  # the objective, and the mean of the absolute gradient
+    "next": PICTURE,
+}
+
 # A smaller mean of the gradient is rounding: the step lets it change nothing.
 NO_GRADIENT = 1e-30
 
@@ -51,6 +65,12 @@ def move_feed(height: int, width: int, length: float = 0.0, down: int = 0, acros
         "rows": rolled_indices(height, down),
         "columns": rolled_indices(width, across),
     }
+
+
+def packed(feed: Feed) -> Feed:
+    """Return the feed of `move_feed` as one block. float32 counts to 2**24, beyond any side."""
+    parts = [feed["rows"], feed["columns"], feed["length"][np.newaxis]]
+    return {"move": np.concatenate(parts, dtype=np.float32, casting="same_kind")}
 
 
 def rolled_indices(count: int, shift: int) -> Indices:

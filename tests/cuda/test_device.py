@@ -11,7 +11,7 @@ from standins import LIBRARIES
 
 from ort_deepdream.weights.builtin import shipped_file
 
-SMALL = shipped_file("conv2/3x3", "portable")
+SMALL = shipped_file("conv2/3x3", "cuda")
 SIZE = (64, 96)
 PLAIN = {"enable_cuda_graph": "0"}
 
@@ -100,7 +100,7 @@ def test_gradients_take_no_part_in_captures(cuda, options):
     """Nor do they disturb the graph of a step."""
     found = cuda("gradients", path=SMALL, size=SIZE, options=options)
     for counts in found["gradients"]:
-        assert counts["launches"] > 50
+        assert counts["launches"] > 40
         assert "captures" not in counts
         assert "graph_launches" not in counts
     assert found["step"].get("graph_launches", 0) == (options == {})

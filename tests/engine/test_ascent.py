@@ -16,10 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ort_deepdream import DreamError, Model, load_model
+from ort_deepdream import BACKENDS, DreamError, Model, load_model
 from ort_deepdream.engine.ascent import Ascent, StaticAscent, make_ascent, roll_into
 from ort_deepdream.export.ascent import ENDS, ascent_model
-from ort_deepdream.step import ADDED_INPUTS, limits_feed, move_feed, rolled_indices
+from ort_deepdream.step import (
+    ADDED_INPUTS,
+    PACKED,
+    PACKED_INPUTS,
+    limits_feed,
+    move_feed,
+    packed,
+    rolled_indices,
+)
 from scripts.write_ascent import GRAPHS, contents
 
 Array = NDArray[np.float32]
@@ -96,6 +104,35 @@ def test_buffers_are_reused(model, kind):
     assert seen[0] == seen[2] == seen[4] != seen[1] == seen[3] == seen[5]
 
 
+@pytest.fixture
+def on_cuda_targets_steps(tmp_path: Path) -> Model:
+    """Steps that take and give blocks, in place, on the real CPU provider."""
+    backend = dataclasses.replace(BACKENDS["cpu"], target="cuda")
+    return load_model(write_gradient_file(tmp_path / "tiny.onnx"), backend)
+
+
+@KINDS
+@pytest.mark.parametrize("in_place", [False, True])
+def test_steps_that_take_blocks_are_numpys(monkeypatch, on_cuda_targets_steps, kind, in_place):
+    monkeypatch.setattr(StaticAscent, "_in_place", in_place)
+    model, shape = on_cuda_targets_steps, (29, 37)
+    expected = image(*shape).astype(np.float64)
+    ascent = kind(model, *shape)
+    ascent.put(image(*shape), 3, -5)
+    for shift in ((11, 2), (0, 0), (-40, 4), (5, 5)):
+        objective, mean = ascent.step(1.5, *shift)
+        gradient = np.einsum("kc,kd,ndhw->nchw", MATRIX, MATRIX, expected)
+        assert mean == pytest.approx(np.abs(gradient).mean(), rel=1e-5)
+        assert objective == pytest.approx(0.5 * (gradient * expected).sum(), rel=1e-4)
+        expected = ascended(model, expected, 1.5)
+        np.testing.assert_allclose(ascent.take(), expected, atol=1e-3)
+    value, found = model.gradient(image(*shape))
+    np.testing.assert_allclose(
+        found, np.einsum("kc,kd,ndhw->nchw", MATRIX, MATRIX, image(*shape)), rtol=1e-4, atol=1e-3
+    )
+    assert value > 0
+
+
 @KINDS
 def test_a_failure_of_onnx_runtimes_is_one_line(tmp_path, kind):
     ascent = kind(load_model(write_hungry(tmp_path / "hungry.onnx"), "cpu"), 9, 11)
@@ -147,17 +184,22 @@ def test_a_useless_gradient_changes_nothing(tmp_path, factor):
     assert (ascent.take() == picture).all()
 
 
-def test_what_is_fed_is_what_is_declared():
+@pytest.mark.parametrize("in_blocks", [False, True])
+def test_what_is_fed_is_what_is_declared(in_blocks):
     height, width = 3, 5
-    feed = {**limits_feed(*np.zeros((2, 3, 1, 1), np.float32)), **move_feed(height, width)}
+    move = move_feed(height, width)
+    feed = {
+        **limits_feed(*np.zeros((2, 3, 1, 1), np.float32)),
+        **(packed(move) if in_blocks else move),
+    }
     types = {"float32": "float", "int64": "int64"}
     found = {}
     for name, value in feed.items():
         sides = str(list(value.shape)).replace("[]", "")
         found[name] = f"{types[value.dtype.name]}{sides}"
     declared = {
-        name: kind.replace("height", str(height)).replace("width", str(width))
-        for name, kind in ADDED_INPUTS.items()
+        name: kind.replace("height", "3").replace("width", "5").replace("moves", "9")
+        for name, kind in (PACKED_INPUTS if in_blocks else ADDED_INPUTS).items()
     }
     assert found == declared
 
@@ -180,21 +222,28 @@ def ascent_session(target: str) -> onnxruntime.InferenceSession:
 @given(st.integers(1, 9), st.integers(1, 9), SHIFTS, SHIFTS)
 def test_every_targets_fragment_is_numpys_step(target, height, width, down, across):
     session = ascent_session(target)
+    is_packed = target in PACKED
+    move = {
+        "length": np.array(1.5, np.float32),
+        "rows": rolled_indices(height, down),
+        "columns": rolled_indices(width, across),
+    }
+    given = {**packed(move), "objective": np.array(7, np.float32)} if is_packed else move
     picture, gradient = image(height, width), image(height, width, 0.1)[..., ::-1]
     low = np.full((1, 3, 1, 1), -50, np.float32)
     high = np.array([40, 50, 60], np.float32).reshape(1, 3, 1, 1)
-    mean, following = session.run(
-        ["mean", "next"],
+    found, following = session.run(
+        ["report" if is_packed else "mean", "next"],
         {
             "image": picture,
             "gradient": gradient,
-            "length": np.array(1.5, np.float32),
             "low": low,
             "high": high,
-            "rows": rolled_indices(height, down),
-            "columns": rolled_indices(width, across),
+            **given,
         },
     )
+    *objective, mean = found if is_packed else [found]
+    assert objective == ([7] if is_packed else [])
     assert mean == pytest.approx(np.abs(gradient).mean(), rel=1e-5)
     expected = np.clip(picture + 1.5 / np.abs(gradient).mean() * gradient, low, high)
     np.testing.assert_allclose(following, np.roll(expected, (down, across), (2, 3)), atol=1e-3)
@@ -211,9 +260,10 @@ def test_a_fragment_makes_a_valid_model_of_a_gradient_file(tmp_path):
         onnx.checker.check_model(onnx.load_from_string(whole), full_check=True)
 
 
-def test_the_shipped_files_have_no_name_of_the_fragments():
-    fragment = ascent_model("portable").graph
-    names = {name for node in fragment.node for name in node.output} - {"mean", "next"}
+@pytest.mark.parametrize("target", ["portable", "cuda"])
+def test_the_shipped_files_have_no_name_of_the_fragments(target):
+    fragment = ascent_model(target).graph
+    names = {name for node in fragment.node for name in node.output} - {"mean", "report", "next"}
     assert all(name.startswith("ascent/") for name in names)
     shipped = list((Path(__file__).parents[2] / "weights" / "builtin").glob("*.onnx"))
     assert shipped
@@ -222,8 +272,7 @@ def test_the_shipped_files_have_no_name_of_the_fragments():
         taken = {name for node in graph.node for name in node.output}
         taken |= {value.name for value in graph.initializer}
         assert not taken & {value.name for value in (*fragment.input, *fragment.output)} - {
-            "image",
-            "gradient",
+            *("image", "objective", "gradient")
         }
 
 

@@ -23,7 +23,7 @@ from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 
 SHIPPED = sorted(WEIGHTS_FILE.parent.glob("*.onnx"))
 GRAPHS = Path(__file__).parents[2] / "engine/graphs"
-ASCENT = GRAPHS / "ascent.portable.pb"
+ASCENTS = {target: GRAPHS / f"ascent.{target}.pb" for target in ("portable", "cuda")}
 LAYERS = {
     "bvlc": ("inception_4c/output", "inception_5b/output=0.5", "conv2/3x3:7"),
     "torchvision": ("inception4c", "inception5b=0.5", "conv2:7"),
@@ -37,13 +37,14 @@ def test_shipped_files(path: Path) -> None:
     assert not without_cuda_kernel(onnx.load(path, load_external_data=False))
 
 
-def a_step(path: Path) -> bytes:
+def a_step(layer: str, target: str) -> bytes:
     """The graph of a whole step, as the engine puts it together."""
-    return path.read_bytes() + ASCENT.read_bytes()
+    return shipped_file(layer, target).read_bytes() + ASCENTS[target].read_bytes()
 
 
-def test_a_step_and_the_probe() -> None:
-    step = onnx.load_model_from_string(a_step(shipped_file("inception_4c/output", "portable")))
+@pytest.mark.parametrize("target", ASCENTS)
+def test_a_step_and_the_probe(target: str) -> None:
+    step = onnx.load_model_from_string(a_step("inception_4c/output", target))
     assert not without_cuda_kernel(step)
     assert not without_cuda_kernel(onnx.load(GRAPHS / "probe.onnx"))
 
@@ -156,9 +157,11 @@ def on_the_host(graph: onnx.GraphProto) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (45, 38), (158, 182)])
-def test_at_a_fixed_size_nothing_is_on_the_host(size: tuple[int, int], tmp_path: Path) -> None:
-    content = a_step(shipped_file("inception_5b/output", "portable"))
-    graph = optimised(content, tmp_path, size)
+@pytest.mark.parametrize("target", ASCENTS)
+def test_at_a_fixed_size_nothing_is_on_the_host(
+    target: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    graph = optimised(a_step("inception_5b/output", target), tmp_path, size)
     assert len(graph.node) > 300
     assert not on_the_host(graph)
 
@@ -166,12 +169,12 @@ def test_at_a_fixed_size_nothing_is_on_the_host(size: tuple[int, int], tmp_path:
 @pytest.mark.parametrize("precision", TARGETS["portable"].precisions)
 def test_torchvision_at_a_fixed_size_too(precision: str, tmp_path: Path) -> None:
     model = exported("torchvision", LAYERS["torchvision"], "portable", precision)
-    content = ir.to_proto(model).SerializeToString() + ASCENT.read_bytes()
+    content = ir.to_proto(model).SerializeToString() + ASCENTS["portable"].read_bytes()
     assert not on_the_host(optimised(content, tmp_path, (97, 211)))
 
 
 def test_an_open_size_is_counted_on_the_host(tmp_path: Path) -> None:
     """Which is why a device gets a session for each size; and the check above can fail."""
-    found = on_the_host(optimised(a_step(shipped_file("conv2/3x3", "portable")), tmp_path, None))
+    found = on_the_host(optimised(a_step("conv2/3x3", "portable"), tmp_path, None))
     assert any(line.startswith("Shape") for line in found)
     assert any(line.startswith("Slice") for line in found)

@@ -22,7 +22,18 @@ from ort_deepdream.export.lower import lower
 from ort_deepdream.export.model_file import export_gradient
 from ort_deepdream.export.network import LocalResponseNorm
 from ort_deepdream.export.objective import Term, objective
-from ort_deepdream.export.passes import arithmetic, bands, first_layer, masks, norm, pools, sums
+from ort_deepdream.export.passes import (
+    arithmetic,
+    bands,
+    first_layer,
+    fusions,
+    masks,
+    norm,
+    order,
+    pools,
+    powers,
+    sums,
+)
 from ort_deepdream.export.passes.dimensions import measure_by_image, name_dimensions, weight_shape
 from ort_deepdream.export.targets import TARGETS, share_and_prune
 from ort_deepdream.export.weights import build_network
@@ -344,6 +355,19 @@ def test_a_band_with_an_offset_for_each_channel_stays():
     assert times == len(volumes(model)) == 1  # the gradient's has none
 
 
+@pytest.mark.parametrize(
+    ("matrix", "times"),
+    [(band(24), 2), (toeplitz(16, {-1: 0.25, 0: 1.0, 2: -0.5}), 0), (weights(96, 96, 1, 1), 0)],
+    ids=["LRN's", "uneven", "dense"],
+)
+def test_a_band_of_one_number_is_computed(matrix, times):
+    layer = {"a": weights(len(matrix), 3, 1, 1), "band": matrix}
+    found, model = changed(bands.compute_bands, matrix_layer, **layer)
+    assert found == times
+    stored = sum(value.const_value.size for value in model.graph.initializers.values())
+    assert (stored < matrix.numel()) == (times > 0)
+
+
 # --- pools ------------------------------------------------------------------------------------
 
 
@@ -384,6 +408,144 @@ def test_a_pool_whose_rows_have_another_reader_stays_two():
     rows = next(node for node in model.graph if node.op_type == "MaxPool")
     model.graph.outputs.append(rows.outputs[0])
     assert pools.merge_strided_pools(model) == 0
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_where_kernels_are_dear_any_pool_becomes_one(stride):
+    layer = pool_layer(kernel_size=3, stride=stride, padding=1)
+    times, model = changed(pools.merge_pools, layer, a=weights(8, 3, 1, 1))
+    assert times == kinds(model)["MaxPool"] == 1
+
+
+def test_pools_with_indices_stay_two():
+    """Their maxima are looked for in another order, and ties go to another element."""
+    model = lowered(pool_layer(kernel_size=3, stride=2), a=weights(8, 3, 1, 1))
+    expand(model, TARGETS["cuda"].expansions)
+    assert kinds(model)["MaxPool"] == 4
+    pools.merge_pools(model)
+    share_and_prune(model)
+    assert kinds(model)["MaxPool"] == 3
+
+
+def beside_a_pool(**options: Any) -> Layer:
+    def layer(x: Tensor, a: Tensor) -> Tensor:
+        y = F.relu(F.conv2d(x, a))
+        return torch.cat([F.max_pool2d(y, 3, **options).sum((2, 3), keepdim=True) * y, y], 1)
+
+    return layer
+
+
+def test_a_sum_joins_the_gradient_of_a_pool_of_every_element():
+    model = lowered(beside_a_pool(stride=1, padding=1), a=weights(4, 3, 1, 1))
+    assert pools.add_to_pool_grad(model) == 1
+    share_and_prune(model)
+    (pooled,) = [node for node in model.graph if node.op_type == "MaxPoolGrad"]
+    assert len(pooled.inputs) == 3
+
+
+@pytest.mark.parametrize(
+    ("layer", "times"),
+    [
+        (beside_a_pool(stride=2), 0),
+        (lambda x, a: F.max_pool2d(F.conv2d(x, a), 3, stride=1, padding=1), 0),
+    ],
+    ids=["a strided pool", "no sum"],
+)
+def test_other_sums_stay_beside_pools(layer, times):
+    assert pools.add_to_pool_grad(lowered(layer, a=weights(4, 3, 1, 1))) == times
+
+
+@pytest.mark.parametrize("options", [{"stride": 1, "padding": 1}, {"stride": 2}], ids=str)
+def test_more_is_added_to_the_gradient_of_a_pool(options):
+    """By each target that may be given such a composite."""
+    layer, a = beside_a_pool(**options), weights(4, 3, 1, 1)
+    model = lowered(layer, a=a)
+    pools.add_to_pool_grad(model)
+    expand(model, TARGETS["cuda"].expansions)
+    for kind in (lambda x: x, np.round, np.zeros_like):
+        image = kind(np.random.default_rng(3).normal(size=(1, 3, 11, 14)).astype(np.float32))
+        value, gradient = runner(model)(image)
+        truth_value, truth = autograd(lambda x: half_square(layer(x, a.double())), image)
+        np.testing.assert_allclose(gradient, truth, atol=1e-5 * max(abs(truth).max(), 1))
+        assert value == pytest.approx(truth_value, rel=1e-5)
+
+
+# --- powers, fusions, order -------------------------------------------------------------------
+
+
+def test_a_root_of_a_root_over_itself_is_a_power():
+    def powered(x: Tensor, a: Tensor) -> Tensor:
+        return (F.conv2d(x * x, a) + 1).pow(-0.75)
+
+    times, model = changed(powers.write_powers, powered, a=weights(3, 3, 1, 1).abs())
+    assert times == 1
+    assert kinds(model)["Pow"] == 1
+    assert kinds(model)["Sqrt"] == 0
+
+
+def test_other_quotients_stay():
+    def divided(x: Tensor, a: Tensor) -> Tensor:
+        return (F.conv2d(x * x, a) + 1).pow(-1.75)
+
+    # Its second quotient is of a power already.
+    assert changed(powers.write_powers, divided, a=weights(3, 3, 1, 1).abs())[0] == 1
+
+
+def test_a_relu_joins_its_convolution():
+    times, model = changed(
+        fusions.fuse_relu, lambda x, a: F.relu(F.conv2d(x, a, padding=1)), a=weights(4, 3, 3, 3)
+    )
+    assert times == kinds(model)["FusedConv"] == 1
+    assert kinds(model)["Relu"] == 0
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda x, a: (y := F.conv2d(x, a)) * F.relu(y),
+        lambda x, a: F.relu(F.max_pool2d(F.conv2d(x, a), 2)),
+    ],
+    ids=["another reader", "a pool between"],
+)
+def test_other_relus_stay(layer):
+    assert changed(fusions.fuse_relu, layer, a=weights(4, 3, 1, 1))[0] == 0
+
+
+def test_nodes_are_in_the_order_of_their_depth():
+    times, model = changed(
+        order.order_by_depth, reduced, a=weights(4, 3, 1, 1), b=weights(4, 3, 1, 1)
+    )
+    assert times == len(model.graph)
+    depth = {}
+    for node in model.graph:
+        made_by = [value.producer() for value in node.inputs if value is not None]
+        depth[node] = 1 + max((depth[maker] for maker in made_by if maker is not None), default=0)
+    assert list(depth.values()) == sorted(depth.values())
+
+
+def test_masks_of_what_is_joined_become_one():
+    def joined(model: ir.Model) -> int:
+        sums.merge_all_pointwise_sums(model)
+        share_and_prune(model)
+        return masks.mask_after_concat(model)
+
+    layers = {"a": weights(3, 3, 1, 1), "b": weights(5, 3, 1, 1)}
+    times, model = changed(joined, reduced, **layers)
+    assert times == 1
+    assert kinds(model)["PositiveMask"] == 1
+
+
+def test_an_unmasked_part_keeps_the_others_masks():
+    def joined(model: ir.Model) -> int:
+        sums.merge_all_pointwise_sums(model)
+        share_and_prune(model)
+        return masks.mask_after_concat(model)
+
+    def half_rectified(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return torch.cat([F.relu(F.conv2d(x, a)) * 2, F.conv2d(x, b) * 3], 1)
+
+    layers = {"a": weights(3, 3, 1, 1), "b": weights(5, 3, 1, 1)}
+    assert changed(joined, half_rectified, **layers)[0] == 0
 
 
 # --- sums of 1x1 convolutions -----------------------------------------------------------------
