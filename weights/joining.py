@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,8 @@ def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
     key = hashlib.sha256(content + asked.encode()).hexdigest()[:12]
     path = weights.path.with_name(f"{weights.path.stem}-{key}.onnx")
     if _is_whole(path):
-        path.touch()
+        with suppress(OSError):  # a cache that may only be read can be used, too
+            path.touch()
         return path
     layer = terms[0].layer
     factors: dict[int | None, float] = {}

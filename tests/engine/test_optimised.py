@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from gradient_files import MATRIX, write_gradient_file
+from limits import open_folder, ordinary_user, read_only
 from numpy.typing import NDArray
 
 import ort_deepdream.engine.session
@@ -291,6 +292,17 @@ def test_other_weights_beside_a_shipped_file_are_refused_and_not_kept(
 def test_a_folder_that_cannot_be_made(path, graph_cache):
     graph_cache.parent.write_text("a file in its place")
     assert is_right(load(path, graph_cache))
+
+
+def test_a_cache_that_may_only_be_read(no_optimising):
+    with open_folder() as folder:
+        path = write_gradient_file(folder / "model.onnx")
+        load(path, folder / "cache")
+        with read_only(folder), ordinary_user():
+            (kept_before,) = kept(folder / "cache")
+            no_optimising()
+            assert is_right(load(path, folder / "cache"))
+            assert kept(folder / "cache") == [kept_before]
 
 
 def test_a_graph_that_cannot_be_loaded_is_told_as_ever(path, graph_cache):

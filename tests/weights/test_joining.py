@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import open_folder, ordinary_user, read_only
 
 from ort_deepdream import load_model
 from ort_deepdream.engine.gradient_file import read_gradient_file
@@ -142,6 +143,18 @@ def test_files_without_their_weights_are_dropped_and_the_rest_is_bounded():
     assert stray not in left
     assert len(left) == MOST_JOINED
     assert not [p for p in path.parent.iterdir() if p.suffix not in (".onnx", ".safetensors")]
+
+
+def test_a_cache_that_may_only_be_read(monkeypatch):
+    with open_folder() as folder:
+        monkeypatch.setenv("ORT_DEEPDREAM_CACHE", str(folder / "cache"))
+        path = joined("seeded:0", "conv2/3x3")
+        with read_only(folder), ordinary_user():
+            assert joined("seeded:0", "conv2/3x3") == path
+            with pytest.raises(DreamError, match=r"cannot be used \(Permission denied\); set ORT_"):
+                joined("seeded:0", "conv2/3x3:1")
+            with pytest.raises(DreamError, match=r"cannot be used \(Permission denied\); set ORT_"):
+                joined("seeded:1", "conv2/3x3")
 
 
 def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):

@@ -223,6 +223,21 @@ def test_a_cache_that_cannot_be_written(
     assert list((cache / "weights").iterdir()) == []
 
 
+def test_a_cache_relative_to_where_the_command_runs(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(CACHE_VARIABLE, "here")
+    assert prepare(source).path.resolve().is_relative_to(tmp_path / "here" / "weights")
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc/nothere"])
+def test_what_cannot_be_a_cache(folder: str, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, folder)
+    with pytest.raises(DreamError, match=f"the cache folder {folder} cannot be used .*; set ORT_"):
+        prepare(source)
+
+
 def test_what_is_no_weights_file(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "text").write_text("no weights")
     with pytest.raises(DreamError, match=r"text: .* not recognised"):
