@@ -92,10 +92,8 @@ def _require_an_end(nodes: list[memoryview]) -> None:
 
 def _constants(nodes: list[memoryview]) -> Iterator[memoryview]:
     """Yield the tensors that are values of nodes: Constant and ConstantOfShape."""
-    if b"Constant" not in b"".join(nodes):
-        return
     for node in nodes:
-        if not text_of(node, OP_TYPE).startswith("Constant"):
+        if b"Constant" not in bytes(node) or not text_of(node, OP_TYPE).startswith("Constant"):
             continue
         for number, _, attribute in fields(node):
             if number == ATTRIBUTE and not isinstance(attribute, int):
