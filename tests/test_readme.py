@@ -35,6 +35,9 @@ NOT_RUN = (
     # downloads: tests/weights has them from a local server
     "dream run photo.jpg --weights bvlc ",
     "dream weights get ",
+    # downloads or goes on until Ctrl-C: tests/web has both
+    "dream web",
+    "python -m scripts.build_web ",
     # a minute and more: tests/cli and tests/benchmarks have them at smaller sizes, .ci/run the rest
     "dream verify ",
     "dream bench ",
@@ -138,7 +141,8 @@ def test_the_commands_run(folder, environment):
         )
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     made = {path.name for path in folder.iterdir()} - given
-    pictures = {"photo-dream.png", "channel.png", "channels.png", "fine.png", "seven.jpg"}
+    numbered = {f"photo-dream{number}.png" for number in ("", "-2", "-3")}
+    pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     assert made == {*pictures, "dream.onnx", "report.html"}
 
 

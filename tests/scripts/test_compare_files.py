@@ -21,5 +21,5 @@ def test_a_file_against_itself(capsys):
 
 
 def test_a_file_that_is_none_is_one_line(tmp_path):
-    with pytest.raises(SystemExit, match=r"compare_files: .*absent\.onnx: there is no such model"):
+    with pytest.raises(SystemExit, match=r"compare_files: .*absent\.onnx: there is no such file"):
         main([str(tmp_path / "absent.onnx"), str(shipped_file("conv2/3x3", "cpu"))])
