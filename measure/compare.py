@@ -65,6 +65,7 @@ class Change:
 
     @property
     def is_significant(self) -> bool:
+        """Whether the two differ beyond chance."""
         return self.p < SIGNIFICANT and not self.ratio.low <= 1 <= self.ratio.high
 
     def limit_used(self, limit: float) -> float:

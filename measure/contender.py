@@ -23,7 +23,6 @@ Mark = tuple[str, float]  # a part of a dream, and when it ended by `time.perf_c
 Step = Callable[[], object]
 
 
-
 @dataclass(frozen=True)
 class ContenderSpec:
     """A contender as its process is told of it.
