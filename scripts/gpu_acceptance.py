@@ -81,7 +81,7 @@ class Acceptance:
 
     def run(self) -> None:
         single, half = self.out / "float32.onnx", self.out / "float16.onnx"
-        # The cpu target has no float16.
+        # Only the portable target has float16.
         for path, precision, target in (
             (single, "float32", find_backend(self.o.backend).target),
             (half, "float16", "portable"),
