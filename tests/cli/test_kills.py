@@ -1,6 +1,6 @@
 """Commands killed at random moments: after the next start nothing of them is left.
 
-KILLS=200 in the environment kills that often; by default it is as many as a minute has room for.
+KILLS=200 in the environment kills that often; by default it is as many as some seconds have room for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "from ort_deepdream.__main__ import run; run()")
 SIGNALS = {"SIGKILL": None, "SIGTERM": "terminated", "SIGHUP": "hung up", "SIGINT": "interrupted"}
 KILLS = int(os.environ.get("KILLS", "0"))
-SECONDS = 60
+SECONDS = 12
 
 pytestmark = [
     pytest.mark.slow,

@@ -47,6 +47,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
     )
 
 
+@pytest.mark.nightly
 def test_a_run_learns_is_kept_and_goes_on(options: Namespace) -> None:
     first = train.Run(options)
     first.run()
