@@ -37,7 +37,11 @@ MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of
 
 GRAPHS = Path(__file__).parent / "graphs"
 OPTIMISED, WEIGHTS = "graph.onnx", "weights.bin"
-PLACE = re.compile(r"\S+\.(?:cc|h|cuh?):\d+ [^()]*(?:\([^()]*\)|::)*(?: \[with [^]]*\])? ")
+# A file of its source, and the function there: a bare name, or a whole signature of C++.
+PLACE = re.compile(
+    r"\S+\.(?:cc|h|cuh?):\d+ "
+    r"(?:[\w:<>,&*~ ]*?::[\w~]+\([^()]*\)(?:::\S+)?(?: const)?(?: \[with [^]]*\])? |\w+ )"
+)
 BEGINNING = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Exception during initialization: )?"
 )
