@@ -1,6 +1,7 @@
 """Commands killed at random moments: after the next start nothing of them is left.
 
-KILLS=200 in the environment kills that often; by default it is as many as some seconds have room for.
+KILLS=200 in the environment kills that often; by default it is as many as there
+is time for in some seconds.
 """
 
 from __future__ import annotations

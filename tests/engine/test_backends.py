@@ -258,8 +258,8 @@ def test_tensorrt_keeps_its_engines_beside_the_graphs(tmp_path):
             "Failed to allocate memory for requested buffer of size 9",
         ),
         (
-            "[ONNXRuntimeError] : 1 : FAIL : shader_helper.cc:401 GenerateSourceCode Program Transpose "
-            "requires f16 but the device does not support it.",
+            "[ONNXRuntimeError] : 1 : FAIL : shader_helper.cc:401 GenerateSourceCode Program "
+            "Transpose requires f16 but the device does not support it.",
             "Program Transpose requires f16 but the device does not support it.",
         ),
         (
