@@ -52,7 +52,8 @@ def engine(request) -> Iterator[Firefox | WebKit]:
 def wait(engine: Firefox | WebKit, text: str, place: str = "status") -> None:
     """Wait until the page has `text` in a place."""
     end = time.monotonic() + PATIENCE
-    while text not in (found := engine.run(TEXT, place)):
+    # None where the page went on to another while it was asked, as Firefox may.
+    while text not in (found := engine.run(TEXT, place) or ""):
         assert time.monotonic() < end, found
         time.sleep(0.2)
 
