@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ort_deepdream.engine.control_groups import groups
+
 PROC = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")
 TOPOLOGY = Path("/sys/devices/system/cpu")
@@ -68,26 +70,12 @@ def quota() -> float | None:
 
 
 def _quotas() -> Iterator[float]:
-    """Yield the limit of every control group that this process is in, version 1 or 2."""
-    with suppress(OSError, ValueError):
-        for line in (PROC / "self" / "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if not controllers:
-                yield from _of_groups(GROUPS, path)
-            elif "cpu" in controllers.split(","):
-                yield from _of_groups(GROUPS / "cpu", path)
-
-
-def _of_groups(root: Path, path: str) -> Iterator[float]:
-    """Yield those of a group and those around it. In a container its path may be an outer one."""
-    folder = root / path.strip("/")
-    for group in [folder, *folder.parents]:
+    """Yield the limit of every control group that this process is in."""
+    for _, group in groups(PROC, "cpu", version_1=GROUPS / "cpu", version_2=GROUPS):
         with suppress(OSError, ValueError):  # `max` is no number: there is no limit
             granted, period = _granted(group)
             if granted > 0 and period > 0:  # -1 is no limit
                 yield granted / period
-        if group == root:
-            return
 
 
 def _granted(group: Path) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ort_deepdream.engine.control_groups import groups
 from ort_deepdream.errors import DreamError
 
 # Of the largest octave, at the peak, measured with 0.6 to 2.5 million pixels. Nearly all of it is
@@ -124,32 +125,21 @@ def _of_process() -> Iterator[Room]:
 
 
 def _of_cgroup() -> Iterator[Room]:
-    """Of every control group that this process is in, such as a container's, version 1 or 2.
+    """Of every control group that this process is in, such as a container's.
 
     What their files are read from is kept by the kernel until something else needs the room, so it
     counts as free.
     """
-    with suppress(OSError, ValueError):
-        for line in (PROC / "self" / "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if not controllers:
-                yield from _of_groups(VERSION_2, path)
-            elif controllers == "memory":
-                yield from _of_groups(VERSION_1, path)
-
-
-def _of_groups(files: _Files, path: str) -> Iterator[Room]:
-    """Of a group and those around it. In a container its path may be as seen from outside."""
-    folder = files.root / path.strip("/")
-    for group in [folder, *folder.parents]:
+    versions = {files.root: files for files in (VERSION_1, VERSION_2)}
+    first, second = versions
+    for root, group in groups(PROC, "memory", version_1=first, version_2=second):
+        files = versions[root]
         with suppress(OSError, ValueError, KeyError):  # `max` is no number: there is no limit
             limit, used = _number(group / files.limit), _number(group / files.used)
             kept = _table(group / "memory.stat")
             reclaimable = sum(kept[f"{files.prefix}{kind}_file"] for kind in ("inactive", "active"))
             free = limit - used + reclaimable + min(_swap(group, files, limit), _free_swap())
             yield Room(max(free, 0), "left by the container's limit")
-        if group == files.root:
-            return
 
 
 def _swap(group: Path, files: _Files, limit: int) -> int:

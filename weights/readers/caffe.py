@@ -22,7 +22,7 @@ from ort_deepdream.protobuf import (
     fields,
     varints,
 )
-from ort_deepdream.weights.readers.fit import MOST_TENSORS, Tensors, times
+from ort_deepdream.weights.readers.fit import MOST_DIMENSIONS, MOST_TENSORS, Tensors, times
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class LayerFormat:
 LAYER_FORMATS = {2: LayerFormat(name=4, blobs=6), 100: LayerFormat(name=1, blobs=7)}
 
 DATA, BLOB_SHAPE, DOUBLE_DATA = 5, 7, 8  # in BlobProto; 1 to 4 are num, channels, height, width
-MOST_DIMENSIONS = 32  # Caffe's own limit
 IGNORED = ("loss1/", "loss2/", "loss3/")
 
 

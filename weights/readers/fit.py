@@ -11,6 +11,7 @@ from ort_deepdream.weights.architecture import Architecture
 
 Tensors = dict[str, np.ndarray]
 
+MOST_DIMENSIONS = 32  # of a tensor: Caffe's own limit
 MOST_TENSORS = 10_000  # in a file; GoogLeNet's have 400
 
 

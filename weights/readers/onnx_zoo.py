@@ -17,11 +17,10 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import FIXED32, FIXED64, LENGTH, VARINT, fields, varints
-from ort_deepdream.weights.readers.fit import MOST_TENSORS, Tensors, times
+from ort_deepdream.weights.readers.fit import MOST_DIMENSIONS, MOST_TENSORS, Tensors, times
 
 SUFFIXES = {"_w_0": ".weight", "_b_0": ".bias"}
 LARGEST_CONSTANT = 1 << 24  # elements; GoogLeNet's largest tensor, its classifier, has a million
-MOST_DIMENSIONS = 32
 
 MODEL_IR_VERSION, MODEL_GRAPH, MODEL_OPSET_IMPORT = 1, 7, 8
 GRAPH_NODE, GRAPH_INITIALIZER = 1, 5

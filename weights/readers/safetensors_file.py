@@ -18,12 +18,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.readers.fit import Tensors, bfloat16
+from ort_deepdream.weights.readers.fit import MOST_DIMENSIONS, Tensors, bfloat16
 
 # Bytes. GoogLeNet's has 12 thousand, torchvision's whole state dict 60; the format would allow a
 # hundred million, and what JSON of those becomes takes a hundred times as much.
 LARGEST_HEADER = 500_000
-MOST_DIMENSIONS = 32
 BFLOAT16 = "BF16"
 DTYPES = {
     "F16": "<f2",

@@ -22,11 +22,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.readers.fit import bfloat16
+from ort_deepdream.weights.readers.fit import MOST_DIMENSIONS, bfloat16
 
 PICKLES = {bytes([0x80, protocol]) for protocol in range(2, 6)}
 LARGEST_PICKLE = 2_000_000  # bytes; GoogLeNet's has 60 thousand
-MOST_DIMENSIONS = 32
 MOST_MEMBERS = 10_000  # GoogLeNet's archive has 400
 MEMBER_HEADER = b"PK\x01\x02"  # one for each member, in the archive's directory
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
