@@ -7,12 +7,18 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-from ort_deepdream.cli.typed import input_file, number, output_file
-from ort_deepdream.engine.settings import THREADS, Limits, Settings, as_typed
+from ort_deepdream.cli.typed import input_file, number, numbers, one_of, output_file
+from ort_deepdream.engine.settings import (
+    THREADS,
+    Limits,
+    Settings,
+    as_typed,
+    off_by_default,
+)
 
 DEFAULT_LAYER = "inception_4c/output"
 DEFAULT_WEIGHTS = "builtin"
@@ -404,16 +410,37 @@ def _loop_option(setting: Field[Any]) -> inspect.Parameter:
     """Return the option of a loop setting; None stands for a default that a function gives."""
     made = setting.default is MISSING
     kind: Any = setting.type
+    several = get_args(kind)
     option = typer.Option(
-        metavar=(setting.metadata["unit"] or ("N" if kind is int else "X")).upper(),
-        parser=number(kind, f"--{as_typed(setting.name)}", setting.metadata["limits"]),
+        *_flags(setting),
+        **_reading(setting, several[0] if several else kind),
         help=setting.metadata["help"],
-        show_default=setting.metadata["shown_default"] or True,
+        show_default=setting.metadata["shown_default"] or not off_by_default(setting),
         rich_help_panel=LOOP,
     )
     return inspect.Parameter(
         setting.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None if made else setting.default,
-        annotation=Annotated[kind | None if made else kind, option],
+        # A parser makes the tuple of one word; Typer would take as many words as it has types.
+        annotation=Annotated[Any if several else kind | None if made else kind, option],
     )
+
+
+def _flags(setting: Field[Any]) -> tuple[str, ...]:
+    name = as_typed(setting.name)
+    return (f"--{name}/--no-{name}",) if setting.type is bool else (f"--{name}",)
+
+
+def _reading(setting: Field[Any], kind: type) -> dict[str, Any]:
+    """Return how an option's word is read and what stands for it in the help."""
+    limits, unit = setting.metadata["limits"], setting.metadata["unit"]
+    flag = f"--{as_typed(setting.name)}"
+    if limits is None:
+        return {}
+    if not isinstance(limits, Limits):
+        return {"metavar": "NAME", "parser": one_of(limits, flag)}
+    metavar = (unit or ("N" if kind is int else "X")).upper()
+    if get_args(setting.type):
+        return {"metavar": f"{metavar},...", "parser": numbers(kind, flag, limits)}
+    return {"metavar": metavar, "parser": number(kind, flag, limits)}

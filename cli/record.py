@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import onnxruntime
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
 from ort_deepdream.text import storable
 from ort_deepdream.version import VERSION
 
@@ -25,7 +24,8 @@ def record(
 ) -> dict[str, str]:
     """Return text for the picture's metadata; `deepdream.command` makes the picture again.
 
-    Files are named without their folders: a picture is passed on, its maker's folders are not.
+    Settings that are off are not stored. Files are named without their folders: a picture is passed
+    on, its maker's folders are not.
     """
     import hashlib  # here, where the dream is done: not before its first step
 
@@ -44,7 +44,7 @@ def record(
         "placement": json.dumps(dict(model.placement)),
         "precision": model.precision,
         "threads": "all" if model.threads is None else str(model.threads),
-        **{name: str(value) for name, value in asdict(settings).items()},
+        **{name: as_text(value) for name, value in chosen(settings).items()},
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
     }
@@ -61,5 +61,4 @@ def _command(
         weights = Path(wanted.weights).name
         source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
     words = ["dream", "run", photo.name, *source, *machine.words(model.backend)]
-    words += [f"--{as_typed(name)}={value}" for name, value in asdict(settings).items()]
-    return shlex.join(map(storable, words))
+    return shlex.join(map(storable, [*words, *option_words(settings)]))

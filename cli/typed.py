@@ -6,7 +6,7 @@ Each function here that reads one word returns it as it was when it is no text: 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,27 @@ def number(kind: type, name: str, limits: Limits) -> Callable[[Any], Any]:
         return value
 
     return read
+
+
+def numbers(kind: type, name: str, limits: Limits) -> Callable[[Any], Any]:
+    """Return a reader of numbers with commas between, as a tuple: each as `number` reads one."""
+    one = number(kind, name, limits)
+
+    def read(text: Any) -> Any:
+        return tuple(map(one, text.split(","))) if isinstance(text, str) else text
+
+    return read
+
+
+def one_of(names: Sequence[str], name: str) -> Callable[[Any], Any]:
+    """Return a reader of one of some names for the option `name`; an empty word is none of them."""
+
+    def choose(text: Any) -> Any:
+        if isinstance(text, str) and text and text not in names:
+            raise DreamError(f"{name} cannot be '{text}': {nearest(text, names)}")
+        return text
+
+    return choose
 
 
 def input_file(text: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The loop's settings, each declared once: name, default, limits, unit and words.
+"""The loop's settings, each declared once: name, kind, default, limits, unit and words.
 
 From this follow the command line's options, what is stored in a dream, the settings in a result
 file and the table of options. It is imported at each start of the command: nothing heavy here.
@@ -8,11 +8,10 @@ file and the table of options. It is imported at each start of the command: noth
 
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, nearest
 
 
 class Limits:
@@ -39,13 +38,18 @@ THREADS = Limits(1, 1024)  # ONNX Runtime would start a million, and hang
 
 
 def setting(
-    default: float | Callable[[], float],
+    default: Any,
     help: str,  # noqa: A002
-    limits: Limits,
+    limits: Limits | tuple[str, ...] | None = None,
     unit: str = "",
     shown_default: str = "",
 ) -> Any:
-    """Declare a field of Settings; `shown_default` stands for a default that is a function."""
+    """Declare a field of Settings. Its type says what it is, and `limits` what it may be.
+
+    A number has Limits, and so has each of a tuple of numbers; a word is one of a tuple, or empty
+    where the setting is off; a bool has none. A default that is a function is called for each
+    dream; `shown_default` stands for it.
+    """
     metadata = {"help": help, "limits": limits, "unit": unit, "shown_default": shown_default}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
@@ -88,11 +92,57 @@ class Settings:
 
     def __post_init__(self) -> None:
         for declared in fields(self):
-            value, limits = getattr(self, declared.name), declared.metadata["limits"]
-            if value not in limits:
-                raise DreamError(f"{as_typed(declared.name)} must be {limits}, not {value}")
+            value = getattr(self, declared.name)
+            if isinstance(value, list):  # from JSON
+                value = tuple(value)
+                object.__setattr__(self, declared.name, value)
+            _check(as_typed(declared.name), value, declared.metadata["limits"])
+
+
+def _check(name: str, value: Any, limits: Limits | tuple[str, ...] | None) -> None:
+    """Raise DreamError for a value that a setting cannot have."""
+    if isinstance(limits, Limits):
+        for number in value if isinstance(value, tuple) else (value,):
+            if number not in limits:
+                raise DreamError(f"{name} must be {limits}, not {number}")
+    elif limits is None and not isinstance(value, bool):
+        raise DreamError(f"{name} must be True or False, not {value!r}")
+    elif limits is not None and value and value not in limits:
+        raise DreamError(f"{name} cannot be {value!r}: {nearest(str(value), limits)}")
 
 
 def as_typed(name: str) -> str:
     """Return a setting's name as it is typed on the command line, without the hyphens before it."""
     return name.replace("_", "-")
+
+
+def as_text(value: Any) -> str:
+    """Return a setting's value as it is typed and stored: `5,10,20` for a tuple."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def off_by_default(declared: Field[Any]) -> bool:
+    """Return whether a setting does nothing unless it is asked for."""
+    return not declared.default
+
+
+def chosen(settings: Settings) -> dict[str, Any]:
+    """Return the settings that make a dream, by name: all but those that are off, as by default."""
+    values = {declared: getattr(settings, declared.name) for declared in fields(settings)}
+    return {
+        declared.name: value
+        for declared, value in values.items()
+        if value or not off_by_default(declared)
+    }
+
+
+def option_words(settings: Settings) -> list[str]:
+    """Return the words that ask `dream run` for these settings."""
+    words = []
+    for name, value in chosen(settings).items():
+        option = as_typed(name)
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words.append(f"--{option}={as_text(value)}")
+    return words

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
-from ort_deepdream.engine.settings import as_typed
+from ort_deepdream.engine.settings import option_words
 from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import VARIABLE
 from ort_deepdream.measure.contender import ContenderSpec, parts
@@ -29,7 +28,7 @@ CACHE = "ORT_DEEPDREAM_CACHE"
 def dream_command(spec: ContenderSpec, photo: Path, output: Path) -> list[str]:
     """Return the words of `dream run` that make this contender's dream."""
     words = [*DREAM, "run", str(photo), "--output", str(output), "--model", spec.model]
-    words += [f"--{as_typed(name)}={value}" for name, value in asdict(spec.settings).items()]
+    words += option_words(spec.settings)
     words += ["--backend", spec.backend]
     words += [] if spec.threads is None else ["--threads", str(spec.threads)]
     words += [f"--provider-option={key}={value}" for key, value in spec.options.items()]

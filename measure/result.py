@@ -16,7 +16,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from types import GenericAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -32,6 +33,7 @@ from pydantic import (
     model_validator,
 )
 
+from ort_deepdream.engine.settings import Limits
 from ort_deepdream.engine.settings import Settings as Loop
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import write_text, writing
@@ -156,13 +158,24 @@ def settings_fields(loop: type[Loop]) -> dict[str, Any]:
 
 
 def _settings_field(declared: dataclasses.Field[Any]) -> Any:
-    limits = declared.metadata["limits"]
-    bounds = {"ge": limits.least, "le": limits.most, "gt": limits.above}
-    finite = {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
     drawn = declared.default is dataclasses.MISSING  # anew for each dream
     default = ... if drawn or declared.name in FIRST_SETTINGS else declared.default
-    described = Field(description=declared.metadata["help"], **finite)
-    return Annotated[declared.type, described], default
+    described = Field(description=declared.metadata["help"])
+    return Annotated[_settings_type(declared.type, declared.metadata["limits"]), described], default
+
+
+def _settings_type(kind: Any, limits: Limits | tuple[str, ...] | None) -> Any:
+    """Return the type of a setting's values, within its limits."""
+    if limits is None:
+        return kind
+    if not isinstance(limits, Limits):
+        return Literal[("", *limits)]
+    several = get_args(kind)
+    if several:
+        return GenericAlias(tuple, (_settings_type(several[0], limits), ...))
+    bounds = {"ge": limits.least, "le": limits.most, "gt": limits.above}
+    finite: dict[str, Any] = {end: bound for end, bound in bounds.items() if math.isfinite(bound)}
+    return Annotated[kind, Field(**finite)]
 
 
 class Settings(create_model("Settings", __base__=Record, **settings_fields(Loop))):  # type: ignore[misc]

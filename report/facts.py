@@ -7,6 +7,7 @@ import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from ort_deepdream.engine.settings import as_text
 from ort_deepdream.measure.analysis import TimedContender, why_missing
 from ort_deepdream.report import words
 from ort_deepdream.report.cautions import deviation
@@ -118,7 +119,8 @@ def dream(run: Run) -> Table:
 
 
 def _setting(value: object) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:g}" if number else as_text(value)
 
 
 def _pairs(rows: Mapping[str, str]) -> Table:

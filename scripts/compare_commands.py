@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +20,7 @@ from rich.console import Console
 from ort_deepdream import DreamError, Settings, read_picture
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
-from ort_deepdream.engine.settings import as_typed
+from ort_deepdream.engine.settings import option_words
 from ort_deepdream.export.weights import Weights
 from ort_deepdream.measure.agreement import ITERATIONS, LEAST_PSNR, psnr, same_dream
 from ort_deepdream.measure.cold import CACHE, dream_command
@@ -46,7 +46,7 @@ def torch_command(state: Path, info: ModelInfo, spec: ContenderSpec) -> Command:
         made += ["--weights", str(state), "--architecture", info.architecture]
         made += ["--layer", *info.layers, "--way", spec.options["way"], "-o", str(output)]
         made += ["--threads", str(spec.threads)]
-        return made + [f"--{as_typed(name)}={value}" for name, value in asdict(settings).items()]
+        return made + option_words(settings)
 
     return words
 

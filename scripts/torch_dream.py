@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.engine.settings import Settings, as_typed, off_by_default
 from ort_deepdream.export.network import new_network
 from ort_deepdream.measure.torch_step import (
     Objective,
@@ -30,6 +30,9 @@ from ort_deepdream.measure.torch_step import (
     tuned,
 )
 from ort_deepdream.weights.architectures import ARCHITECTURES
+
+# What measure/torch_step.py does: the settings that no dream is without.
+LOOP = tuple(setting.name for setting in fields(Settings) if not off_by_default(setting))
 
 
 def options() -> argparse.ArgumentParser:
@@ -42,14 +45,14 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help="default: what PyTorch takes")
     parser.add_argument("--way", default="NHWC, banded LRN", help="default: %(default)s")
     default = Settings(seed=0)
-    for setting in fields(Settings):
-        name, value = setting.name, getattr(default, setting.name)
+    for name in LOOP:
+        value = getattr(default, name)
         parser.add_argument(f"--{as_typed(name)}", type=type(value), default=value)
     return parser
 
 
 def settings_of(o: argparse.Namespace) -> Settings:
-    return Settings(**{setting.name: getattr(o, setting.name) for setting in fields(Settings)})
+    return Settings(**{name: getattr(o, name) for name in LOOP})
 
 
 def main() -> None:

@@ -12,10 +12,15 @@ import typer
 
 from ort_deepdream import Settings
 from ort_deepdream.cli.main import app
+from ort_deepdream.engine.settings import Limits
 
 PAGE = Path(__file__).parents[1] / "docs" / "options.md"
 BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"
-LIMITS = {setting.name: setting.metadata["limits"] for setting in fields(Settings)}
+LIMITS = {
+    setting.name: setting.metadata["limits"]
+    for setting in fields(Settings)
+    if setting.metadata["limits"] is not None
+}
 
 
 def tables() -> str:
@@ -45,9 +50,13 @@ def _row(parameter: Any) -> str:
         name = f"`{parameter.metavar}`"
     elif not parameter.is_flag:
         name += f" `{parameter.metavar}`"
-    limits = f" ({LIMITS[parameter.name]})" if parameter.name in LIMITS else ""
+    limits = f" ({_said(LIMITS[parameter.name])})" if parameter.name in LIMITS else ""
     words = parameter.help.replace("*", "\\*")
     return f"| {name} | {_default(parameter)}{limits} | {words} |"
+
+
+def _said(limits: Limits | tuple[str, ...]) -> str:
+    return ", ".join(limits) if isinstance(limits, tuple) else str(limits)
 
 
 def _default(parameter: Any) -> str:

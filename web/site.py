@@ -19,7 +19,7 @@ from typing import Any
 
 import ort_deepdream.engine
 from ort_deepdream.engine.gradient_file import read_gradient_file
-from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.settings import Settings, off_by_default
 from ort_deepdream.protobuf import fields as fields_of
 from ort_deepdream.protobuf import text_of
 from ort_deepdream.version import VERSION
@@ -182,8 +182,11 @@ def _pieces() -> dict[str, Part]:
 
 
 def _settings() -> list[Mapping[str, Any]]:
-    """Describe each setting of the loop, with what a form can hold the visitor to."""
-    declared = fields(Settings)
+    """Describe each setting of the page's own loop, with what a form can hold the visitor to.
+
+    It has those that no dream is without; the others are numbers, words and switches that are off.
+    """
+    declared = [setting for setting in fields(Settings) if not off_by_default(setting)]
     drawn = Settings()
     return [
         {

@@ -89,7 +89,8 @@ def test_everything_that_made_a_dream_is_stored_in_it(quick, photo):
     for name, value in dataclasses.asdict(
         Settings(iterations=2, octaves=2, step=2.5, seed=3)
     ).items():
-        assert values[name] == str(value)
+        if value:  # what is off made nothing
+            assert values[name] == str(value)
     assert values["source"] == "photo.png"
     assert values["architecture"] == "bvlc"
     assert json.loads(values["layers"]) == ["inception_3a/output"]

@@ -305,7 +305,7 @@ def test_settings_out_of_range(name, value):
 def test_defaults_are_the_notebooks():
     settings = dataclasses.asdict(Settings())
     settings.pop("seed")
-    assert settings == {
+    assert {name: value for name, value in settings.items() if value} == {  # the others are off
         "iterations": 10,
         "octaves": 4,
         "octave_scale": 1.4,

@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pydantic
 import pytest
+from kinds_of_settings import Kinds
 from synthetic_results import contender, missing, result
 
 from ort_deepdream.engine.settings import Limits, setting
@@ -29,6 +30,7 @@ from ort_deepdream.measure.result import (
 )
 from scripts import write_result_schema
 
+FIRST = ["iterations", "octaves", "octave_scale", "step", "jitter", "seed"]  # of version 1.0
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "result-file.md").read_text("utf-8")
 EXAMPLE = DOCS / "report" / "epyc-2-cores.json"  # written when the version was the number 1
@@ -160,6 +162,21 @@ def test_a_file_from_before_minor_versions_is_read(path, data):
     assert read_result(EXAMPLE).version == "1.0"
 
 
+def test_each_kind_of_setting_is_a_field(path, data, monkeypatch):
+    later = pydantic.create_model(
+        "Settings", __base__=records.Record, **records.settings_fields(Kinds)
+    )
+    whole = pydantic.create_model("Result", __base__=Result, settings=(later, ...))
+    monkeypatch.setattr(records, "Result", whole)
+    on = {"keep_it": True, "colour_space": "luma", "rounds": [5, 10]}
+    path.write_text(json.dumps(data | {"settings": data["settings"] | on}))
+    kept = read_result(path).settings
+    assert (kept.keep_it, kept.colour_space, kept.rounds) == (True, "luma", (5, 10))
+    for name, value in {"keep_it": 1, "colour_space": "x", "rounds": [0]}.items():
+        wrong = data | {"settings": data["settings"] | {name: value}}
+        assert f"is damaged: settings.{name}" in refusal(path, wrong)
+
+
 @dataclasses.dataclass(frozen=True)
 class LaterSettings(LoopSettings):
     """The loop with a setting more, as a later version may declare it."""
@@ -183,7 +200,7 @@ def test_a_file_from_before_a_setting_has_its_default(path, data, monkeypatch):
 
 
 def test_what_every_file_has_is_not_made_up(path, data):
-    for name in [field.name for field in dataclasses.fields(LoopSettings)]:
+    for name in FIRST:
         settings = {key: value for key, value in data["settings"].items() if key != name}
         older = data | {"version": "1.0", "settings": settings}
         assert f"is damaged: settings.{name}" in refusal(path, older)
@@ -326,9 +343,13 @@ def test_the_document_names_every_field(record):
 def test_the_settings_are_those_of_the_loop():
     fields = {field.name: field.metadata["limits"] for field in dataclasses.fields(LoopSettings)}
     written = write_result_schema.result_schema()["$defs"]["Settings"]
-    assert list(written["properties"]) == written["required"] == list(fields)
+    assert list(written["properties"]) == list(fields)
+    assert written["required"] == FIRST
     for name, limits in fields.items():
         known = written["properties"][name]
+        if not isinstance(limits, Limits):
+            continue
+        known = known.get("items", known)
         assert known.get("minimum", limits.least) == limits.least
         assert known.get("maximum", limits.most) == limits.most
         assert known.get("exclusiveMinimum", limits.above) == limits.above
