@@ -21,6 +21,7 @@ from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import Session, running, uncaptured
+from ort_deepdream.engine.shaping import PLAIN, Shaping
 from ort_deepdream.step import Array, Feed, limits_feed
 
 # A captured graph replays the buffers that it was captured with, so there is one ascent for a
@@ -38,8 +39,9 @@ class Ascent:
     outputs are bound once and never again.
     """
 
-    def __init__(self, model: Model, height: int, width: int) -> None:
-        self.session = model.session(height, width).run
+    def __init__(self, model: Model, height: int, width: int, shaping: Shaping = PLAIN) -> None:
+        self.session = model.session(height, width, shaping.stages).run
+        self.shaping = shaping
         self.backend, self.memory = model.backend, model.backend.memory
         self.height, self.width = height, width
         self.lent: dict[str, OrtValue] = {}  # what the bindings read must live as long
@@ -71,16 +73,19 @@ class Ascent:
         """Make `rolled` the picture."""
         self.picture = OrtValue.ortvalue_from_numpy(rolled)
 
-    def step(self, length: float, down: int = 0, across: int = 0) -> tuple[float, float]:
+    def step(
+        self, length: float, down: int = 0, across: int = 0, done: float = 0.0
+    ) -> tuple[float, float]:
         """Ascend by `length` on average, then roll the picture by `down` and `across` in all.
 
+        `done` is the share of the steps that were taken already, for a shaping that falls with it.
         Return the objective and the mean absolute gradient, both before the step. A gradient
         that is zero or not finite changes nothing.
         """
         with self._running():
             turned = down - self.shift[0], across - self.shift[1]
             move = self.backend.move(self.height, self.width, length, *turned)
-            objective, mean = self._step(move)
+            objective, mean = self._step({**move, **self.shaping.feed(done)})
         self.shift, self.turn = (down, across), (self.turn + 1) % len(self.bindings)
         return objective, mean
 
@@ -119,7 +124,8 @@ class StaticAscent(Ascent):
 
     def _bind(self, limits: Feed) -> None:
         picture = np.zeros((1, 3, self.height, self.width), np.float32)
-        feed = {**limits, **self.backend.move(self.height, self.width)}
+        move = self.backend.move(self.height, self.width)
+        feed = {**limits, **move, **self.shaping.feed()}
         self.inputs = {name: self._allocate(value) for name, value in feed.items()}
         names = self.backend.scalars
         scalar = np.zeros(() if len(names) == 2 else 2, np.float32)
@@ -163,15 +169,17 @@ class StaticAscent(Ascent):
         return numbers(self.scalars.values())
 
 
-def make_ascent(model: Model, height: int, width: int) -> Ascent:
+def make_ascent(model: Model, height: int, width: int, shaping: Shaping = PLAIN) -> Ascent:
     """Return the kind of ascent that suits the backend and its options."""
     if model.backend.captures:
-        session = model.session(height, width)
-        if session not in CAPTURED:
-            CAPTURED[session] = StaticAscent(model, height, width)
-        return CAPTURED[session]
+        session = model.session(height, width, shaping.stages)
+        captured = CAPTURED.get(session)
+        if captured is None:
+            captured = CAPTURED[session] = StaticAscent(model, height, width, shaping)
+        captured.shaping = shaping
+        return captured
     static = model.backend.provider in ("CPUExecutionProvider", "CUDAExecutionProvider")
-    return (StaticAscent if static else Ascent)(model, height, width)
+    return (StaticAscent if static else Ascent)(model, height, width, shaping)
 
 
 def numbers(scalars: Iterable[OrtValue]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.engine.shaping import shaping_of
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
 
@@ -174,6 +175,7 @@ class _Climb:
         self.random = default_rng(settings.seed)
         # `step` is in levels of the picture; the network's units may be others.
         self.length = settings.step * float(model.info.scale.mean())
+        self.shaping = shaping_of(settings)
         self.octaves = len(sizes)
         self.total_work = settings.iterations * sum(h * w for h, w in sizes)
         self.work = 0
@@ -186,14 +188,14 @@ class _Climb:
         height, width = image.shape[2:]
         last = self.settings.iterations
         shift = self.shift()
-        ascent = make_ascent(self.model, height, width)
+        ascent = make_ascent(self.model, height, width, self.shaping)
         ascent.put(image, *shift)
         del image  # which the steps would keep in memory beside their own
         self.objectives.append([])
         for iteration in range(1, last + 1):
             # Each step leaves the picture where the next one wants it; the last leaves it there.
             shift = shift if iteration == last else self.shift()
-            objective, mean = ascent.step(self.length, *shift)
+            objective, mean = ascent.step(self.length, *shift, (iteration - 1) / last)
             self.idle_steps += not NO_GRADIENT < mean < math.inf  # so that NaN counts
             self.objectives[-1].append(objective)
             if self.report(iteration, height, width, objective) is False:

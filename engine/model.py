@@ -34,7 +34,7 @@ class Model:
         self.threads = threads
         self.allow_cpu_nodes = allow_cpu_nodes
         self.graph_cache = graph_cache
-        self.sessions: dict[Size | None, Session] = {}
+        self.sessions: dict[tuple[Size | None, tuple[str, ...]], Session] = {}
         if not backend.fixed_sizes:
             # So that a file that cannot be run is refused now.
             self.session(*(self.info.size or (1, 1)))
@@ -84,9 +84,10 @@ class Model:
             return "float32 (TF32)"
         return self.info.precision
 
-    def session(self, height: int, width: int) -> Session:
+    def session(self, height: int, width: int, stages: tuple[str, ...] = ()) -> Session:
         """Return the session for pictures of this size; it is made once and kept for a while.
 
+        Its steps have `stages` that shape the gradient, each one of `Shaping.stages`.
         Raise DreamError when the file is for another size.
         """
         only = self.info.size
@@ -97,28 +98,30 @@ class Model:
                 f"any size"
             )
         size = (height, width) if self.backend.fixed_sizes or only else None
-        if size in self.sessions:
-            self.sessions[size] = self.sessions.pop(size)  # the last is the one used last
+        key = size, stages
+        if key in self.sessions:
+            self.sessions[key] = self.sessions.pop(key)  # the last is the one used last
         else:
             self._make_room(height * width)
-            self.sessions[size] = make_session(
+            self.sessions[key] = make_session(
                 self.file,
                 self.backend,
                 self.threads,
                 size,
                 self.allow_cpu_nodes,
                 graph_cache=self.graph_cache,
+                stages=stages,
             )
-        return self.sessions[size]
+        return self.sessions[key]
 
     def _make_room(self, pixels: int) -> None:
         """Drop the sessions used longest ago, for all together hold memory for KEPT_PIXELS."""
-        sizes = [size for size in self.sessions if size is not None]
-        held = sum(height * width for height, width in sizes)
-        for height, width in sizes:
+        kept = [(size, stages) for size, stages in self.sessions if size is not None]
+        held = sum(height * width for (height, width), _ in kept)
+        for (height, width), stages in kept:
             if held + pixels <= KEPT_PIXELS:
                 break
-            del self.sessions[height, width]
+            del self.sessions[(height, width), stages]
             held -= height * width
 
     def preprocess(self, rgb: Array) -> Array:

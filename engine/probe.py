@@ -8,7 +8,7 @@ from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.session import GRAPHS
+from ort_deepdream.engine.shaping import GRAPHS
 from ort_deepdream.errors import DreamError
 
 SIDE = 8  # pixels

@@ -1,7 +1,7 @@
 """A session of ONNX Runtime for a whole step, which is where it was asked to be.
 
-The graph of a step is the gradient file's with a fragment of engine/graphs appended
-(export/ascent.py says how and why).
+The graph of a step is the gradient file's with fragments of engine/graphs appended
+(engine/shaping.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.engine.checking import checked
 from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.engine.shaping import step_fragments
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import (
     ADDED_INPUTS,
@@ -29,13 +30,13 @@ from ort_deepdream.step import (
     GRADIENT_OUTPUTS,
     PACKED_INPUTS,
     PACKED_OUTPUTS,
+    SHAPING_INPUTS,
 )
 from ort_deepdream.text import clean
 
 Size = tuple[int, int]  # (height, width)
 MakeOptions = Callable[[Path], onnxruntime.SessionOptions]  # from the folder of the weights
 
-GRAPHS = Path(__file__).parent / "graphs"
 OPTIMISED, WEIGHTS = "graph.onnx", "weights.bin"
 # A file of its source, and the function there: a bare name, or a whole signature of C++.
 PLACE = re.compile(
@@ -65,8 +66,9 @@ def make_session(
     allow_cpu_nodes: bool = False,
     profile: Path | None = None,
     graph_cache: Path | None = None,
+    stages: tuple[str, ...] = (),
 ) -> Session:
-    """Make a session for pictures of `size`, or of any size.
+    """Make a session for pictures of `size`, or of any size; `stages` shape the gradient.
 
     With `profile`, the beginning of a file name, `run.end_profiling()` writes the time of each
     kernel there. On the CPU the graph is kept in `graph_cache` as ONNX Runtime has optimised it, or
@@ -79,7 +81,7 @@ def make_session(
     def options(weights: Path) -> onnxruntime.SessionOptions:
         return _options(backend, weights, threads, size, profile)
 
-    content = file.content + (GRAPHS / f"ascent.{backend.target}.pb").read_bytes()
+    content = file.content + step_fragments(backend.target, stages)
     if graph_cache is not None and backend.provider == "CPUExecutionProvider":
         folder = optimised.folder_for(content, size, graph_cache)
         kept = folder and _kept(folder, content, file, backend, options)
@@ -290,7 +292,13 @@ def _check_provider(session: onnxruntime.InferenceSession, backend: Backend) -> 
 
 
 def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> None:
-    added = {**ADDED_INPUTS, **PACKED_INPUTS, **ADDED_OUTPUTS, **PACKED_OUTPUTS}
+    added = {
+        **ADDED_INPUTS,
+        **PACKED_INPUTS,
+        **SHAPING_INPUTS,
+        **ADDED_OUTPUTS,
+        **PACKED_OUTPUTS,
+    }
     inputs = {value.name for value in session.get_inputs()} - added.keys()
     outputs = {value.name for value in session.get_outputs()} - added.keys()
     if inputs != GRADIENT_INPUTS.keys() or outputs != GRADIENT_OUTPUTS.keys():

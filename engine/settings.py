@@ -89,6 +89,25 @@ class Settings:
         Limits(least=0),
         shown_default="drawn, and stored in the picture",
     )
+    laplacian: float = setting(
+        0.0,
+        "How far details of all sizes are given the same strength, by a Laplacian pyramid of the "
+        "gradient: 1 wholly, 0 not at all.",
+        Limits(0, 1),
+    )
+    smooth: float = setting(
+        0.0,
+        "Sigma of the Gaussian that the gradient is smoothed with in each octave's first step; it "
+        "falls to nothing.",
+        Limits(0, 4),
+        unit="pixels",
+    )
+    total_variation: float = setting(
+        0.0,
+        "How hard differences between neighbouring pixels are pulled together, relative to the "
+        "gradient.",
+        Limits(0, 10),
+    )
 
     def __post_init__(self) -> None:
         for declared in fields(self):

@@ -3,26 +3,26 @@
     factor = length / mean(|gradient|)                       in float32, whatever the network's type
     next   = roll(clip(image + factor * gradient, low, high))
 
-The engine appends this fragment to a gradient file and so gets one graph for a whole step, whose
-picture never leaves the device. It is a fragment because serialised protobuf messages merge by
-concatenation, their repeated fields appended
-(https://protobuf.dev/programming-guides/encoding/#last-one-wins): it holds nodes, inputs and
-outputs only, no `image` and no `gradient`, which the gradient file defines.
+The engine appends this fragment (export/fragments.py) to a gradient file and so gets one graph for
+a whole step, whose picture never leaves the device. It holds no `image` and no `gradient`, which
+the gradient file defines.
 
 `rows` and `columns` say which row and column of the picture each one of `next` is: the shift to
 the next step's jitter. They are tensors and not attributes, so a captured CUDA graph reads them
 anew at each run.
+
+Where the gradient is shaped first (export/shaping.py), another fragment ends the step:
+
+    next   = roll(clip(image + length * shaped, low, high))
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 import onnx
-import onnx.checker
-import onnx.parser
 
+from ort_deepdream.export.fragments import checked, fragment_of, named, parsed, prefix_names
 from ort_deepdream.gradient_format import FORMAT, PREFIX
 from ort_deepdream.step import (
     ADDED_INPUTS,
@@ -33,17 +33,19 @@ from ort_deepdream.step import (
     PACKED,
     PACKED_INPUTS,
     PACKED_OUTPUTS,
+    PICTURE,
 )
 
-OPSET = 18
 # What the fragment takes of the gradient file's own.
 GIVEN = {**GRADIENT_INPUTS, "gradient": GRADIENT_OUTPUTS["gradient"]}
+# What it takes of those that shape the gradient.
+SHAPED = {named("shaped"): PICTURE, named("usable"): "bool", named("measured"): "float"}
 
 # A mean below NO_GRADIENT is rounding, and dividing by it overflows; one that is NaN or above HUGE
 # belongs to a gradient that is not finite. Neither may change the picture, and `Equal` with the
 # clamped mean is false for both. OpenVINO leaves a reduction to a scalar to the CPU, and with it
 # everything before it: hence Squeeze.
-ASCEND = f"""
+MEAN = f"""
     magnitude = Abs (gradient)
     kept = ReduceMean (magnitude)
     mean = Squeeze (kept)
@@ -52,9 +54,20 @@ ASCEND = f"""
     zero = Constant <value = float {{0}}> ()
     clamped = Clip (mean, tiny, huge)
     usable = Equal (clamped, mean)
+"""
+ASCEND = f"""{MEAN}
     factor = Div (length, clamped)
     scaled = Mul (gradient, factor)
     change = Where (usable, scaled, zero)
+    raised = Add (image, change)
+"""
+
+# `usable` and `mean` are of the gradient as it was before it was shaped.
+ASCEND_SHAPED = f"""
+    mean = Identity ({named("measured")})
+    zero = Constant <value = float {{0}}> ()
+    scaled = Mul ({named("shaped")}, length)
+    change = Where ({named("usable")}, scaled, zero)
     raised = Add (image, change)
 """
 
@@ -134,33 +147,45 @@ def ascent_model(target: str) -> onnx.ModelProto:
 
     One that gives blocks is given the objective too.
     """
-    nodes = BEGINNINGS.get(target, "") + ASCEND + ENDS[target]
-    is_packed = target in PACKED
-    given = {**GIVEN, **({"objective": GRADIENT_OUTPUTS["objective"]} if is_packed else {})}
-    takes, gives = (PACKED_INPUTS, PACKED_OUTPUTS) if is_packed else (ADDED_INPUTS, ADDED_OUTPUTS)
-    graph = _parsed("ascent", {**given, **takes}, gives, nodes)
-    kept = {value.name for value in (*graph.input, *graph.output)}
-    for node in graph.node:  # so that no name is the gradient graph's too
-        for names in (node.input, node.output):
-            names[:] = [name if name in kept else f"ascent/{name}" for name in names]
-        node.name = f"ascent/{node.op_type}_{node.output[0].removeprefix('ascent/')}"
-    return _checked(graph)
+    return checked(_end(target, ASCEND, GIVEN))
+
+
+def shaped_ascent_model(target: str) -> onnx.ModelProto:
+    """Return the fragment that ends a step whose gradient is shaped, as a model of its own."""
+    return checked(_end(target, ASCEND_SHAPED, {**GRADIENT_INPUTS, **SHAPED}))
 
 
 def ascent_fragment(target: str) -> bytes:
     """Return the bytes that are appended to a gradient file for a graph target."""
-    whole = ascent_model(target).graph
-    fragment = onnx.ModelProto()
-    fragment.graph.node.extend(whole.node)
-    of_the_file = {*GRADIENT_INPUTS, *GRADIENT_OUTPUTS}
-    fragment.graph.input.extend(value for value in whole.input if value.name not in of_the_file)
-    fragment.graph.output.extend(whole.output)
-    return bytes(fragment.SerializeToString(deterministic=True))
+    takes, gives = _added(target)
+    return fragment_of(ascent_model(target).graph, takes, gives)
+
+
+def shaped_ascent_fragment(target: str) -> bytes:
+    """Return the bytes that are appended behind those that shape the gradient."""
+    takes, gives = _added(target)
+    return fragment_of(shaped_ascent_model(target).graph, takes, gives)
+
+
+def _added(target: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the inputs and outputs of a step that a gradient file does not have."""
+    if target in PACKED:
+        return PACKED_INPUTS, PACKED_OUTPUTS
+    return ADDED_INPUTS, ADDED_OUTPUTS
+
+
+def _end(target: str, ascend: str, given: dict[str, str]) -> onnx.GraphProto:
+    takes, gives = _added(target)
+    objective = {"objective": GRADIENT_OUTPUTS["objective"]} if target in PACKED else {}
+    nodes = BEGINNINGS.get(target, "") + ascend + ENDS[target]
+    graph = parsed("ascent", {**given, **objective, **takes}, gives, nodes)
+    prefix_names(graph, "ascent/")
+    return graph
 
 
 def probe_model() -> onnx.ModelProto:
     """Return a network of no layers, to see whether an execution provider works at all."""
-    model = _checked(_parsed("probe", GRADIENT_INPUTS, GRADIENT_OUTPUTS, PROBE))
+    model = checked(parsed("probe", GRADIENT_INPUTS, GRADIENT_OUTPUTS, PROBE))
     description = {
         "format": FORMAT,
         "architecture": "none",
@@ -172,22 +197,4 @@ def probe_model() -> onnx.ModelProto:
         "target": "portable",
     }
     onnx.helper.set_model_props(model, {PREFIX + key: value for key, value in description.items()})
-    return model
-
-
-def _parsed(
-    name: str, inputs: Mapping[str, str], outputs: Mapping[str, str], nodes: str
-) -> onnx.GraphProto:
-    """Return the graph of `nodes`, in ONNX's text form, with values of these names and types."""
-    takes, gives = (
-        ", ".join(f"{kind} {value}" for value, kind in values.items())
-        for values in (inputs, outputs)
-    )
-    return onnx.parser.parse_graph(f"{name} ({takes}) => ({gives}) {{ {nodes} }}")
-
-
-def _checked(graph: onnx.GraphProto) -> onnx.ModelProto:
-    opsets = [onnx.helper.make_opsetid("", OPSET)]
-    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10)
-    onnx.checker.check_model(model, full_check=True)
     return model

@@ -35,6 +35,19 @@ ADDED_OUTPUTS = {
     "next": PICTURE,
 }
 
+# What may be done to a gradient before the ascent, in this order (export/shaping.py). Each stage
+# has a fragment of its own, which reads the first of these values and gives the second.
+STAGES = {
+    "laplacian": ("unit", "levelled"),
+    "smooth": ("levelled", "smoothed"),
+    "total_variation": ("smoothed", "shaped"),
+}
+TAPS = 25  # of the kernel that smooths, so for a sigma up to a sixth of that
+SHAPING = "shaping"
+SHAPING_INPUTS = {
+    SHAPING: f"float[{2 + TAPS}]"
+}  # strength and weight of the first and last; kernel
+
 PACKED = frozenset({"cuda"})  # the graph targets of steps that take and give blocks
 PACKED_INPUTS = {
     "move": "float[moves]",  # the numbers of the rows, of the columns, and the length

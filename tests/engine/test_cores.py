@@ -128,7 +128,7 @@ def test_a_process_with_one_core_of_several_starts_no_thread_beside_its_own():
         "import os\n"
         "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
         "from ort_deepdream import load_model\n"
-        "from ort_deepdream.engine.session import GRAPHS\n"
+        "from ort_deepdream.engine.shaping import GRAPHS\n"
         "for threads in (1, None, 2):\n"
         "    before = len(os.listdir('/proc/self/task'))\n"
         "    model = load_model(GRAPHS / 'probe.onnx', 'cpu', threads)\n"

@@ -152,10 +152,10 @@ def test_a_useless_gradient_changes_nothing_and_is_counted(tmp_path, factor):
 def test_a_gradient_that_is_useless_now_and_then_is_counted_so(model, monkeypatch):
     real, calls = Ascent.step, 0
 
-    def step(self: Ascent, length: float, down: int, across: int) -> tuple[float, float]:
+    def step(self: Ascent, length: float, *place: float) -> tuple[float, float]:
         nonlocal calls
         calls += 1
-        objective, mean = real(self, length, down, across)
+        objective, mean = real(self, length, *place)
         return objective, mean * (calls % 2)
 
     monkeypatch.setattr(Ascent, "step", step)
@@ -182,12 +182,12 @@ def test_the_same_seed_gives_the_same_bytes(model):
 
 def test_another_seed_shifts_otherwise(model, monkeypatch):
     """The tiny file's gradient moves with the picture; only clipping and rounding see jitter."""
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, ...]] = []
     real = Ascent.step
 
-    def step(self: Ascent, length: float, down: int, across: int) -> tuple[float, float]:
-        seen.append((down, across))
-        return real(self, length, down, across)
+    def step(self: Ascent, length: float, *place: float) -> tuple[float, float]:
+        seen.append(place[:2])
+        return real(self, length, *place)
 
     monkeypatch.setattr(Ascent, "step", step)
     for seed in (1, 2):
