@@ -163,6 +163,11 @@ def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, flo
     return _rewritten(content, chosen, {"layers": json.dumps(terms)})
 
 
+def described(content: bytes, entries: Mapping[str, str]) -> bytes:
+    """Return the gradient file with other entries in its description, by their keys."""
+    return _rewritten(content, lambda name, tensor: tensor, entries)
+
+
 def _rewritten(
     content: bytes, change: Callable[[str, bytes], bytes], described: Mapping[str, str]
 ) -> bytes:

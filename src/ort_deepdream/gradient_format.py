@@ -11,6 +11,8 @@ from ort_deepdream.protobuf import bytes_field
 FORMAT = "1"
 PREFIX = "deepdream."  # begins every key
 
+OBJECTIVE, GUIDED_OBJECTIVE = "half_square_sum", "guided"
+
 METADATA, KEY, VALUE = 14, 1, 2  # fields of ONNX's messages (onnx.proto)
 
 
@@ -38,3 +40,18 @@ def is_intact(content: bytes) -> bool:
 def has_seal(content: bytes) -> bool:
     """Return whether a gradient file ends with a sum, right or wrong."""
     return content[-len(_EMPTY) :].startswith(_EMPTY[:-64])
+
+
+def guide_input(layer: str) -> str:
+    """Return the name of the input that has a guide's features at a layer, [positions, C]."""
+    return f"guide/{layer}"
+
+
+def order_input(layer: str) -> str:
+    """Return the name of the input that has their numbers, 0 and up, [positions, 1]."""
+    return f"order/{layer}"
+
+
+def features_output(layer: str) -> str:
+    """Return the name of the output that has the picture's own features there, [1, C, h, w]."""
+    return f"features/{layer}"

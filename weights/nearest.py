@@ -1,0 +1,136 @@
+"""For each position of a layer the feature vector of a guide that is nearest: the nodes of it.
+
+A guided dream climbs the notebook's objective. With x_i the activations at position i of the layer,
+all channels of it, and y_j those of the guide at its position j:
+
+    objective = sum_i max_j x_i . y_j
+    gradient at x_i = y_j, j the first of those with the largest product
+
+All products at once are a matrix [positions of the guide, positions of the picture]. Where that
+may be large the guide's positions are taken in parts, one after the other, each compared with the
+best so far: PARTS says how many for a stride, so that a matrix never has more than MOST_POSITIONS /
+256 numbers for each pixel of the picture.
+
+The largest product, and the number of the first position that has it, are found with ReduceMax,
+Equal, Where and ReduceMin: what ArgMax and TopK do with equal values is up to a provider, and on
+the CPU both take longer.
+
+`export` puts these nodes into a graph that it makes, weights/guiding.py into a shipped one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_POSITIONS = 16384  # of a guide in a layer: 2048x2048 pixels at stride 16, 512x512 at 4
+NUMBERED = 1e9  # more than the number of any position
+
+Attributes = Mapping[str, int | tuple[int, ...]]
+
+
+def parts(stride: int) -> int:
+    """Return in how many parts the positions of a guide are taken at a layer of this stride."""
+    return max(1, 256 // stride**2)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of an ONNX graph, its values by their names."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Attributes
+
+
+@dataclass
+class Nodes:
+    """A row of nodes, and the constants that they read; all names begin with `prefix`."""
+
+    prefix: str
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, NDArray[np.float32 | np.int64]] = field(default_factory=dict)
+
+    def add(self, operator: str, *inputs: str, **attributes: int | tuple[int, ...]) -> str:
+        """Append a node with one value and return that value's name."""
+        (value,) = self.add_split(operator, *inputs, count=1, **attributes)
+        return value
+
+    def add_named(self, value: str, operator: str, *inputs: str) -> None:
+        """Append a node whose value is called `value`."""
+        self.nodes.append(Node(operator, inputs, (value,), {}))
+
+    def add_split(
+        self, operator: str, *inputs: str, count: int, **attributes: int | tuple[int, ...]
+    ) -> tuple[str, ...]:
+        """Append a node with `count` values and return their names."""
+        outputs = tuple(f"{self.prefix}{len(self.nodes)}.{n}_{operator}" for n in range(count))
+        self.nodes.append(Node(operator, inputs, outputs, attributes))
+        return outputs
+
+    def floats(self, value: float) -> str:
+        """Return the name of a float32 constant."""
+        return self._constant(np.array(value, np.float32))
+
+    def ints(self, *values: int) -> str:
+        """Return the name of an int64 constant, [n]."""
+        return self._constant(np.array(values, np.int64))
+
+    def _constant(self, value: NDArray[np.float32 | np.int64]) -> str:
+        name = f"{self.prefix}{'_'.join(map(str, value.flat))}_{value.dtype}"
+        self.constants[name] = value
+        return name
+
+
+def nearest(nodes: Nodes, x: str, guide: str, order: str, count: int) -> tuple[str, str]:
+    """Append what finds the nearest features; return the names of their values and products.
+
+    `x` is [1, C, h, w], `guide` [positions, C] and `order` [positions, 1], the positions' numbers;
+    they are taken in `count` parts. The features are [1, C, h, w], the products [1, h * w].
+    """
+    flat = nodes.add("Squeeze", nodes.add("Reshape", x, nodes.ints(0, 0, -1)), nodes.ints(0))
+    best, first = _nearest_of_parts(nodes, flat, guide, order, count)
+    # No product equals the largest where that is not a number.
+    limit = nodes.floats(NUMBERED)
+    known = nodes.add("Where", nodes.add("Less", first, limit), first, nodes.floats(0))
+    rows = nodes.add("Gather", guide, nodes.add("Cast", known, to=7), axis=0)  # [1, h * w, C]
+    columns = nodes.add("Transpose", rows, perm=(0, 2, 1))
+    size = nodes.add("Shape", x, start=2)
+    whole = nodes.add("Concat", nodes.ints(0, 0), size, axis=0)
+    return nodes.add("Reshape", columns, whole), best
+
+
+def _nearest_of_parts(
+    nodes: Nodes, flat: str, guide: str, order: str, count: int
+) -> tuple[str, str]:
+    """Append the largest product of each position, [1, h * w], and the first that has it."""
+    guides: tuple[str, ...] = (guide,)
+    orders: tuple[str, ...] = (order,)
+    if count > 1:
+        guides = nodes.add_split("Split", guide, count=count, axis=0, num_outputs=count)
+        orders = nodes.add_split("Split", order, count=count, axis=0, num_outputs=count)
+    best, first = _nearest_of(nodes, flat, guides[0], orders[0])
+    for part, numbers in zip(guides[1:], orders[1:], strict=True):
+        other, other_first = _nearest_of(nodes, flat, part, numbers)
+        better = nodes.add("Greater", other, best)  # of equal ones the first stays
+        best = nodes.add("Where", better, other, best)
+        first = nodes.add("Where", better, other_first, first)
+    return best, first
+
+
+def _nearest_of(nodes: Nodes, flat: str, guide: str, order: str) -> tuple[str, str]:
+    rows = nodes.ints(0)
+    products = nodes.add("MatMul", guide, flat)
+    best = nodes.add("ReduceMax", products, rows, keepdims=1)
+    numbers = nodes.add("Where", nodes.add("Equal", products, best), order, nodes.floats(NUMBERED))
+    return best, nodes.add("ReduceMin", numbers, rows, keepdims=1)
+
+
+def rectified_features(nodes: Nodes, features: str, x: str) -> str:
+    """Append features that are 0 where `x`, after its ReLU, is not above 0."""
+    zero = nodes.floats(0)
+    return nodes.add("Where", nodes.add("Greater", x, zero), features, zero)
