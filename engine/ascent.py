@@ -22,7 +22,7 @@ from onnxruntime import IOBinding, OrtValue, RunOptions
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import Session, running, uncaptured
 from ort_deepdream.engine.shaping import PLAIN, Shaping
-from ort_deepdream.step import Array, Feed, limits_feed
+from ort_deepdream.step import Array, Feed
 
 # A captured graph replays the buffers that it was captured with, so there is one ascent for a
 # session. It goes with its session, which it must not hold itself.
@@ -48,14 +48,14 @@ class Ascent:
         self.bindings = [self.session.io_binding(), self.session.io_binding()]
         self.options = uncaptured()
         with self._running():
-            self._bind(limits_feed(*model.limits()))
+            self._bind(model.constants)
 
     def _running(self) -> AbstractContextManager[None]:
         return running(self.backend, self.height, self.width)
 
-    def _bind(self, limits: Feed) -> None:
+    def _bind(self, constants: Feed) -> None:
         """Bind what no step changes."""
-        self._lend(limits, *self.bindings)
+        self._lend(constants, *self.bindings)
         for binding in self.bindings:
             binding.bind_output("next", self.memory)
             for name in self.backend.scalars:
@@ -122,10 +122,10 @@ class StaticAscent(Ascent):
     both, and one graph is captured. Elsewhere two pictures take turns.
     """
 
-    def _bind(self, limits: Feed) -> None:
+    def _bind(self, constants: Feed) -> None:
         picture = np.zeros((1, 3, self.height, self.width), np.float32)
         move = self.backend.move(self.height, self.width)
-        feed = {**limits, **move, **self.shaping.feed()}
+        feed = {**constants, **move, **self.shaping.feed()}
         self.inputs = {name: self._allocate(value) for name, value in feed.items()}
         names = self.backend.scalars
         scalar = np.zeros(() if len(names) == 2 else 2, np.float32)

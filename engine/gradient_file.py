@@ -33,9 +33,21 @@ LARGEST_DESCRIPTION = 100_000  # bytes; they have 800
 LONGEST_NAME = 1100  # characters: a file's name, each byte of it as four
 LARGEST_STRIDE = 1 << 16  # pixels
 LARGEST_SIDE = 1 << 31
+LARGEST_CHANNELS = 1 << 16
+MOST_PARTS = 1 << 12  # that a guide's positions are taken in
 LARGEST_UNIT = 1e6  # of mean, scale and 1 / scale, so that no picture overflows
 MOST_WORDS = 200  # characters of what is wrong with a description
 SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class GuidedLayer:
+    """A layer at which a guide leads the dream."""
+
+    name: str
+    channels: int
+    stride: int  # pixels of the picture for one step in it
+    parts: int  # that the number of a guide's positions must be a multiple of
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class ModelInfo:
     target: str
     precision: str  # of the network: float32 or float16
     size: tuple[int, int] | None  # (height, width) of the only pictures it is for; None: of any
+    guides: tuple[GuidedLayer, ...] = ()  # those of its layers that a guide leads
 
 
 @dataclass(frozen=True)
@@ -126,13 +139,14 @@ def _info(properties: dict[str, str]) -> ModelInfo:
 
     preprocessing, weights = _table(structured("preprocessing")), _table(structured("weights"))
     stride = _whole(structured("stride"), 1, LARGEST_STRIDE)
+    terms = _row(structured("layers"), range(1, 1000))
     sha256 = _sha256(weights["sha256"])
     mean, scale = _per_channel(preprocessing["mean"]), _per_channel(preprocessing["scale"])
     if not (scale * LARGEST_UNIT >= 1).all():
         raise ValueError("a scale is too small, or not above zero")
     return ModelInfo(
         architecture=plain("architecture"),
-        layers=tuple(map(_term, _row(structured("layers"), range(1, 1000)))),
+        layers=tuple(map(_term, terms)),
         stride=stride,
         order=_order(preprocessing["order"]),
         mean=mean,
@@ -143,6 +157,7 @@ def _info(properties: dict[str, str]) -> ModelInfo:
         target=plain("target"),
         precision=plain("precision", "float32"),
         size=_one_size(structured("size"), stride) if PREFIX + "size" in properties else None,
+        guides=tuple(_guided(term) for term in terms if "guide" in term),
     )
 
 
@@ -211,3 +226,13 @@ def _term(value: Any) -> str:
     shown = "" if channel is None else f":{_whole(channel, 0, 1 << 31)}"
     number = repr(float(weight)).removesuffix(".0")  # every digit
     return f"{layer}{shown}" + ("" if number == "1" else f"={number}")
+
+
+def _guided(entry: dict[str, Any]) -> GuidedLayer:
+    guide = _table(entry["guide"])
+    return GuidedLayer(
+        name=_name(entry["layer"]),
+        channels=_whole(guide["channels"], 1, LARGEST_CHANNELS),
+        stride=_whole(guide["stride"], 1, LARGEST_STRIDE),
+        parts=_whole(guide["parts"], 1, MOST_PARTS),
+    )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 
 import numpy as np
+from onnxruntime import RunOptions
 
+from ort_deepdream.engine import guide
 from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
 from ort_deepdream.engine.session import Session, Size, make_session, running, uncaptured
 from ort_deepdream.errors import DreamError
-from ort_deepdream.step import GRADIENT_OUTPUTS, Array, limits_feed
+from ort_deepdream.step import GRADIENT_OUTPUTS, Array, Feed, limits_feed
 
 # Of all pictures that a model has sessions for. Each session for one size holds its own memory, on
 # a GPU a kilobyte for each pixel; a dream on 1024x1024 pixels has 2**21 in all its octaves.
@@ -34,6 +37,7 @@ class Model:
         self.threads = threads
         self.allow_cpu_nodes = allow_cpu_nodes
         self.graph_cache = graph_cache
+        self.guide: Feed | None = None
         self.sessions: dict[tuple[Size | None, tuple[str, ...]], Session] = {}
         if not backend.fixed_sizes:
             # So that a file that cannot be run is refused now.
@@ -83,6 +87,51 @@ class Model:
         if self.info.precision == "float32" and self.backend.uses_tf32:
             return "float32 (TF32)"
         return self.info.precision
+
+    @property
+    def constants(self) -> Feed:
+        """What every step is fed with that none changes: black, white and a guide's features.
+
+        Raise DreamError when the file wants a guide and there is none.
+        """
+        if self.info.guides and self.guide is None:
+            raise DreamError(
+                f"{self.file.path.name}: is for dreams with a guide; name a picture with --guide, "
+                f"or pass its pixels as `guide`"
+            )
+        return {**limits_feed(*self.limits()), **(self.guide or {})}
+
+    def with_guide(self, rgb: Array) -> Model:
+        """Return this model led by a guide, an RGB picture [H, W, 3] in 0..255 of any size.
+
+        Its features are computed here, once. A guide of more than a million pixels, or 16384
+        positions in a layer, is made smaller first.
+
+        Raise DreamError when the file is for dreams without one, or the guide is too small.
+        """
+        if not self.info.guides:
+            raise DreamError(
+                f"{self.file.path.name}: is for dreams without a guide; name the layer with "
+                f"--guide-layer, or load it with `guided=True`"
+            )
+        led = copy(self)
+        led.guide = guide.guide_feed(self.info.guides, self._features(rgb))
+        if self.backend.fixed_sizes:  # what is captured or compiled may belong to one guide
+            led.sessions = {}
+        return led
+
+    def _features(self, rgb: Array) -> dict[str, Array]:
+        """Return the features [1, C, h, w] of a guide at each layer that one leads."""
+        layers = self.info.guides
+        image = self.preprocess(guide.fitted(rgb, layers))
+        height, width = image.shape[2:]
+        if min(height, width) < self.least_side:
+            raise guide.too_small(height, width, self.least_side, layers)
+        options = uncaptured()
+        options.only_execute_path_to_fetches = True  # without the way back
+        constants = {**limits_feed(*self.limits()), **guide.blank_feed(layers)}
+        values = self._run(guide.outputs(layers), image, constants, options)
+        return {layer.name: value for layer, value in zip(layers, values, strict=True)}
 
     def session(self, height: int, width: int, stages: tuple[str, ...] = ()) -> Session:
         """Return the session for pictures of this size; it is made once and kept for a while.
@@ -159,10 +208,17 @@ class Model:
 
         Raise DreamError when the backend fails, such as for want of memory.
         """
+        objective, gradient = self._run([*GRADIENT_OUTPUTS], image, self.constants, uncaptured())
+        return float(objective), gradient
+
+    def _run(
+        self, outputs: list[str], image: Array, constants: Feed, options: RunOptions
+    ) -> list[Array]:
+        """Return some outputs of the graph for an image [1, 3, H, W]."""
         height, width = image.shape[2:]
         # The graph is a whole step's: this one leads nowhere.
-        feed = {"image": image, **limits_feed(*self.limits()), **self.backend.move(height, width)}
+        feed = {"image": image, **constants, **self.backend.move(height, width)}
         session = self.session(height, width).run
         with running(self.backend, height, width):
-            objective, gradient = session.run([*GRADIENT_OUTPUTS], feed, uncaptured())
-        return float(objective), gradient
+            values: list[Array] = session.run(outputs, feed, options)
+        return values

@@ -16,7 +16,7 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from ort_deepdream.engine import optimised
+from ort_deepdream.engine import guide, optimised
 from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.engine.checking import checked
 from ort_deepdream.engine.cores import default_threads
@@ -301,11 +301,13 @@ def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> 
     }
     inputs = {value.name for value in session.get_inputs()} - added.keys()
     outputs = {value.name for value in session.get_outputs()} - added.keys()
-    if inputs != GRADIENT_INPUTS.keys() or outputs != GRADIENT_OUTPUTS.keys():
+    takes = [*GRADIENT_INPUTS, *guide.inputs(file.info.guides)]
+    gives = [*GRADIENT_OUTPUTS, *guide.outputs(file.info.guides)]
+    if inputs != {*takes} or outputs != {*gives}:
         raise DreamError(
             f"{file.path}: takes {clean(', '.join(sorted(inputs)))} and gives "
-            f"{clean(', '.join(sorted(outputs)))}, not {', '.join(GRADIENT_INPUTS)} and "
-            f"{', '.join(GRADIENT_OUTPUTS)}; export it again"
+            f"{clean(', '.join(sorted(outputs)))}, not {', '.join(takes)} and "
+            f"{', '.join(gives)}; export it again"
         )
 
 

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.gradient_format import (
-    GUIDED_OBJECTIVE,
-    METADATA,
     features_output,
     guide_input,
     order_input,
@@ -32,6 +30,7 @@ from ort_deepdream.protobuf import (
     integer_field,
     text_of,
 )
+from ort_deepdream.weights.architecture import LayerShape
 from ort_deepdream.weights.joining import (
     CHANNELS,
     DATA_TYPE,
@@ -67,10 +66,10 @@ class _Part:
     operator: str = ""
 
 
-def guided(content: bytes, term: Term, stride: int) -> bytes:
+def guided(content: bytes, term: Term, shape: LayerShape) -> bytes:
     """Return the gradient file `content`, of one whole layer, for dreams with a guide.
 
-    `stride` is the layer's. Raise DreamError for a term of a single channel.
+    `shape` is the layer's. Raise DreamError for a term of a single channel.
     """
     if term.channel is not None:
         raise DreamError(
@@ -79,19 +78,31 @@ def guided(content: bytes, term: Term, stride: int) -> bytes:
     pieces = []
     for number, wire, value in fields(memoryview(content)):
         if number == GRAPH and not isinstance(value, int):
-            pieces.append(bytes_field(GRAPH, _guided_graph(value, term, stride)))
+            pieces.append(bytes_field(GRAPH, _guided_graph(value, term, shape)))
         else:
             pieces.append(field(number, wire, value))
-    entry = {"layer": term.layer, "channel": None, "weight": term.weight}
-    guide = {"stride": stride, "parts": parts(stride)}
-    layers = json.dumps([{**entry, "guide": guide}])
-    return described(b"".join(pieces), {"layers": layers, "objective": GUIDED_OBJECTIVE})
+    entry = guided_entry(term, shape)
+    return described(b"".join(pieces), {"layers": json.dumps([entry])})
 
 
-def _guided_graph(graph: memoryview, term: Term, stride: int) -> bytes:
+def guided_entry(term: Term, shape: LayerShape) -> dict[str, object]:
+    """Return how a layer that a guide leads is described among a gradient file's layers."""
+    guide = {"channels": shape.channels, "stride": shape.stride, "parts": parts(shape.stride)}
+    return {"layer": term.layer, "channel": None, "weight": term.weight, "guide": guide}
+
+
+def require_whole(term: Term) -> None:
+    """Raise DreamError for a term of a single channel."""
+    if term.channel is not None:
+        raise DreamError(
+            f"{term}: a guide leads a whole layer; leave the channel out, as {term.layer}"
+        )
+
+
+def _guided_graph(graph: memoryview, term: Term, layer_shape: LayerShape) -> bytes:
     whole = [_part(number, bytes(value)) for number, value in _messages(graph)]
+    stride, channels = layer_shape.stride, layer_shape.channels
     activation, seed = _seed(whole)
-    channels = _channels(whole)
     rectified = f"{term.layer}.weight" not in _names(whole, INITIALIZER)
     made = Nodes(PREFIX)
     features = _features(made, activation, term, stride, rectified)
@@ -154,18 +165,6 @@ def _seed(whole: Iterable[_Part]) -> tuple[str, str]:
             if operators[x] != "ReduceSum":  # which is of the objective
                 return x, part.gives[0]
     raise DreamError("this gradient file has no choice of channels, and so no place for a guide")
-
-
-def _channels(whole: Iterable[_Part]) -> int:
-    """Return how many channels the layer has."""
-    for part in whole:
-        if part.number == INITIALIZER and _name(part) == CHANNELS:
-            sizes = [
-                value for number, _, value in fields(memoryview(part.content)) if number == DIMS
-            ]
-            assert isinstance(sizes[1], int)
-            return sizes[1]
-    raise AssertionError(CHANNELS)
 
 
 def _name(part: _Part) -> str:

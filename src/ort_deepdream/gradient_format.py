@@ -11,8 +11,6 @@ from ort_deepdream.protobuf import bytes_field
 FORMAT = "1"
 PREFIX = "deepdream."  # begins every key
 
-OBJECTIVE, GUIDED_OBJECTIVE = "half_square_sum", "guided"
-
 METADATA, KEY, VALUE = 14, 1, 2  # fields of ONNX's messages (onnx.proto)
 
 

@@ -1,0 +1,82 @@
+"""A guide: the picture whose features lead a dream, and what a step is fed with of it.
+
+weights/nearest.py has the objective. The features are computed once, by the gradient file itself,
+and are an input of each step, one row for each position of the guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+
+import numpy as np
+
+from ort_deepdream.engine.gradient_file import GuidedLayer
+from ort_deepdream.errors import DreamError
+from ort_deepdream.gradient_format import features_output, guide_input, order_input
+from ort_deepdream.step import Array, Feed
+
+# A larger guide is made smaller, for the time and the memory of a step grow with its positions.
+MOST_PIXELS = 2**20
+MOST_POSITIONS = 2**14  # in any of its layers
+
+
+def most_pixels(layers: Sequence[GuidedLayer]) -> int:
+    """Return how many pixels a guide at these layers may have."""
+    return min(MOST_PIXELS, *(MOST_POSITIONS * layer.stride**2 for layer in layers))
+
+
+def fitted(rgb: Array, layers: Sequence[GuidedLayer]) -> Array:
+    """Return a guide [H, W, 3] made smaller to what its layers allow; one that fits as it is."""
+    height, width = rgb.shape[:2]
+    scale = sqrt(most_pixels(layers) / (height * width))
+    if scale >= 1:
+        return rgb
+    from PIL import Image  # here, for few guides are as large
+
+    size = max(int(width * scale), 1), max(int(height * scale), 1)
+    planes = (Image.fromarray(np.ascontiguousarray(rgb[..., c], np.float32)) for c in range(3))
+    smaller = [np.asarray(plane.resize(size, Image.Resampling.LANCZOS)) for plane in planes]
+    whole: Array = np.clip(np.stack(smaller, axis=2), 0, 255)
+    return whole
+
+
+def guide_feed(layers: Sequence[GuidedLayer], features: Mapping[str, Array]) -> Feed:
+    """Return what a step is fed with: the features [1, C, h, w] of each layer, as rows [n, C].
+
+    There are as many as parts divide; a row that was added is the last one again, which is never
+    the first with the largest product.
+    """
+    feed: dict[str, Array] = {}
+    for layer in layers:
+        rows = features[layer.name][0].reshape(features[layer.name].shape[1], -1).T
+        more = -len(rows) % layer.parts
+        feed[guide_input(layer.name)] = np.concatenate([rows, np.repeat(rows[-1:], more, axis=0)])
+        feed[order_input(layer.name)] = np.arange(len(rows) + more, dtype=np.float32)[:, np.newaxis]
+    return feed
+
+
+def blank_feed(layers: Sequence[GuidedLayer]) -> Feed:
+    """Return the same for no guide, with which a file computes features."""
+    return guide_feed(
+        layers, {layer.name: np.zeros((1, layer.channels, 1, 1), np.float32) for layer in layers}
+    )
+
+
+def outputs(layers: Sequence[GuidedLayer]) -> list[str]:
+    """Return the names of the outputs with a picture's features, in the layers' order."""
+    return [features_output(layer.name) for layer in layers]
+
+
+def inputs(layers: Sequence[GuidedLayer]) -> list[str]:
+    """Return the names of the inputs that a guide is fed to."""
+    return [name(layer.name) for layer in layers for name in (guide_input, order_input)]
+
+
+def too_small(height: int, width: int, least: int, layers: Sequence[GuidedLayer]) -> DreamError:
+    """Return the error about a guide with a side below `least` pixels."""
+    names = ", ".join(layer.name for layer in layers)
+    return DreamError(
+        f"the guide is {width}x{height} pixels, too small for {names}: both sides must be {least} "
+        f"or more; choose a larger guide or an earlier layer"
+    )
