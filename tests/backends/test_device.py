@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ort_deepdream import DreamError, Model, Settings, dream, load_model, why_unusable
-from ort_deepdream.engine.ascent import Ascent
+from ort_deepdream.engine.ascent import Ascent, make_ascent
+from ort_deepdream.engine.shaping import Shaping
+from ort_deepdream.step import STAGES
 
 Array = NDArray[np.float32]
 
@@ -53,6 +55,21 @@ def test_steps_are_numpys(model, shape):
         assert objective == pytest.approx(0.5 * (gradient * expected).sum(), rel=1e-4)
         expected = ascended(model, expected, 1.5)
         np.testing.assert_allclose(ascent.take(), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "all"])
+def test_shaped_steps_are_the_cpus(model, references, stage):
+    """Which are scipy's: tests/engine/test_shaping.py."""
+    strengths = {"laplacian": 1.0, "smooth": 1.7, "total_variation": 0.4}
+    shaping = Shaping(**{name: strengths[name] for name in STAGES if stage in (name, "all")})
+    there = load_model(references / "tiny.onnx", "cpu")
+    ascents = [make_ascent(m, 29, 38, shaping) for m in (model, there)]
+    for ascent in ascents:
+        ascent.put(picture(29, 38), 3, -5)
+        for done, shift in ((0.0, (11, 2)), (0.5, (0, 0))):
+            ascent.step(1.5, *shift, done)
+    here, expected = (ascent.take() for ascent in ascents)
+    np.testing.assert_allclose(here, expected, atol=1e-3)
 
 
 def test_the_picture_stays_on_the_device(model, backend):

@@ -18,12 +18,14 @@ from cuda_kernels import TABLE, table, without_cuda_kernel
 from graphs import exported
 from onnx import TensorProto, helper, numpy_helper
 
+from ort_deepdream.engine.shaping import step_fragments
 from ort_deepdream.export.targets import TARGETS
+from ort_deepdream.step import STAGES
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 
 SHIPPED = sorted(WEIGHTS_FILE.parent.glob("*.onnx"))
 GRAPHS = Path(__file__).parents[2] / "engine/graphs"
-ASCENTS = {target: GRAPHS / f"ascent.{target}.pb" for target in ("portable", "cuda")}
+ASCENTS = ("portable", "cuda")  # graph targets of steps that run on CUDA
 LAYERS = {
     "bvlc": ("inception_4c/output", "inception_5b/output=0.5", "conv2/3x3:7"),
     "torchvision": ("inception4c", "inception5b=0.5", "conv2:7"),
@@ -37,14 +39,18 @@ def test_shipped_files(path: Path) -> None:
     assert not without_cuda_kernel(onnx.load(path, load_external_data=False))
 
 
-def a_step(layer: str, target: str) -> bytes:
+def a_step(layer: str, target: str, stages: tuple[str, ...] = ()) -> bytes:
     """The graph of a whole step, as the engine puts it together."""
-    return shipped_file(layer, target).read_bytes() + ASCENTS[target].read_bytes()
+    return shipped_file(layer, target).read_bytes() + step_fragments(target, stages)
 
 
+SHAPED = pytest.mark.parametrize("stages", [(), tuple(STAGES)], ids=("plain", "shaped"))
+
+
+@SHAPED
 @pytest.mark.parametrize("target", ASCENTS)
-def test_a_step_and_the_probe(target: str) -> None:
-    step = onnx.load_model_from_string(a_step("inception_4c/output", target))
+def test_a_step_and_the_probe(target: str, stages: tuple[str, ...]) -> None:
+    step = onnx.load_model_from_string(a_step("inception_4c/output", target, stages))
     assert not without_cuda_kernel(step)
     assert not without_cuda_kernel(onnx.load(GRAPHS / "probe.onnx"))
 
@@ -156,12 +162,13 @@ def on_the_host(graph: onnx.GraphProto) -> list[str]:
     ]
 
 
+@SHAPED
 @pytest.mark.parametrize("size", [(32, 32), (45, 38), (158, 182)])
 @pytest.mark.parametrize("target", ASCENTS)
 def test_at_a_fixed_size_nothing_is_on_the_host(
-    target: str, size: tuple[int, int], tmp_path: Path
+    target: str, size: tuple[int, int], stages: tuple[str, ...], tmp_path: Path
 ) -> None:
-    graph = optimised(a_step("inception_5b/output", target), tmp_path, size)
+    graph = optimised(a_step("inception_5b/output", target, stages), tmp_path, size)
     assert len(graph.node) > 300
     assert not on_the_host(graph)
 
@@ -169,7 +176,7 @@ def test_at_a_fixed_size_nothing_is_on_the_host(
 @pytest.mark.parametrize("precision", TARGETS["portable"].precisions)
 def test_torchvision_at_a_fixed_size_too(precision: str, tmp_path: Path) -> None:
     model = exported("torchvision", LAYERS["torchvision"], "portable", precision)
-    content = ir.to_proto(model).SerializeToString() + ASCENTS["portable"].read_bytes()
+    content = ir.to_proto(model).SerializeToString() + step_fragments("portable", ())
     assert not on_the_host(optimised(content, tmp_path, (97, 211)))
 
 
