@@ -10,9 +10,10 @@ import typer
 from ort_deepdream import signals
 from ort_deepdream.cli.bench_tables import failures, show
 from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.options import BENCH_SEED
 from ort_deepdream.cli.outputs import check_output, newest, unused
 from ort_deepdream.cli.sources import Request, find_model, sweep_cache
-from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
@@ -29,7 +30,6 @@ from ort_deepdream.measure.resume import resumable
 from ort_deepdream.text import storable
 
 SUFFIX = ".json"
-SEED = 0  # of every dream, so that all do the same work
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Asked:
 
     photo: Path
     model: Request
+    settings: Settings
     backends: tuple[str, ...]
     threads: tuple[int, ...]
     sizes: tuple[str, ...]
@@ -90,7 +91,7 @@ def _plan(asked: Asked) -> Plan:
             f"there is no profile '{asked.profile}': {nearest(asked.profile, PROFILES)}"
         )
     profile = PROFILES[asked.profile]
-    settings = Settings(seed=SEED)
+    settings = asked.settings
 
     def find(target: str) -> Path:
         return find_model(asked.model, target)
@@ -126,6 +127,8 @@ def _command(asked: Asked) -> tuple[str, ...]:
     else:
         words += ["--weights", Path(asked.model.weights).name]
         words += [f"--layer={layer}" for layer in asked.model.layers]
+    usual = option_words(Settings(seed=BENCH_SEED))
+    words += [word for word in option_words(asked.settings) if word not in usual]
     words += [f"--backend={name}" for name in asked.backends]
     words += [f"--threads={count}" for count in asked.threads]
     words += [f"--size={size}" for size in asked.sizes]

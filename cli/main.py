@@ -127,7 +127,7 @@ def main(
         "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output",
     ),
 )
-@options.with_loop_settings
+@options.with_loop_settings()
 def run_command(
     photo: options.Photo,
     layer: options.Layers = None,
@@ -288,15 +288,19 @@ def backends() -> None:
     epilog=examples(
         "dream bench photo.jpg --profile quick",
         "dream bench photo.jpg -b cpu -b cuda --threads 1 --threads 4 --size 512x512",
+        "dream bench photo.jpg --iterations 20 --octaves 6",
         NEEDS_EXPORT,
         "dream bench photo.jpg --profile full --torch -o machine.json",
     )
 )
+@options.with_loop_settings(*options.NOTEBOOK, seed=options.BENCH_SEED)
 def bench(
     photo: options.Photo,
     layer: options.Layers = None,
     weights: options.Weights = None,
     model: options.Model = None,
+    *,
+    settings: Settings,
     backend: options.Backends = None,
     threads: options.ThreadCounts = None,
     torch: options.PyTorch = False,
@@ -311,9 +315,9 @@ def bench(
 ) -> None:
     """Measure how fast this machine dreams, and how much faster its GPU is.
 
-    Default dreams of the photo, each in a fresh process and in one that goes on,
-    and single steps; all backends take turns. What they compute is compared: the
-    exit code is 1 when one is wrong. All samples are kept in one JSON file.
+    Dreams of the photo, each in a fresh process and in one that goes on, and
+    single steps; all backends take turns. What they compute is compared: the exit
+    code is 1 when one is wrong. All samples are kept in one JSON file.
 
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
@@ -325,6 +329,7 @@ def bench(
         benching.Asked(
             photo=photo,
             model=request(model, weights, layer),
+            settings=settings,
             backends=tuple(backend or ()),
             threads=tuple(threads or ()),
             sizes=tuple(size or ()),

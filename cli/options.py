@@ -25,6 +25,10 @@ DEFAULT_WEIGHTS = "builtin"
 CORES = "one for each core that it may use"
 DEFAULT_TARGETS = {"float32": "cpu", "float16": "portable"}  # by precision
 
+# The notebook's own settings: with these every contender of a bench can dream, PyTorch included.
+NOTEBOOK = ("iterations", "octaves", "octave_scale", "step", "jitter", "seed")
+BENCH_SEED = 0  # of every dream of a bench unless one is typed, so that all do the same work
+
 # The headings that `--help` groups options under.
 MODEL = "What to dream"
 LOOP = "How to dream"
@@ -385,43 +389,54 @@ OpenBrowser = Annotated[
 ]
 
 
-def with_loop_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` an option for each loop setting, where its parameter `settings` stands.
+def with_loop_settings(
+    *names: str, **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each loop setting, where its parameter `settings` stands.
 
-    It is called with the Settings that were typed. They raise DreamError when out of range.
+    With names, for those alone; `defaults` are this command's own. It is called with the Settings
+    that were typed. They raise DreamError when out of range.
     """
-    signature = inspect.signature(command)
-    loop = [_loop_option(setting) for setting in fields(Settings)]
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        parameters += loop if parameter.name == "settings" else [parameter]
+    loop = [
+        _loop_option(setting, defaults.get(setting.name, setting.default))
+        for setting in fields(Settings)
+        if not names or setting.name in names
+    ]
 
-    @wraps(command)
-    def with_settings(**values: Any) -> None:
-        typed = {option.name: values.pop(option.name) for option in loop}
-        given = {name: value for name, value in typed.items() if value is not None}
-        command(**values, settings=Settings(**given))
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            parameters += loop if parameter.name == "settings" else [parameter]
 
-    vars(with_settings)["__signature__"] = signature.replace(parameters=parameters)
-    return with_settings
+        @wraps(command)
+        def with_settings(**values: Any) -> None:
+            typed = {option.name: values.pop(option.name) for option in loop}
+            given = {name: value for name, value in typed.items() if value is not None}
+            command(**values, settings=Settings(**given))
+
+        vars(with_settings)["__signature__"] = signature.replace(parameters=parameters)
+        return with_settings
+
+    return with_options
 
 
-def _loop_option(setting: Field[Any]) -> inspect.Parameter:
+def _loop_option(setting: Field[Any], default: Any) -> inspect.Parameter:
     """Return the option of a loop setting; None stands for a default that a function gives."""
-    made = setting.default is MISSING
+    made = default is MISSING
     kind: Any = setting.type
     several = get_args(kind)
     option = typer.Option(
         *_flags(setting),
         **_reading(setting, several[0] if several else kind),
         help=setting.metadata["help"],
-        show_default=setting.metadata["shown_default"] or not off_by_default(setting),
+        show_default=(made and setting.metadata["shown_default"]) or not off_by_default(setting),
         rich_help_panel=LOOP,
     )
     return inspect.Parameter(
         setting.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=None if made else setting.default,
+        default=None if made else default,
         # A parser makes the tuple of one word; Typer would take as many words as it has types.
         annotation=Annotated[Any if several else kind | None if made else kind, option],
     )

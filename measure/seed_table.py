@@ -14,7 +14,7 @@ from ort_deepdream.measure.result import Size
 YEAR = 2019
 SIZE = Size(width=182, height=158)
 ARCHITECTURE, LAYER = "bvlc", "inception_4c/output"
-OCTAVES, ITERATIONS = 4, 10
+OCTAVES, OCTAVE_SCALE, ITERATIONS = 4, 1.4, 10
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ort_deepdream.report.tables import Table
 
 TRIALS = len(seed_table.CPU.seconds)
 DREAM = (seed_table.ARCHITECTURE, seed_table.LAYER)
-STEPS = (seed_table.OCTAVES, seed_table.ITERATIONS)
+STEPS = (seed_table.OCTAVES, seed_table.OCTAVE_SCALE, seed_table.ITERATIONS)
 
 
 def then_and_now(runs: Sequence[Run]) -> Table:
@@ -52,8 +52,8 @@ def same_dream(run: Run) -> str:
     steps = f"{words.counted(settings.octaves, 'octave')} of {settings.iterations} steps"
     network = words.clean(model.architecture)
     said = f"{now}: {layers} of {network}, {steps}, dreamt in a program that is already running"
-    found = (model.architecture, *model.layers), (settings.octaves, settings.iterations)
-    if found == (DREAM, STEPS):
+    steps_now = settings.octaves, settings.octave_scale, settings.iterations
+    if ((model.architecture, *model.layers), steps_now) == (DREAM, STEPS):
         return f"{said}. The network, the layer and the steps are those of 2019."
     return f"{said}. That is not the dream of 2019, so the times are not to be compared with it."
 

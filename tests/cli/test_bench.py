@@ -26,7 +26,7 @@ def tiny(tmp_path):
 
 def test_a_bench_of_the_cpu(dream, photo, tiny):
     words = ("--model", tiny, "--threads", 1, "--size", "16x12", "--trials", 1, "--budget", 60)
-    words += ("--no-limits", "--allow-cpu-nodes")
+    words += ("--no-limits", "--allow-cpu-nodes", "--iterations", 2, "--seed", 0)
     outcome = dream("bench", photo, "-b", "cpu", "-b", "cuda", *words)
     assert outcome.exit_code == 0, outcome.stderr
     output = photo.with_name("photo-bench.json")
@@ -35,7 +35,10 @@ def test_a_bench_of_the_cpu(dream, photo, tiny):
     assert {series.kind for series in found.series} == {"cold", "warm", "step"}
     assert found.photo.name == "photo.png"
     assert str(photo.parent) not in output.read_text()
-    command = "dream bench photo.png --profile normal --model tiny.onnx --backend=cpu"
+    assert (found.settings.iterations, found.settings.octaves, found.settings.seed) == (2, 4, 0)
+    command = (
+        "dream bench photo.png --profile normal --model tiny.onnx --iterations=2 --backend=cpu"
+    )
     assert " ".join(found.command).startswith(command)
     assert found.command[-2:] == ("--no-limits", "--allow-cpu-nodes")
     assert found.limits == ()

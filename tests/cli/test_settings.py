@@ -19,7 +19,7 @@ def typed(monkeypatch):
     seen = []
 
     @app.command()
-    @options.with_loop_settings
+    @options.with_loop_settings()
     def command(*, settings: Kinds) -> None:
         seen.append(settings)
 
