@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from synthetic_results import NOISE, SEED_SIZE, check, result, seconds, series
 
 from ort_deepdream.report.answer import answer
@@ -60,10 +61,14 @@ def test_every_run_has_its_columns(runs):
     assert table.headings[3:] == ("A · now, CPU", "A · now, GPU", "B · now, CPU", "B · now, GPU")
 
 
-def test_another_dream_is_not_to_be_compared(runs):
+def test_the_same_dream_is_to_be_compared(runs):
     (run,) = runs(result())
     assert same_dream(run).endswith("The network, the layer and the steps are those of 2019.")
-    settings = run.result.settings.model_copy(update={"octaves": 1})
-    (other,) = runs(result(settings=settings))
-    assert "1 octave of 10 steps" in same_dream(other)
-    assert same_dream(other).endswith("not to be compared with it.")
+
+
+@pytest.mark.parametrize("other", [{"octaves": 1}, {"octave_scale": 1.2}, {"iterations": 9}])
+def test_another_dream_is_not_to_be_compared(runs, other):
+    (run,) = runs(result(settings=result().settings.model_copy(update=other)))
+    said = same_dream(run)
+    assert said.endswith("not to be compared with it.")
+    assert ("1 octave of 10 steps" in said) == ("octaves" in other)
