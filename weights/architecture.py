@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ort_deepdream.weights.receptive_field import Window
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -23,10 +25,15 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class LayerShape:
-    """`stride` is in pixels of the picture for one step in the layer."""
+    """`stride` is in pixels of the picture for one step in the layer.
+
+    `windows` are those on the way to it that see most of the picture; None where nobody has said
+    them: a picture is then not dreamt on in tiles.
+    """
 
     channels: int
     stride: int
+    windows: tuple[Window, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

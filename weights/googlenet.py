@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ort_deepdream.weights.architecture import Architecture, LayerShape, Preprocessing
+from ort_deepdream.weights.receptive_field import Window, stride
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,12 +63,15 @@ def _architecture(
     state_dict: str = "",
 ) -> GoogLeNetArchitecture:
     """Return one form of the network; its layers and parameters follow from what sets it apart."""
-    layers = _layers(local_response_norm)
+    layers = _layers(local_response_norm, third_branch_kernel, pool4_kernel)
     return GoogLeNetArchitecture(
         name=name,
         title=f"{name} GoogLeNet",
         preprocessing=preprocessing,
-        layers={layer: LayerShape(channels, stride) for layer, channels, stride in layers},
+        layers={
+            layer: LayerShape(channels, stride(windows), windows)
+            for layer, channels, windows in layers
+        },
         parameters=dict(_parameters(third_branch_kernel)),
         layer_aliases=layer_aliases,
         network="ort_deepdream.export.googlenet:GoogLeNet",
@@ -109,42 +113,60 @@ def _convolutions(third_branch_kernel: int) -> Iterator[tuple[str, int, int, int
         channels = width.one + width.three + width.five + width.pool
 
 
-def _layers(local_response_norm: bool) -> Iterator[tuple[str, int, int]]:
-    """Yield each layer's name, channels and stride."""
-    yield from _convolved("conv1/7x7_s2", 64, 2)
-    yield "pool1/3x3_s2", 64, 4
+Windows = tuple[Window, ...]  # from the picture to a layer, those that see most
+Layers = Iterator[tuple[str, int, Windows]]
+
+
+def _layers(local_response_norm: bool, third_branch_kernel: int, pool4_kernel: int) -> Layers:
+    """Yield each layer's name, channels and windows."""
+    seen: Windows = (_convolution(7, 2),)
+    yield from _convolved("conv1/7x7_s2", 64, seen)
+    seen += (_pool(3),)
+    yield "pool1/3x3_s2", 64, seen
     if local_response_norm:
-        yield "pool1/norm1", 64, 4
-    yield from _convolved("conv2/3x3_reduce", 64, 4)
-    yield from _convolved("conv2/3x3", 192, 4)
+        yield "pool1/norm1", 64, seen
+    yield from _convolved("conv2/3x3_reduce", 64, seen)
+    seen += (_convolution(3),)
+    yield from _convolved("conv2/3x3", 192, seen)
     if local_response_norm:
-        yield "conv2/norm2", 192, 4
-    yield "pool2/3x3_s2", 192, 8
-    channels, stride = 192, 8
+        yield "conv2/norm2", 192, seen
+    seen += (_pool(3),)
+    yield "pool2/3x3_s2", 192, seen
+    channels = 192
+    third = _convolution(third_branch_kernel)
     for block, width in INCEPTION_WIDTHS.items():
-        yield from _inception(f"inception_{block}", width, channels, stride)
+        yield from _inception(f"inception_{block}", width, channels, seen, third)
         channels = width.one + width.three + width.five + width.pool
+        seen += (third,)
         if block in POOL_AFTER:
-            stride *= 2
-            yield POOL_AFTER[block], channels, stride
+            seen += (_pool(pool4_kernel if block == "4e" else 3),)
+            yield POOL_AFTER[block], channels, seen
 
 
-def _inception(
-    name: str, width: Widths, inputs: int, stride: int
-) -> Iterator[tuple[str, int, int]]:
-    yield from _convolved(f"{name}/1x1", width.one, stride)
-    yield from _convolved(f"{name}/3x3_reduce", width.three_reduce, stride)
-    yield from _convolved(f"{name}/3x3", width.three, stride)
-    yield from _convolved(f"{name}/5x5_reduce", width.five_reduce, stride)
-    yield from _convolved(f"{name}/5x5", width.five, stride)
-    yield f"{name}/pool", inputs, stride
-    yield from _convolved(f"{name}/pool_proj", width.pool, stride)
-    yield f"{name}/output", width.one + width.three + width.five + width.pool, stride
+def _convolution(kernel: int, step: int = 1) -> Window:
+    return Window(kernel, step, kernel // 2)
 
 
-def _convolved(name: str, channels: int, stride: int) -> Iterator[tuple[str, int, int]]:
-    yield name, channels, stride
-    yield relu_name(name), channels, stride
+def _pool(kernel: int) -> Window:
+    return Window(kernel, 2, rounds_up=True)
+
+
+def _inception(name: str, width: Widths, inputs: int, seen: Windows, third: Window) -> Layers:
+    around = (*seen, Window(3, padding=1))
+    yield from _convolved(f"{name}/1x1", width.one, seen)
+    yield from _convolved(f"{name}/3x3_reduce", width.three_reduce, seen)
+    yield from _convolved(f"{name}/3x3", width.three, around)
+    yield from _convolved(f"{name}/5x5_reduce", width.five_reduce, seen)
+    yield from _convolved(f"{name}/5x5", width.five, (*seen, third))
+    yield f"{name}/pool", inputs, around
+    yield from _convolved(f"{name}/pool_proj", width.pool, around)
+    outputs = width.one + width.three + width.five + width.pool
+    yield f"{name}/output", outputs, (*seen, third)
+
+
+def _convolved(name: str, channels: int, seen: Windows) -> Layers:
+    yield name, channels, seen
+    yield relu_name(name), channels, seen
 
 
 def _torchvision_aliases() -> dict[str, str]:

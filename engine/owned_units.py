@@ -1,0 +1,211 @@
+"""A gradient file's graph with some of its units left out, by an input that says which count.
+
+    objective = sum(weight * 1/2 a^2)        becomes        sum(weight * 1/2 (own * a)^2)
+
+`own` is 1 for the units of the layer that count and 0 for the others, [1, 1, rows, columns]; a file
+of several layers has one for each. The gradient is that of the units that count, so what several
+parts of a picture give for units of their own adds up to the whole picture's.
+
+The graph is changed as it lies in the file (onnx.proto): the squares are found from the objective
+back, and their `a` is multiplied by `own` where the objective and the beginning of its gradient
+read it. Where the network goes on from `a` to a later layer, it stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.errors import DreamError
+from ort_deepdream.protobuf import LENGTH, bytes_field, field, fields, integer_field, text_of
+
+GRAPH = 7  # in ModelProto
+NODE, INITIALIZER, INPUT = 1, 5, 11  # in GraphProto
+NODE_INPUT, NODE_OUTPUT, OP_TYPE = 1, 2, 4
+INITIALIZER_NAME = 8
+FLOAT = 1
+
+OWN, OWNED = "own", "owned"  # names of what is added
+# How a layer's gradient begins where the network goes on from it: its own part of the sum.
+BEGINNINGS = ("Mul", "Pad", "Add", "Sum")
+
+
+@dataclass(frozen=True)
+class _Node:
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    message: memoryview
+
+    def reading(self, names: dict[str, str]) -> bytes:
+        """Return the node's message with other inputs, by the names that they have now."""
+        out = bytearray()
+        for number, wire_type, value in fields(self.message):
+            if number == NODE_INPUT and not isinstance(value, int):
+                name = bytes(value).decode()
+                value = memoryview(names.get(name, name).encode())
+            out += field(number, wire_type, value)
+        return bytes(out)
+
+
+def own_names(count: int) -> list[str]:
+    """Return the names of the inputs that say which units of each layer count."""
+    return [OWN] if count == 1 else [f"{OWN}/{number}" for number in range(count)]
+
+
+def counting_own_units(file: GradientFile) -> tuple[GradientFile, list[str]]:
+    """Return the file with an input more for each layer of its objective, and their names.
+
+    They are in the order of `file.info.layers`, as far as these are of different layers. Raise
+    DreamError for an objective that is not known.
+    """
+    nodes, known = _read(file.content)
+    producers = {name: node for node in nodes for name in node.outputs}
+    activations = list(dict.fromkeys(_squared("objective", producers)))
+    if not activations:
+        raise DreamError(
+            f"{file.path}: its objective is no sum of squares, so a picture cannot be dreamt on in "
+            f"tiles; make the picture smaller"
+        )
+    changes: dict[int, dict[str, str]] = {}  # by a node's place, its inputs' new names
+    names = own_names(len(activations))
+    for activation, own in zip(activations, names, strict=True):
+        others = [other for other in activations if other != activation]
+        before_others = _ancestors(others, producers)
+        for place in _counted(activation, nodes, producers, before_others, known):
+            changes.setdefault(place, {})[activation] = f"{OWNED}/{own}"
+    added = dict(zip(activations, names, strict=True))
+    return replace(file, content=_written(file.content, nodes, changes, added)), names
+
+
+def _read(content: bytes) -> tuple[list[_Node], set[str]]:
+    """Return the graph's nodes in order, and the names of its initializers."""
+    nodes, known = [], set()
+    for number, _, message in _graph(content):
+        if number == NODE:
+            nodes.append(_node(message))
+        elif number == INITIALIZER:
+            known.add(text_of(message, INITIALIZER_NAME))
+    return nodes, known
+
+
+def _graph(content: bytes) -> Iterator[tuple[int, int, memoryview]]:
+    for number, _, graph in fields(memoryview(content)):
+        if number == GRAPH and not isinstance(graph, int):
+            for part, wire_type, value in fields(graph):
+                assert not isinstance(value, int)  # GraphProto has no numbers
+                yield part, wire_type, value
+
+
+def _node(message: memoryview) -> _Node:
+    inputs, outputs, kind = [], [], ""
+    for number, _, value in fields(message):
+        if isinstance(value, int):
+            continue
+        if number == NODE_INPUT:
+            inputs.append(bytes(value).decode())
+        elif number == NODE_OUTPUT:
+            outputs.append(bytes(value).decode())
+        elif number == OP_TYPE:
+            kind = bytes(value).decode()
+    return _Node(kind, tuple(inputs), tuple(outputs), message)
+
+
+def _squared(name: str, producers: dict[str, _Node]) -> Iterator[str]:
+    """Yield the values whose squares make up the sum `name`."""
+    node = producers.get(name)
+    if node is None:
+        return
+    if node.kind == "Mul" and len(set(node.inputs)) == 1:
+        yield node.inputs[0]
+        return
+    # Factors and axes are numbers of the file: nothing is found behind them.
+    for one in node.inputs if node.kind in ("Add", "Sum", "Mul") else node.inputs[:1]:
+        yield from _squared(one, producers)
+
+
+def _ancestors(names: Iterable[str], producers: dict[str, _Node]) -> set[str]:
+    """Return all values that `names` are computed from, and themselves."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += producers[name].inputs if name in producers else ()
+    return found
+
+
+def _counted(
+    activation: str,
+    nodes: Sequence[_Node],
+    producers: dict[str, _Node],
+    before_others: set[str],
+    known: set[str],
+) -> list[int]:
+    """Return the places of the nodes that read `activation` as a part of the objective.
+
+    For the last layer those are all. From an earlier one the network goes on to others, whose
+    gradients come back through it: its ReLUs and pools must be what they were.
+    """
+    readers = [place for place, node in enumerate(nodes) if activation in node.inputs]
+    if activation not in before_others:
+        return readers
+    return [
+        place
+        for place in readers
+        if before_others.isdisjoint(nodes[place].outputs) and nodes[place].kind in BEGINNINGS
+    ]
+
+
+def _written(
+    content: bytes,
+    nodes: Sequence[_Node],
+    changes: dict[int, dict[str, str]],
+    added: dict[str, str],
+) -> bytes:
+    """Return the file's bytes with the changes to its nodes, and the inputs that are added."""
+    out = bytearray()
+    for number, wire_type, value in fields(memoryview(content)):
+        if number != GRAPH:
+            out += field(number, wire_type, value)
+    graph = bytearray()
+    for number, wire_type, message in _graph(content):
+        if number != NODE:
+            graph += field(number, wire_type, message)
+    for place, node in enumerate(nodes):
+        names = changes.get(place)
+        message = bytes(node.message) if names is None else node.reading(names)
+        graph += bytes_field(NODE, message)
+        for name in node.outputs:
+            if name in added:
+                graph += bytes_field(NODE, _product(name, added[name]))
+    for own in added.values():
+        graph += bytes_field(INPUT, _input(own))
+    return bytes(out + bytes_field(GRAPH, bytes(graph)))
+
+
+def _product(activation: str, own: str) -> bytes:
+    """Return the node `owned = activation * own`."""
+    owned = f"{OWNED}/{own}".encode()
+    return b"".join(
+        [
+            bytes_field(NODE_INPUT, activation.encode()),
+            bytes_field(NODE_INPUT, own.encode()),
+            bytes_field(NODE_OUTPUT, owned),
+            bytes_field(3, owned),  # its name
+            bytes_field(OP_TYPE, b"Mul"),
+        ]
+    )
+
+
+def _input(name: str) -> bytes:
+    """Return the description of an input float[1, 1, NAME/rows, NAME/columns]."""
+    one = bytes_field(1, integer_field(1, 1))  # a dimension's number
+    sides = [bytes_field(1, bytes_field(2, f"{name}/{side}".encode())) for side in SIDES]
+    tensor = integer_field(1, FLOAT) + bytes_field(2, one + one + b"".join(sides))
+    return bytes_field(1, name.encode()) + bytes_field(2, bytes_field(1, tensor))
+
+
+SIDES = ("rows", "columns")
