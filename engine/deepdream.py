@@ -5,23 +5,28 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import default_rng
 
-from ort_deepdream.engine.ascent import make_ascent
+from ort_deepdream.engine.ascent import Ascent, make_ascent
+from ort_deepdream.engine.keeping import Keeping, as_mask
 from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.octaves import octave_sizes, resize
-from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.engine.octaves import octave_sizes, resize, sizes_by_hand
+from ort_deepdream.engine.settings import Settings, as_text, as_typed, chosen
 from ort_deepdream.engine.shaping import shaping_of
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+def _no_picture() -> Array:
+    raise RuntimeError("no dream is going on here, so there is no picture of it")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class Progress:
     width: int
     objective: float
     fraction: float  # of all the work, by pixels
+    # The whole picture [H, W, 3] in 0..255 as it would be if the dream ended here. It is made when
+    # this is called, which takes a while, and only until `on_step` returns.
+    rgb: Callable[[], Array] = field(default=_no_picture, repr=False, compare=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,6 +55,7 @@ class Dream:
     objectives: tuple[tuple[float, ...], ...]  # of each iteration, by octave, smallest first
     sizes: tuple[tuple[int, int], ...]  # (height, width) of each octave, smallest first
     octaves: tuple[Array, ...]  # each octave's picture, if asked for
+    left_out: int  # octaves that were asked for and are below the layer's smallest picture
     idle_steps: int  # iterations whose gradient was zero or not finite: they change nothing
     stopped: bool  # by `on_step`
     photo: Array  # what was dreamt on, as it was given
@@ -68,7 +77,7 @@ class Dream:
         from ort_deepdream.engine.image.picture import to_image
         from ort_deepdream.engine.notebook import dream_html
 
-        facts = {as_typed(name): value for name, value in asdict(self.settings).items()}
+        facts = {as_typed(name): as_text(value) for name, value in chosen(self.settings).items()}
         facts["sizes"] = ", ".join(f"{width}x{height}" for height, width in self.sizes)
         return dream_html(to_image(self.photo), self.image, repr(self), self.objectives, facts)
 
@@ -82,21 +91,27 @@ def dream(
     settings: Settings | None = None,
     on_step: OnStep | None = None,
     keep_octaves: bool = False,
+    mask: Array | None = None,
 ) -> Dream:
     """Dream on an RGB picture [H, W, 3] in 0..255.
+
+    mask: [H, W], 1 where it dreams and 0 where the picture stays exactly as it is; between them it
+    dreams more weakly. None for everywhere.
 
     `on_step` hears of each iteration; when it returns False the dream stops there and is returned
     as it is, while an exception in it, such as KeyboardInterrupt, loses the dream: `watching` makes
     an interrupt a False. Octaves whose shorter side would be below `model.least_side` are left out.
 
-    Raise DreamError for what is no picture, and for one that is too small or, on the CPU, takes
-    more memory than there is.
+    Raise DreamError for what is no picture or no mask, and for a picture that is too small or, on
+    the CPU, takes more memory than there is.
     """
     rgb = _numbers(rgb)
     height, width = rgb.shape[:2]
+    settings = settings or Settings()
+    keeping = Keeping(model, settings, as_mask(mask, height, width))
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     with enough_memory(height, width, model.info.stride, on_cpu):
-        return _dream(model, rgb, settings or Settings(), on_step, keep_octaves)
+        return _dream(model, rgb, settings, keeping, on_step, keep_octaves)
 
 
 def _numbers(rgb: object) -> Array:
@@ -117,7 +132,12 @@ def _numbers(rgb: object) -> Array:
 
 
 def _dream(
-    model: Model, rgb: Array, settings: Settings, on_step: OnStep | None, keep_octaves: bool
+    model: Model,
+    rgb: Array,
+    settings: Settings,
+    keeping: Keeping,
+    on_step: OnStep | None,
+    keep_octaves: bool,
 ) -> Dream:
     base = model.preprocess(rgb)
     height, width = base.shape[2:]
@@ -127,32 +147,60 @@ def _dream(
             f"{', '.join(model.info.layers)}: both sides must be {model.least_side} or more; "
             f"choose an earlier layer or a larger picture"
         )
-    sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, model.least_side)
+    sizes, left_out = _sizes(height, width, settings, model.least_side)
     climb = _Climb(model, settings, on_step, sizes)
     bases = _cascade(base, sizes)
+
+    def whole(image: Array, octave: Array) -> Array:
+        """Return what was dreamt so far on the whole picture, not on a small octave of it."""
+        if octave is base:
+            return image
+        return keeping.tones(base + resize(image - octave, height, width), base)
+
+    def finished(image: Array) -> Array:
+        """Return the RGB picture of an image that it may write into."""
+        low, high = model.limits()
+        return keeping.untouched(model.deprocess(np.clip(image, low, high, out=image)), rgb)
+
     below = image = bases[0]
-    finished: list[Array] = []
+    kept: list[Array] = []
     for octave in bases:
+
+        def seen(image: Array, octave: Array = octave) -> Array:
+            return finished(whole(keeping.end(image, octave), octave))
+
         # Without names for what lies between: it would stay in memory for the whole octave.
-        image = climb.octave(octave + resize(image - below, *octave.shape[2:]))
+        image = climb.octave(keeping.begin(octave + resize(image - below, *octave.shape[2:])), seen)
+        image = keeping.end(image, octave)
         below = octave
         if keep_octaves or climb.stopped:
-            finished.append(model.deprocess(image))
+            kept.append(model.deprocess(image))
         if climb.stopped:
-            # What was dreamt so far belongs on the whole picture, not on a small octave of it.
-            image = base + resize(image - octave, height, width)
+            image = whole(image, octave)
             break
-    low, high = model.limits()
     return Dream(
-        rgb=model.deprocess(np.clip(image, low, high, out=image)),
+        rgb=finished(image),
         settings=settings,
         objectives=tuple(tuple(values) for values in climb.objectives),
         sizes=tuple(sizes),
-        octaves=tuple(finished) if keep_octaves else (),
+        octaves=tuple(kept) if keep_octaves else (),
+        left_out=left_out,
         idle_steps=climb.idle_steps,
         stopped=climb.stopped,
         photo=rgb,
     )
+
+
+def _sizes(
+    height: int, width: int, settings: Settings, least: int
+) -> tuple[list[tuple[int, int]], int]:
+    """Return the octaves' sizes, smallest first, and how many more would be below `least`."""
+    if settings.octave_sizes:
+        wanted = sizes_by_hand(height, width, settings.octave_sizes)
+        sizes = [size for size in wanted if min(size) >= least]
+        return sizes, len(wanted) - len(sizes)
+    sizes = octave_sizes(height, width, settings.octaves, settings.octave_scale, least)
+    return sizes, settings.octaves - len(sizes)
 
 
 def _cascade(image: Array, sizes: list[tuple[int, int]]) -> list[Array]:
@@ -183,8 +231,11 @@ class _Climb:
         self.idle_steps = 0
         self.stopped = False
 
-    def octave(self, image: Array) -> Array:
-        """Return `image` [1, 3, H, W] after every iteration of one octave."""
+    def octave(self, image: Array, seen: Callable[[Array], Array]) -> Array:
+        """Return `image` [1, 3, H, W] after every iteration of one octave.
+
+        `seen` makes the whole RGB picture of one in the midst of it.
+        """
         height, width = image.shape[2:]
         last = self.settings.iterations
         shift = self.shift()
@@ -198,7 +249,7 @@ class _Climb:
             objective, mean = ascent.step(self.length, *shift, (iteration - 1) / last)
             self.idle_steps += not NO_GRADIENT < mean < math.inf  # so that NaN counts
             self.objectives[-1].append(objective)
-            if self.report(iteration, height, width, objective) is False:
+            if self.report(iteration, ascent, objective, seen) is False:
                 self.stopped = True
                 break
         return ascent.take()
@@ -212,8 +263,11 @@ class _Climb:
         across, down = self.random.integers(-jitter, jitter + 1, 2)
         return int(down), int(across)
 
-    def report(self, iteration: int, height: int, width: int, objective: float) -> bool | None:
+    def report(
+        self, iteration: int, ascent: Ascent, objective: float, seen: Callable[[Array], Array]
+    ) -> bool | None:
         """Tell `on_step` of an iteration and return its answer: False to stop."""
+        height, width = ascent.height, ascent.width
         self.work += height * width
         if self.on_step is None:
             return None
@@ -227,5 +281,6 @@ class _Climb:
                 width=width,
                 objective=objective,
                 fraction=self.work / self.total_work,
+                rgb=lambda: seen(ascent.take()),
             )
         )

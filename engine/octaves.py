@@ -7,8 +7,13 @@ and sizes are rounded as scipy rounds them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ort_deepdream.errors import DreamError
 
 Array = NDArray[np.float32]
 
@@ -29,6 +34,25 @@ def octave_sizes(
         sizes.insert(0, size)
         size = (_shrunk(size[0], scale), _shrunk(size[1], scale))
     return sizes
+
+
+def sizes_by_hand(height: int, width: int, sides: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the sizes (height, width) with these longest sides, and last the picture's own.
+
+    Raise DreamError for sides that do not grow, or that are beyond the picture's.
+    """
+    longest = max(height, width)
+    for before, after in pairwise(sides):
+        if after <= before:
+            raise DreamError(f"octave-sizes must grow, and {after} comes after {before}")
+    if sides[-1] > longest:
+        raise DreamError(
+            f"octave-sizes has {sides[-1]}, and the picture is {width}x{height}; "
+            f"dream on a larger one (--size)"
+        )
+    smaller = [side for side in sides if side < longest]
+    scaled = [(height * side / longest, width * side / longest) for side in smaller]
+    return [(max(round(h), 1), max(round(w), 1)) for h, w in scaled] + [(height, width)]
 
 
 def _shrunk(length: int, scale: float) -> int:

@@ -108,6 +108,21 @@ class Settings:
         "gradient.",
         Limits(0, 10),
     )
+    octave_sizes: tuple[int, ...] = setting(
+        (),
+        "Longest side of each size to dream at, the smallest first, instead of octaves and "
+        "octave-scale. The picture's own comes last by itself.",
+        Limits(1, 100_000),
+        unit="pixels",
+    )
+    keep_colours: bool = setting(
+        False, "Dream in lightness alone: the photograph's colours stay, in Oklab."
+    )
+    keep_contrast: bool = setting(
+        False,
+        "Keep the mean and the spread of the photograph's red, green and blue, which a dream "
+        "drifts away from.",
+    )
 
     def __post_init__(self) -> None:
         for declared in fields(self):

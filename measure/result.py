@@ -41,7 +41,7 @@ from ort_deepdream.measure.json_files import read_json
 from ort_deepdream.text import clean
 
 SCHEMA: Literal["ort-deepdream/bench"] = "ort-deepdream/bench"
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 VERSION = f"{MAJOR}.{MINOR}"
 MOST_BYTES = 100_000_000  # of a file; a full run has a few million
 WHAT = "a result file that `dream bench` wrote"

@@ -168,8 +168,8 @@ def test_what_differs_is_listed():
 
 
 def test_another_version_is_a_difference():
-    (found,) = differences(result(version="1.0"), result(version="1.1"))
-    assert (found.what, found.before, found.after) == ("version of the file", "1.0", "1.1")
+    (found,) = differences(result(version="1.0"), result(version="1.2"))
+    assert (found.what, found.before, found.after) == ("version of the file", "1.0", "1.2")
 
 
 def test_what_only_one_measured_is_told():

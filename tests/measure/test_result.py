@@ -144,13 +144,13 @@ def test_other_json_is_refused(path):
 @pytest.mark.parametrize("version", [2, "2.0", "2.7", "10.0"])
 def test_a_newer_major_version_asks_for_an_update(path, data, version):
     said = refusal(path, data | {"version": version, "surprise": 1})
-    assert f"has version {version}, and this program reads 1.1; update ort-deepdream" in said
+    assert f"has version {version}, and this program reads 1.2; update ort-deepdream" in said
 
 
 def test_another_version_is_named_with_what_to_do(path, data):
     for version in (0, "0.9"):
         said = refusal(path, data | {"version": version})
-        assert f"has version {version}, and this program reads 1.1; measure again" in said
+        assert f"has version {version}, and this program reads 1.2; measure again" in said
     for version in ("1", None, True, 1.0, "1.x", "1.0.0", "-1.0"):
         assert "does not say which version" in refusal(path, data | {"version": version})
 
