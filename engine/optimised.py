@@ -30,6 +30,7 @@ from ort_deepdream.files import PREFIX, scratch_folder
 SUMS = "sums.json"
 BLOCK = 1 << 16  # bytes
 MOST_KEPT = 4  # 17 MB each for inception_4c/output
+ADDED = "shape names"  # to what ONNX Runtime writes, by engine/in_place.py
 
 
 def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) -> Path | None:
@@ -46,7 +47,7 @@ def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) 
 
     # What else leads to another graph, such as an option of the session, belongs here, too.
     build = onnxruntime.__version__, onnxruntime.get_build_info()
-    parts = json.dumps([*build, features, size]).encode()
+    parts = json.dumps([*build, features, size, ADDED]).encode()
     return graph_cache / hashlib.sha256(parts + content).hexdigest()[:24]
 
 

@@ -21,6 +21,7 @@ from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.engine.checking import checked
 from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.engine.owned_units import counting_own_units, is_own
 from ort_deepdream.engine.shaping import step_fragments
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import (
@@ -67,8 +68,12 @@ def make_session(
     profile: Path | None = None,
     graph_cache: Path | None = None,
     stages: tuple[str, ...] = (),
+    own_units: bool = False,
 ) -> Session:
     """Make a session for pictures of `size`, or of any size; `stages` shape the gradient.
+
+    With `own_units` it is for tiles: the gradient of those units alone that its inputs `own` count,
+    and no step.
 
     With `profile`, the beginning of a file name, `run.end_profiling()` writes the time of each
     kernel there. On the CPU the graph is kept in `graph_cache` as ONNX Runtime has optimised it, or
@@ -81,7 +86,10 @@ def make_session(
     def options(weights: Path) -> onnxruntime.SessionOptions:
         return _options(backend, weights, threads, size, profile)
 
-    content = file.content + step_fragments(backend.target, stages)
+    if own_units:
+        content = counting_own_units(file)
+    else:
+        content = file.content + step_fragments(backend.target, stages)
     if graph_cache is not None and backend.provider == "CPUExecutionProvider":
         folder = optimised.folder_for(content, size, graph_cache)
         kept = folder and _kept(folder, content, file, backend, options)
@@ -225,11 +233,17 @@ def _optimise(
     content: bytes, backend: Backend, options: onnxruntime.SessionOptions, folder: Path
 ) -> None:
     """Have the graph optimised into `folder`, its weights in a file that need not be copied."""
+    from ort_deepdream.engine.in_place import shape_names  # here, for it is needed once
+
     options.optimized_model_filepath = str(folder / OPTIMISED)
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_file_name", WEIGHTS
     )
     _open(content, backend, options)
+    graph = folder / OPTIMISED
+    names = shape_names(graph.read_bytes())
+    with graph.open("ab") as file:
+        file.write(names)
 
 
 def _of_optimised(
@@ -299,7 +313,7 @@ def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> 
         **ADDED_OUTPUTS,
         **PACKED_OUTPUTS,
     }
-    inputs = {value.name for value in session.get_inputs()} - added.keys()
+    inputs = {value.name for value in session.get_inputs() if not is_own(value.name)} - added.keys()
     outputs = {value.name for value in session.get_outputs()} - added.keys()
     takes = [*GRADIENT_INPUTS, *guide.inputs(file.info.guides)]
     gives = [*GRADIENT_OUTPUTS, *guide.outputs(file.info.guides)]
