@@ -38,7 +38,7 @@ class Model:
         self.allow_cpu_nodes = allow_cpu_nodes
         self.graph_cache = graph_cache
         self.guide: Feed | None = None
-        self.sessions: dict[tuple[Size | None, tuple[str, ...]], Session] = {}
+        self.sessions: dict[tuple[Size | None, tuple[str, ...], bool], Session] = {}
         if not backend.fixed_sizes:
             # So that a file that cannot be run is refused now.
             self.session(*(self.info.size or (1, 1)))
@@ -133,10 +133,13 @@ class Model:
         values = self._run(guide.outputs(layers), image, constants, options)
         return {layer.name: value for layer, value in zip(layers, values, strict=True)}
 
-    def session(self, height: int, width: int, stages: tuple[str, ...] = ()) -> Session:
+    def session(
+        self, height: int, width: int, stages: tuple[str, ...] = (), own_units: bool = False
+    ) -> Session:
         """Return the session for pictures of this size; it is made once and kept for a while.
 
-        Its steps have `stages` that shape the gradient, each one of `Shaping.stages`.
+        Its steps have `stages` that shape the gradient, each one of `Shaping.stages`. With
+        `own_units` it is for tiles of this size.
         Raise DreamError when the file is for another size.
         """
         only = self.info.size
@@ -147,7 +150,7 @@ class Model:
                 f"any size"
             )
         size = (height, width) if self.backend.fixed_sizes or only else None
-        key = size, stages
+        key = size, stages, own_units
         if key in self.sessions:
             self.sessions[key] = self.sessions.pop(key)  # the last is the one used last
         else:
@@ -160,18 +163,19 @@ class Model:
                 self.allow_cpu_nodes,
                 graph_cache=self.graph_cache,
                 stages=stages,
+                own_units=own_units,
             )
         return self.sessions[key]
 
     def _make_room(self, pixels: int) -> None:
         """Drop the sessions used longest ago, for all together hold memory for KEPT_PIXELS."""
-        kept = [(size, stages) for size, stages in self.sessions if size is not None]
-        held = sum(height * width for (height, width), _ in kept)
-        for (height, width), stages in kept:
+        kept = {key: key[0][0] * key[0][1] for key in self.sessions if key[0] is not None}
+        held = sum(kept.values())
+        for key, its_pixels in kept.items():
             if held + pixels <= KEPT_PIXELS:
                 break
-            del self.sessions[(height, width), stages]
-            held -= height * width
+            del self.sessions[key]
+            held -= its_pixels
 
     def preprocess(self, rgb: Array) -> Array:
         """Turn RGB [H, W, 3] in 0..255 into the network's image [1, 3, H, W]."""

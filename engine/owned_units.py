@@ -14,11 +14,11 @@ read it. Where the network goes on from `a` to a later layer, it stays as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
-from ort_deepdream.protobuf import LENGTH, bytes_field, field, fields, integer_field, text_of
+from ort_deepdream.protobuf import bytes_field, field, fields, integer_field, text_of
 
 GRAPH = 7  # in ModelProto
 NODE, INITIALIZER, INPUT = 1, 5, 11  # in GraphProto
@@ -44,8 +44,9 @@ class _Node:
         for number, wire_type, value in fields(self.message):
             if number == NODE_INPUT and not isinstance(value, int):
                 name = bytes(value).decode()
-                value = memoryview(names.get(name, name).encode())
-            out += field(number, wire_type, value)
+                out += bytes_field(number, names.get(name, name).encode())
+            else:
+                out += field(number, wire_type, value)
         return bytes(out)
 
 
@@ -54,11 +55,16 @@ def own_names(count: int) -> list[str]:
     return [OWN] if count == 1 else [f"{OWN}/{number}" for number in range(count)]
 
 
-def counting_own_units(file: GradientFile) -> tuple[GradientFile, list[str]]:
-    """Return the file with an input more for each layer of its objective, and their names.
+def is_own(name: str) -> bool:
+    """Tell whether an input is one of `own_names`."""
+    return name == OWN or name.startswith(f"{OWN}/")
 
-    They are in the order of `file.info.layers`, as far as these are of different layers. Raise
-    DreamError for an objective that is not known.
+
+def counting_own_units(file: GradientFile) -> bytes:
+    """Return the file's graph with one more input for each layer of its objective.
+
+    They have the `own_names`, in the order of `file.info.layers` as far as these are of different
+    layers. Raise DreamError for an objective that is not known.
     """
     nodes, known = _read(file.content)
     producers = {name: node for node in nodes for name in node.outputs}
@@ -76,7 +82,7 @@ def counting_own_units(file: GradientFile) -> tuple[GradientFile, list[str]]:
         for place in _counted(activation, nodes, producers, before_others, known):
             changes.setdefault(place, {})[activation] = f"{OWNED}/{own}"
     added = dict(zip(activations, names, strict=True))
-    return replace(file, content=_written(file.content, nodes, changes, added)), names
+    return _written(file.content, nodes, changes, added)
 
 
 def _read(content: bytes) -> tuple[list[_Node], set[str]]:
@@ -167,13 +173,13 @@ def _written(
 ) -> bytes:
     """Return the file's bytes with the changes to its nodes, and the inputs that are added."""
     out = bytearray()
-    for number, wire_type, value in fields(memoryview(content)):
-        if number != GRAPH:
-            out += field(number, wire_type, value)
+    for part, kind, value in fields(memoryview(content)):
+        if part != GRAPH:
+            out += field(part, kind, value)
     graph = bytearray()
-    for number, wire_type, message in _graph(content):
+    for number, wire_type, entry in _graph(content):
         if number != NODE:
-            graph += field(number, wire_type, message)
+            graph += field(number, wire_type, entry)
     for place, node in enumerate(nodes):
         names = changes.get(place)
         message = bytes(node.message) if names is None else node.reading(names)

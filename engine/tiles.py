@@ -26,24 +26,23 @@ from ort_deepdream.weights.receptive_field import Window
 
 @dataclass(frozen=True)
 class Field:
-    """What the layers of an objective see.
-
-    `layers` are each one's windows. A crop begins at a multiple of `stride`. A tile's own units
-    see `before` pixels before the tile, and `after` pixels behind it.
-    """
+    """What the layers of an objective see: the windows of each one. Crops begin at its strides."""
 
     layers: tuple[tuple[Window, ...], ...]
 
     @property
     def stride(self) -> int:
+        """Pixels of the picture for one step in the deepest layer."""
         return max(receptive_field.stride(windows) for windows in self.layers)
 
     @property
     def before(self) -> int:
+        """Pixels before a tile that its own units see."""
         return max(receptive_field.reach(windows)[0] for windows in self.layers)
 
     @property
     def after(self) -> int:
+        """Pixels behind a tile that its own units see."""
         # The last unit of a tile lies one stride before its end.
         ends = (
             receptive_field.reach(windows)[1] + 1 - receptive_field.stride(windows)
