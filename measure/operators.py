@@ -78,12 +78,12 @@ def profiled(model: Model, height: int, width: int) -> Iterator[tuple[Model, lis
     """
     watched = Model(model.file, model.backend, model.threads)
     watched.session(height, width)
-    size, stages = [*watched.sessions][-1]  # the last is the one used last
+    key = [*watched.sessions][-1]  # the last is the one used last
     with scratch_folder() as folder:
         session = make_session(
-            model.file, model.backend, model.threads, size, profile=folder / "profile"
+            model.file, model.backend, model.threads, key[0], profile=folder / "profile"
         )
-        watched.sessions[size, stages] = session
+        watched.sessions[key] = session
         events: list[Event] = []
         yield watched, events
         events += end_profile(session.run)
