@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -23,9 +24,11 @@ from standins import RUNTIME, added
 from ort_deepdream import BACKENDS, DreamError, Model, Settings, dream, load_model, why_unusable
 from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.loading import find_backend
+from ort_deepdream.measure.operators import kernel_runs, kernels, profiled
 
 Answer = Callable[..., Any]
 Size = list[int]
+BATCHES = 5
 
 
 class Runtime:
@@ -37,6 +40,7 @@ class Runtime:
         for text in ("standin_names", "standin_complaints"):
             getattr(self.library, text).restype = ctypes.c_char_p
         self.library.standin_bytes.restype = ctypes.c_size_t
+        self.library.standin_recorded.restype = ctypes.c_int64
         self.names = self.library.standin_names().decode().split()
 
     def counts(self) -> dict[str, int]:
@@ -48,6 +52,16 @@ class Runtime:
     def bytes(self) -> int:
         return int(self.library.standin_bytes())
 
+    def record(self) -> None:
+        """Stamp what is counted from now on, which takes its time."""
+        self.library.standin_record()
+
+    def recorded(self) -> list[tuple[str, int]]:
+        """What was counted since then, and when, in nanoseconds of the system's clock."""
+        stamps = ctypes.POINTER(ctypes.c_int64)()
+        many = self.library.standin_recorded(ctypes.byref(stamps))
+        return [(self.names[stamps[2 * i]], stamps[2 * i + 1]) for i in range(many)]
+
     def limit_memory(self, size: int) -> None:
         self.library.standin_set_memory(ctypes.c_size_t(size))
 
@@ -57,17 +71,25 @@ def runtime() -> Runtime:
     return Runtime()
 
 
+@cache
+def settle() -> None:
+    """Take a step, so that what the first session of a process keeps is no other's."""
+    why_unusable(BACKENDS["cuda"])
+
+
 def load(path: str, options: Mapping[str, str]) -> Model:
     return load_model(path, find_backend("cuda", options))
 
 
 def measure(
-    path: str, size: Size, options: Mapping[str, str], steps: int = 4, times: int = 1
+    path: str, size: Size, options: Mapping[str, str], steps: int = 4, times: int = 0
 ) -> dict[str, Any]:
     """Where the step's nodes are, and what each of `steps` steps asked for.
 
-    With `times`, the processor's time of so many steps more is told too, in seconds for each.
+    With `times`, the processor's time is told too, in seconds for each of so many steps more, in
+    the best of some batches.
     """
+    settle()
     held = runtime().bytes()
     model = load(path, options)
     ascent = make_ascent(model, *size)
@@ -77,16 +99,44 @@ def measure(
         before = runtime().counts()
         ascent.step(1.5, number, -number)
         counted.append(added(before, runtime().counts()))
-    begin = time.process_time()
-    for number in range(times):
-        ascent.step(1.5, number, -number)
+    seconds = []
+    for _ in range(BATCHES if times else 0):
+        begin = time.process_time()
+        for number in range(times):
+            ascent.step(1.5, number, -number)
+        seconds.append((time.process_time() - begin) / times)
     return {
         "placement": dict(model.placement),
         "steps": counted,
         "bytes": runtime().bytes() - held,
         "complaints": runtime().complaints(),
-        "seconds": (time.process_time() - begin) / times,
+        "seconds": min(seconds, default=None),
     }
+
+
+def parts(path: str, size: Size) -> list[dict[str, Any]]:
+    """What each node of a step that is not captured asked for, and what it read and wrote."""
+    with profiled(load(path, {"enable_cuda_graph": "0"}), *size) as (model, events):
+        ascent = make_ascent(model, *size)
+        ascent.put(np.zeros((1, 3, *size), np.float32))
+        for _ in range(2):
+            ascent.step(1.5)
+        runtime().record()
+        ascent.step(1.5)
+        stamps = runtime().recorded()
+        began = model.session(*size).run.get_profiling_start_time_ns()
+    last = {event["args"]["node_index"]: event for event in kernel_runs(events)}
+    return [_part(event, began, stamps) for event in last.values()]
+
+
+def _part(event: dict[str, Any], began: int, stamps: list[tuple[str, int]]) -> dict[str, Any]:
+    start = began + event["ts"] * 1000
+    end = start + event["dur"] * 1000
+    asked = Counter(name for name, at in stamps if start <= at <= end)
+    (kernel,) = kernels([event, event])  # each node's first is left out there
+    name = event["name"].removesuffix("_kernel_time")
+    operator = event["args"]["op_name"]
+    return {"name": name, "operator": operator, "flop": kernel.flop, "moved": kernel.moved, **asked}
 
 
 def whole_dream(path: str, size: Size, options: Mapping[str, str], dreams: int = 1) -> Any:
@@ -169,6 +219,7 @@ CALLS: dict[str, Answer] = {
     call.__name__: call
     for call in (
         measure,
+        parts,
         whole_dream,
         gradients,
         failing,
