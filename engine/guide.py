@@ -15,10 +15,11 @@ from ort_deepdream.engine.gradient_file import GuidedLayer
 from ort_deepdream.errors import DreamError
 from ort_deepdream.gradient_format import features_output, guide_input, order_input
 from ort_deepdream.step import Array, Feed
+from ort_deepdream.weights.nearest import MOST_POSITIONS, guide_rows
 
-# A larger guide is made smaller, for the time and the memory of a step grow with its positions.
+# A larger guide is made smaller, as is one with more than MOST_POSITIONS in a layer: the time and
+# the memory of a step grow with them.
 MOST_PIXELS = 2**20
-MOST_POSITIONS = 2**14  # in any of its layers
 
 
 def most_pixels(layers: Sequence[GuidedLayer]) -> int:
@@ -42,17 +43,11 @@ def fitted(rgb: Array, layers: Sequence[GuidedLayer]) -> Array:
 
 
 def guide_feed(layers: Sequence[GuidedLayer], features: Mapping[str, Array]) -> Feed:
-    """Return what a step is fed with: the features [1, C, h, w] of each layer, as rows [n, C].
-
-    There are as many as parts divide; a row that was added is the last one again, which is never
-    the first with the largest product.
-    """
+    """Return what a step is fed with, of the features [1, C, h, w] of each layer."""
     feed: dict[str, Array] = {}
     for layer in layers:
-        rows = features[layer.name][0].reshape(features[layer.name].shape[1], -1).T
-        more = -len(rows) % layer.parts
-        feed[guide_input(layer.name)] = np.concatenate([rows, np.repeat(rows[-1:], more, axis=0)])
-        feed[order_input(layer.name)] = np.arange(len(rows) + more, dtype=np.float32)[:, np.newaxis]
+        rows, numbers = guide_rows(features[layer.name], layer.parts)
+        feed |= {guide_input(layer.name): rows, order_input(layer.name): numbers}
     return feed
 
 

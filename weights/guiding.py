@@ -4,7 +4,7 @@ A shipped file multiplies a layer's activations by a factor for each channel and
 through the network. With a guide it is the nearest features that go back (weights/nearest.py). All
 nodes before and after are as they were shipped, so neither PyTorch nor another file is needed.
 
-The messages are those of onnx.proto, as in weights/joining.py.
+The messages are those of onnx.proto, as in weights/rewriting.py.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ from ort_deepdream.protobuf import (
     text_of,
 )
 from ort_deepdream.weights.architecture import LayerShape
-from ort_deepdream.weights.joining import (
+from ort_deepdream.weights.nearest import Node, Nodes, nearest, parts, rectified_features
+from ort_deepdream.weights.rewriting import (
     CHANNELS,
     DATA_TYPE,
     DIMS,
     FLOAT,
     GRAPH,
     INITIALIZER,
+    INT64,
     NAME,
     RAW_DATA,
     described,
 )
-from ort_deepdream.weights.nearest import Node, Nodes, nearest, parts, rectified_features
 from ort_deepdream.weights.terms import Term
 
 NODE, INPUT, OUTPUT, VALUE_INFO = 1, 11, 12, 13  # in GraphProto
@@ -51,7 +52,7 @@ ATTRIBUTE_NAME, INTEGER, INTEGERS, ATTRIBUTE_TYPE = 1, 3, 8, 20  # in AttributeP
 IS_INTEGER, IS_INTEGERS = 2, 7  # its types
 INFO_NAME, INFO_TYPE, TENSOR_TYPE, ELEMENT_TYPE, SHAPE, DIM = 1, 2, 1, 1, 2, 1  # in ValueInfoProto
 DIM_VALUE, DIM_PARAM = 1, 2
-TYPES = {np.dtype(np.float32): FLOAT, np.dtype(np.int64): 7}
+TYPES = {np.dtype(np.float32): FLOAT, np.dtype(np.int64): INT64}
 PREFIX = "guide/"
 
 
@@ -89,14 +90,6 @@ def guided_entry(term: Term, shape: LayerShape) -> dict[str, object]:
     """Return how a layer that a guide leads is described among a gradient file's layers."""
     guide = {"channels": shape.channels, "stride": shape.stride, "parts": parts(shape.stride)}
     return {"layer": term.layer, "channel": None, "weight": term.weight, "guide": guide}
-
-
-def require_whole(term: Term) -> None:
-    """Raise DreamError for a term of a single channel."""
-    if term.channel is not None:
-        raise DreamError(
-            f"{term}: a guide leads a whole layer; leave the channel out, as {term.layer}"
-        )
 
 
 def _guided_graph(graph: memoryview, term: Term, layer_shape: LayerShape) -> bytes:

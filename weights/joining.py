@@ -4,9 +4,6 @@ The gradient files that are shipped belong to an architecture: they name their w
 these are is a few bytes of each. Here those bytes are written for other weights of the same
 architecture, and the factors of channels, which are numbers of the file, for a choice of them. What
 comes of it is a gradient file like any other, beside its weights in the cache.
-
-The messages are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto):
-ModelProto, its graph, the graph's initializers, and the entries of the model's description.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,55 +21,77 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import read_limited, write_bytes
 from ort_deepdream.gradient_format import (
     KEY,
-    METADATA,
-    PREFIX,
     VALUE,
     has_seal,
     is_intact,
-    metadata_entry,
     sealed,
 )
-from ort_deepdream.protobuf import bytes_field, field, fields, integer_field, text_of
+from ort_deepdream.protobuf import bytes_field, field, fields, integer_field
+from ort_deepdream.version import VERSION
+from ort_deepdream.weights.architecture import LayerShape
 from ort_deepdream.weights.catalogue import cache_errors
 from ort_deepdream.weights.prepared import LARGEST_FILE, Prepared, require_intact
 from ort_deepdream.weights.readers.safetensors_file import read_header
+from ort_deepdream.weights.rewriting import (
+    CHANNELS,
+    DATA_LOCATION,
+    DATA_TYPE,
+    DIMS,
+    EXTERNAL,
+    EXTERNAL_DATA,
+    FLOAT,
+    FLOAT16,
+    NAME,
+    RAW_DATA,
+    initializers,
+    rewritten,
+)
 from ort_deepdream.weights.terms import Term
 
-GRAPH = 7  # in ModelProto
-INITIALIZER = 5  # in GraphProto
-DIMS, DATA_TYPE, NAME, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 1, 2, 8, 9, 13, 14  # in TensorProto
-FLOAT, FLOAT16, EXTERNAL = 1, 10, 1
 TYPES = {"F32": FLOAT, "F16": FLOAT16}  # of safetensors
-CHANNELS = "channels"  # the initializer with a factor for each channel, [1, C, 1, 1]
 MOST_JOINED = 40  # files; 0.1 to 0.4 MB each
 
 
-def join(shipped: Path, weights: Prepared, terms: Sequence[Term]) -> Path:
+def join(
+    shipped: Path, weights: Prepared, terms: Sequence[Term], guided: LayerShape | None = None
+) -> Path:
     """Write, or find, the shipped gradient file of one layer with these weights and terms.
 
     It lies beside the weights, under a name made of all that it depends on. `terms` are all of the
-    file's layer. Raise DreamError for a channel that is not there, weights that were damaged in the
-    cache, or a cache that cannot be written to.
+    file's layer; with the layer's shape as `guided` it is one term, which a guide leads.
+
+    Raise DreamError for a channel that is not there, weights that were damaged in the cache, or a
+    cache that cannot be written to.
     """
     content = shipped.read_bytes()
-    asked = json.dumps([*(str(term) for term in terms), weights.file_sha256])
+    parts = [*(str(term) for term in terms), weights.file_sha256]
+    asked = json.dumps([*parts, *(["guided", VERSION] if guided else [])])
     key = hashlib.sha256(content + asked.encode()).hexdigest()[:12]
     path = weights.path.with_name(f"{weights.path.stem}-{key}.onnx")
     if _is_whole(path):
         with suppress(OSError):  # a cache that may only be read can be used, too
             path.touch()
         return path
-    layer = terms[0].layer
-    factors: dict[int | None, float] = {}
-    for term in terms:
-        factors[term.channel] = factors.get(term.channel, 0) + term.weight
-    if factors != {None: 1.0}:
-        content = choose_channels(content, layer, factors)
+    content = _led(content, terms, guided) if guided else _chosen(content, terms)
     require_intact(weights)
     with cache_errors():
         write_bytes(path, sealed(point_at(content, weights)))
         _prune(path.parent)
     return path
+
+
+def _led(content: bytes, terms: Sequence[Term], shape: LayerShape) -> bytes:
+    from ort_deepdream.weights.guiding import guided  # here, for few dreams have a guide
+
+    (term,) = terms
+    return guided(content, term, shape)
+
+
+def _chosen(content: bytes, terms: Sequence[Term]) -> bytes:
+    factors: dict[int | None, float] = {}
+    for term in terms:
+        factors[term.channel] = factors.get(term.channel, 0) + term.weight
+    return content if factors == {None: 1.0} else choose_channels(content, terms[0].layer, factors)
 
 
 def _is_whole(path: Path) -> bool:
@@ -129,7 +148,7 @@ def point_at(content: bytes, weights: Prepared) -> bytes:
     found = hashlib.sha256(beside).hexdigest()
     if found != weights.sha256:
         described["beside_sha256"] = found
-    return _rewritten(content, external, {"weights": json.dumps(described)})
+    return rewritten(content, external, {"weights": json.dumps(described)})
 
 
 def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, float]) -> bytes:
@@ -137,7 +156,7 @@ def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, flo
 
     The channel None stands for all of them. Raise DreamError for a channel that is not there.
     """
-    sizes = [len(raw) // 4 for name, raw in _initializers(content) if name == CHANNELS]
+    sizes = [len(raw) // 4 for name, raw in initializers(content) if name == CHANNELS]
     if not sizes:
         raise DreamError(f"this gradient file of {layer} has no choice of channels")
     values = np.zeros(sizes[0], "<f4")
@@ -160,53 +179,7 @@ def choose_channels(content: bytes, layer: str, factors: Mapping[int | None, flo
         return b"".join(parts)
 
     terms = [{"layer": layer, "channel": c, "weight": factor} for c, factor in factors.items()]
-    return _rewritten(content, chosen, {"layers": json.dumps(terms)})
-
-
-def described(content: bytes, entries: Mapping[str, str]) -> bytes:
-    """Return the gradient file with other entries in its description, by their keys."""
-    return _rewritten(content, lambda name, tensor: tensor, entries)
-
-
-def _rewritten(
-    content: bytes, change: Callable[[str, bytes], bytes], described: Mapping[str, str]
-) -> bytes:
-    """Return the model with `change(name, tensor)` of each initializer, and new entries by key."""
-    parts = []
-    for number, wire, value in fields(memoryview(content)):
-        if number == GRAPH and not isinstance(value, int):
-            parts.append(bytes_field(GRAPH, _rewritten_graph(value, change)))
-        elif number == METADATA and not isinstance(value, int):
-            key = text_of(value, KEY).removeprefix(PREFIX)
-            if key in described:
-                parts.append(metadata_entry(key, described[key]))
-            else:
-                parts.append(field(number, wire, value))
-        else:
-            parts.append(field(number, wire, value))
-    return b"".join(parts)
-
-
-def _rewritten_graph(graph: memoryview, change: Callable[[str, bytes], bytes]) -> bytes:
-    parts = []
-    for number, wire, value in fields(graph):
-        if number == INITIALIZER and not isinstance(value, int):
-            parts.append(bytes_field(INITIALIZER, change(text_of(value, NAME), bytes(value))))
-        else:
-            parts.append(field(number, wire, value))
-    return b"".join(parts)
-
-
-def _initializers(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield name and raw data of each initializer that is in the file itself."""
-    for number, _, graph in fields(memoryview(content)):
-        if number != GRAPH or isinstance(graph, int):
-            continue
-        for part, _, tensor in fields(graph):
-            if part == INITIALIZER and not isinstance(tensor, int):
-                found = {key: value for key, _, value in fields(tensor)}
-                raw = found.get(RAW_DATA, b"")
-                yield text_of(tensor, NAME), b"" if isinstance(raw, int) else bytes(raw)
+    return rewritten(content, chosen, {"layers": json.dumps(terms)})
 
 
 def _entry(key: str, value: str) -> bytes:

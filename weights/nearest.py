@@ -29,12 +29,25 @@ from numpy.typing import NDArray
 MOST_POSITIONS = 16384  # of a guide in a layer: 2048x2048 pixels at stride 16, 512x512 at 4
 NUMBERED = 1e9  # more than the number of any position
 
+Array = NDArray[np.float32]
 Attributes = Mapping[str, int | tuple[int, ...]]
 
 
 def parts(stride: int) -> int:
     """Return in how many parts the positions of a guide are taken at a layer of this stride."""
     return max(1, 256 // stride**2)
+
+
+def guide_rows(features: Array, count: int) -> tuple[Array, Array]:
+    """Return the features [1, C, h, w] of a guide as rows [n, C], and their numbers [n, 1].
+
+    There are as many as `count`, of parts, divides: a row that was added is the last one again,
+    which is never the first with the largest product.
+    """
+    rows = features[0].reshape(features.shape[1], -1).T
+    more = -len(rows) % count
+    rows = np.concatenate([rows, np.repeat(rows[-1:], more, axis=0)])
+    return rows, np.arange(len(rows), dtype=np.float32)[:, np.newaxis]
 
 
 @dataclass(frozen=True)

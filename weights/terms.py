@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ort_deepdream.errors import DreamError, nearest
@@ -45,6 +46,27 @@ def parse_term(text: str, architecture: Architecture) -> Term:
     if equals:
         term = replace(term, weight=_weight(weight_text, text))
     return term
+
+
+def parse_terms(layers: Sequence[str], architecture: Architecture) -> list[Term]:
+    """Read layers, each as `parse_term` does."""
+    return [parse_term(layer, architecture) for layer in layers]
+
+
+def guided_terms(layers: Sequence[str], architecture: Architecture) -> list[Term]:
+    """Read the layers that a guide leads, each `LAYER[=WEIGHT]`.
+
+    Raise DreamError for a layer that is not there, one that is named twice, and a channel.
+    """
+    terms = parse_terms(layers, architecture)
+    for number, term in enumerate(terms):
+        if term.channel is not None:
+            raise DreamError(
+                f"{term}: a guide leads a whole layer; leave the channel out, as {term.layer}"
+            )
+        if term.layer in [other.layer for other in terms[:number]]:
+            raise DreamError(f"a guide leads {term.layer} once; name it once")
+    return terms
 
 
 def _hint(name: str, architecture: Architecture) -> str:

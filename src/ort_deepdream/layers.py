@@ -24,12 +24,14 @@ def load_layer(
     threads: int | None = None,
     allow_cpu_nodes: bool = False,
     graph_cache: Path | None = None,
+    guided: bool = False,
 ) -> Model:
     """Load a model for a shipped layer, such as inception_4e/output; PyTorch is not needed.
 
     `layer` is LAYER, LAYER:CHANNEL or either with =WEIGHT, or several of these of one layer.
     `weights` are builtin, bvlc or torchvision (downloaded the first time), a file, or seeded:N for
-    random ones. The other arguments are those of `load_model`.
+    random ones. `guided` is for dreams with a guide: `model.with_guide(rgb)`, or `dream` with
+    `guide`. The other arguments are those of `load_model`.
 
     Raise DreamError for a layer or weights that are not there, a layer that is not shipped, and
     what `load_model` raises it for.
@@ -41,8 +43,8 @@ def load_layer(
     if not layers:
         raise DreamError("name a layer, such as inception_4e/output")
     chosen = backend if isinstance(backend, Backend) else find_backend(backend)
-    path = at_hand(layers, str(weights), chosen.target)
-    path = path or joined(layers, str(weights), chosen.target, find_weights)
+    path = None if guided else at_hand(layers, str(weights), chosen.target)
+    path = path or joined(layers, str(weights), chosen.target, find_weights, guided)
     if path is None:
         meant = nearest(
             layers[0], shipped_layers(), otherwise="`dream layers` lists those that are"
@@ -62,9 +64,15 @@ def at_hand(layers: Sequence[str], weights: str, target: str) -> Path | None:
 
 
 def joined(
-    layers: Sequence[str], weights: str, target: str, find: Callable[[str], str]
+    layers: Sequence[str],
+    weights: str,
+    target: str,
+    find: Callable[[str], str],
+    guided: bool = False,
 ) -> Path | None:
     """Return a shipped gradient file joined with what is asked for; None where none is shipped.
+
+    With `guided` a guide leads the layer.
 
     `find` is `find_weights`, or one that shows its progress. Raise DreamError for a layer, a
     channel or weights that are not there.
@@ -72,16 +80,19 @@ def joined(
     from ort_deepdream.weights.architectures import ARCHITECTURES
     from ort_deepdream.weights.joining import join
     from ort_deepdream.weights.prepared import prepare
-    from ort_deepdream.weights.terms import parse_term
+    from ort_deepdream.weights.terms import guided_terms, parse_terms
 
     # Named ones need not be here yet; others are hashed, so once.
     known = find_named(weights) or prepare(find(weights))
     architecture = ARCHITECTURES[known.architecture]
-    terms = [parse_term(layer, architecture) for layer in layers]
+    read = guided_terms if guided else parse_terms
+    terms = read(layers, architecture)
     shipped = shipped_model(terms[0].layer, target, architecture.name)
     if shipped is None or len({term.layer for term in terms}) > 1:
         return None
-    return join(shipped, prepare(find(weights)) if isinstance(known, Entry) else known, terms)
+    shape = architecture.layers[terms[0].layer] if guided else None
+    prepared = prepare(find(weights)) if isinstance(known, Entry) else known
+    return join(shipped, prepared, terms, shape)
 
 
 def find_named(source: str) -> Entry | None:
