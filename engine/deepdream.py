@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +13,14 @@ from numpy.random import default_rng
 
 from ort_deepdream.engine.ascent import Ascent, make_ascent
 from ort_deepdream.engine.keeping import Keeping, as_mask
+from ort_deepdream.engine.mapped import Store
 from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.octaves import octave_sizes, resize, sizes_by_hand
+from ort_deepdream.engine.octaves import grown, octave_sizes, shrunk, sizes_by_hand
 from ort_deepdream.engine.settings import Settings, as_text, as_typed, chosen
 from ort_deepdream.engine.shaping import shaping_of
+from ort_deepdream.engine.tiled_ascent import TiledAscent, UnfinishedStepError
+from ort_deepdream.engine.tiling import AUTO, Tile, Tiling, store_for, tiling_for
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
 
@@ -44,6 +47,9 @@ class Progress:
     # The whole picture [H, W, 3] in 0..255 as it would be if the dream ended here. It is made when
     # this is called, which takes a while, and only until `on_step` returns.
     rgb: Callable[[], Array] = field(default=_no_picture, repr=False, compare=False)
+    # Of an iteration that is going on: how many of its tiles are done. Else both are 0.
+    tile: int = 0
+    tiles: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +65,7 @@ class Dream:
     idle_steps: int  # iterations whose gradient was zero or not finite: they change nothing
     stopped: bool  # by `on_step`
     photo: Array  # what was dreamt on, as it was given
+    tiling: Tiling | None = None  # None: dreamt on as a whole
 
     def __repr__(self) -> str:
         height, width = self.rgb.shape[:2]
@@ -92,29 +99,51 @@ def dream(
     on_step: OnStep | None = None,
     keep_octaves: bool = False,
     mask: Array | None = None,
+    guide: Array | None = None,
+    tile: Tile = AUTO,
+    halo: int | None = None,
+    on_tile: OnStep | None = None,
 ) -> Dream:
     """Dream on an RGB picture [H, W, 3] in 0..255.
 
     mask: [H, W], 1 where it dreams and 0 where the picture stays exactly as it is; between them it
     dreams more weakly. None for everywhere.
 
+    guide: an RGB picture [H, W, 3] in 0..255 whose features lead the dream, for a model that was
+    loaded or exported for one. None where `model.with_guide` has it already, or there is none.
+
     `on_step` hears of each iteration; when it returns False the dream stops there and is returned
     as it is, while an exception in it, such as KeyboardInterrupt, loses the dream: `watching` makes
     an interrupt a False. Octaves whose shorter side would be below `model.least_side` are left out.
+
+    tile: how the gradient of a large picture is computed: in tiles of so many pixels, `off` for
+    all at once, or `auto` for tiles where the memory does not suffice otherwise. It is the same
+    gradient, but for rounding, unless `halo` is smaller than what the layers see around a tile.
+    `on_tile` hears of each tile as `on_step` does of iterations; when it returns False, the dream
+    is as it was before the iteration.
 
     Raise DreamError for what is no picture or no mask, and for a picture that is too small or, on
     the CPU, takes more memory than there is.
     """
     rgb = _numbers(rgb)
+    if guide is not None:
+        model = model.with_guide(_numbers(guide, "guide"))
+    model.require_guide()
     height, width = rgb.shape[:2]
     settings = settings or Settings()
     keeping = Keeping(model, settings, as_mask(mask, height, width))
+    sizes, left_out = _sizes(height, width, settings, model)
+    tiling = tiling_for(model, height, width, tile, halo)
+    store = Store() if tiling is None else store_for(height, width, keep_octaves)
+    climb = _Climb(model, settings, sizes, tiling, store, on_step, on_tile)
     on_cpu = model.backend.provider == "CPUExecutionProvider"
-    with enough_memory(height, width, model.info.stride, on_cpu):
-        return _dream(model, rgb, settings, keeping, on_step, keep_octaves)
+    down, across = (height, width) if tiling is None else tiling.crop(height, width)
+    with enough_memory(down, across, model.info.stride, on_cpu):
+        made = _dream(model, rgb, climb, keeping, keep_octaves)
+    return replace(made, left_out=left_out)
 
 
-def _numbers(rgb: object) -> Array:
+def _numbers(rgb: object, name: str = "rgb") -> Array:
     """Return a picture as an array. Raise DreamError for what is none."""
     try:
         array = np.asarray(rgb)
@@ -126,7 +155,7 @@ def _numbers(rgb: object) -> Array:
     if isinstance(rgb, np.ndarray):
         given = f"{rgb.dtype} {list(rgb.shape)}"
     raise DreamError(
-        f"rgb must be an array of numbers [H, W, 3] in 0..255, not {given}; "
+        f"{name} must be an array of numbers [H, W, 3] in 0..255, not {given}; "
         f"`read_picture(path).rgb` is one"
     )
 
@@ -134,33 +163,24 @@ def _numbers(rgb: object) -> Array:
 def _dream(
     model: Model,
     rgb: Array,
-    settings: Settings,
+    climb: _Climb,
     keeping: Keeping,
-    on_step: OnStep | None,
     keep_octaves: bool,
 ) -> Dream:
-    base = model.preprocess(rgb)
-    height, width = base.shape[2:]
-    if min(height, width) < model.least_side:
-        raise DreamError(
-            f"the picture is {width}x{height} pixels, too small for "
-            f"{', '.join(model.info.layers)}: both sides must be {model.least_side} or more; "
-            f"choose an earlier layer or a larger picture"
-        )
-    sizes, left_out = _sizes(height, width, settings, model.least_side)
-    climb = _Climb(model, settings, on_step, sizes)
-    bases = _cascade(base, sizes)
+    sizes, store = climb.sizes, climb.store
+    base = model.preprocess(rgb, store)
+    bases = _cascade(base, sizes, store)
 
     def whole(image: Array, octave: Array) -> Array:
         """Return what was dreamt so far on the whole picture, not on a small octave of it."""
         if octave is base:
             return image
-        return keeping.tones(base + resize(image - octave, height, width), base)
+        return keeping.tones(grown(base, image, octave, store), base)
 
     def finished(image: Array) -> Array:
         """Return the RGB picture of an image that it may write into."""
-        low, high = model.limits()
-        return keeping.untouched(model.deprocess(np.clip(image, low, high, out=image)), rgb)
+        model.limit(image)
+        return keeping.untouched(model.deprocess(image, store), rgb)
 
     below = image = bases[0]
     kept: list[Array] = []
@@ -170,31 +190,42 @@ def _dream(
             return finished(whole(keeping.end(image, octave), octave))
 
         # Without names for what lies between: it would stay in memory for the whole octave.
-        image = climb.octave(keeping.begin(octave + resize(image - below, *octave.shape[2:])), seen)
+        image = climb.octave(keeping.begin(grown(octave, image, below, store)), seen)
         image = keeping.end(image, octave)
         below = octave
         if keep_octaves or climb.stopped:
-            kept.append(model.deprocess(image))
+            kept.append(model.deprocess(image, store))
         if climb.stopped:
             image = whole(image, octave)
             break
     return Dream(
         rgb=finished(image),
-        settings=settings,
+        settings=climb.settings,
         objectives=tuple(tuple(values) for values in climb.objectives),
         sizes=tuple(sizes),
         octaves=tuple(kept) if keep_octaves else (),
-        left_out=left_out,
+        left_out=0,
         idle_steps=climb.idle_steps,
         stopped=climb.stopped,
         photo=rgb,
+        tiling=climb.tiling,
     )
 
 
 def _sizes(
-    height: int, width: int, settings: Settings, least: int
+    height: int, width: int, settings: Settings, model: Model
 ) -> tuple[list[tuple[int, int]], int]:
-    """Return the octaves' sizes, smallest first, and how many more would be below `least`."""
+    """Return the octaves' sizes, smallest first, and how many more would be too small.
+
+    Raise DreamError when the picture itself is.
+    """
+    least = model.least_side
+    if min(height, width) < least:
+        raise DreamError(
+            f"the picture is {width}x{height} pixels, too small for "
+            f"{', '.join(model.info.layers)}: both sides must be {least} or more; "
+            f"choose an earlier layer or a larger picture"
+        )
     if settings.octave_sizes:
         wanted = sizes_by_hand(height, width, settings.octave_sizes)
         sizes = [size for size in wanted if min(size) >= least]
@@ -203,11 +234,11 @@ def _sizes(
     return sizes, settings.octaves - len(sizes)
 
 
-def _cascade(image: Array, sizes: list[tuple[int, int]]) -> list[Array]:
+def _cascade(image: Array, sizes: list[tuple[int, int]], store: Store) -> list[Array]:
     """Return the picture at each size, smallest first, each made from the next larger."""
     octaves = [image]
     for size in reversed(sizes[:-1]):
-        octaves.append(resize(octaves[-1], *size))
+        octaves.append(shrunk(octaves[-1], *size, store))
     return octaves[::-1]
 
 
@@ -215,18 +246,25 @@ class _Climb:
     """The iterations of a dream, one octave after the other."""
 
     def __init__(
-        self, model: Model, settings: Settings, on_step: OnStep | None, sizes: list[tuple[int, int]]
+        self,
+        model: Model,
+        settings: Settings,
+        sizes: list[tuple[int, int]],
+        tiling: Tiling | None,
+        store: Store,
+        on_step: OnStep | None,
+        on_tile: OnStep | None,
     ) -> None:
         self.model = model
         self.settings = settings
-        self.on_step = on_step
+        self.sizes = sizes
+        self.tiling, self.store = tiling, store
+        self.on_step, self.on_tile = on_step, on_tile
         self.random = default_rng(settings.seed)
         # `step` is in levels of the picture; the network's units may be others.
         self.length = settings.step * float(model.info.scale.mean())
         self.shaping = shaping_of(settings)
-        self.octaves = len(sizes)
         self.total_work = settings.iterations * sum(h * w for h, w in sizes)
-        self.work = 0
         self.objectives: list[list[float]] = []
         self.idle_steps = 0
         self.stopped = False
@@ -239,20 +277,37 @@ class _Climb:
         height, width = image.shape[2:]
         last = self.settings.iterations
         shift = self.shift()
-        ascent = make_ascent(self.model, height, width, self.shaping)
+        ascent = self.ascent(height, width, seen)
         ascent.put(image, *shift)
         del image  # which the steps would keep in memory beside their own
         self.objectives.append([])
         for iteration in range(1, last + 1):
             # Each step leaves the picture where the next one wants it; the last leaves it there.
             shift = shift if iteration == last else self.shift()
-            objective, mean = ascent.step(self.length, *shift, (iteration - 1) / last)
+            try:
+                objective, mean = ascent.step(self.length, *shift, (iteration - 1) / last)
+            except UnfinishedStepError:
+                self.stopped = True
+                break
             self.idle_steps += not NO_GRADIENT < mean < math.inf  # so that NaN counts
             self.objectives[-1].append(objective)
-            if self.report(iteration, ascent, objective, seen) is False:
+            if self.report(self.on_step, ascent, seen) is False:
                 self.stopped = True
                 break
         return ascent.take()
+
+    def ascent(
+        self, height: int, width: int, seen: Callable[[Array], Array]
+    ) -> Ascent | TiledAscent:
+        """Return what takes the steps of an octave."""
+        if self.tiling is None:
+            return make_ascent(self.model, height, width, self.shaping)
+
+        def on_tile(done: int, count: int) -> bool | None:
+            return self.report(self.on_tile, ascent, seen, done, count)
+
+        ascent = TiledAscent(self.model, height, width, self.tiling, self.store, on_tile)
+        return ascent
 
     def shift(self) -> tuple[int, int]:
         """Draw by how many pixels the picture is rolled before a step: down and across.
@@ -264,23 +319,33 @@ class _Climb:
         return int(down), int(across)
 
     def report(
-        self, iteration: int, ascent: Ascent, objective: float, seen: Callable[[Array], Array]
+        self,
+        told: OnStep | None,
+        ascent: Ascent | TiledAscent,
+        seen: Callable[[Array], Array],
+        tile: int = 0,
+        tiles: int = 0,
     ) -> bool | None:
-        """Tell `on_step` of an iteration and return its answer: False to stop."""
-        height, width = ascent.height, ascent.width
-        self.work += height * width
-        if self.on_step is None:
+        """Tell of an iteration, or of a tile of the one that is going on; return the answer."""
+        if told is None:
             return None
-        return self.on_step(
+        height, width = ascent.height, ascent.width
+        finished = [value for octave in self.objectives for value in octave]
+        work = height * width * tile / tiles if tiles else 0.0  # of an iteration
+        for values, (h, w) in zip(self.objectives, self.sizes, strict=False):
+            work += len(values) * h * w
+        return told(
             Progress(
                 octave=len(self.objectives),
-                octaves=self.octaves,
-                iteration=iteration,
+                octaves=len(self.sizes),
+                iteration=len(self.objectives[-1]) + bool(tiles),
                 iterations=self.settings.iterations,
                 height=height,
                 width=width,
-                objective=objective,
-                fraction=self.work / self.total_work,
+                objective=finished[-1] if finished else math.nan,
+                fraction=work / self.total_work,
                 rgb=lambda: seen(ascent.take()),
+                tile=tile,
+                tiles=tiles,
             )
         )

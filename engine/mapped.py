@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +42,8 @@ class Store:
 
 
 def _mapped(folder: Path, shape: tuple[int, ...]) -> Array:
+    import tempfile  # few need it
+
     size = prod(shape) * 4
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -77,12 +77,12 @@ def enough_memory(height: int, width: int, stride: int, on_cpu: bool) -> Iterato
     On other devices than the CPU only what runs out in the body is told.
     """
     needed = bytes_needed(height, width, stride)
-    takes = f"a dream of {width}x{height} pixels takes about {_gigabytes(needed)} of memory"
+    takes = f"a dream of {width}x{height} pixels takes about {gigabytes(needed)} of memory"
     room = available() if on_cpu else None
     if room is not None and needed > room.free:
         smaller = (SPARE * room.free / needed) ** 0.5
         raise DreamError(
-            f"{takes}, and {_gigabytes(room.free)} are {room.limit}; "
+            f"{takes}, and {gigabytes(room.free)} are {room.limit}; "
             f"{int(width * smaller)}x{int(height * smaller)} would fit: make the picture smaller"
         )
     try:
@@ -91,7 +91,8 @@ def enough_memory(height: int, width: int, stride: int, on_cpu: bool) -> Iterato
         raise DreamError(f"{takes}, and there is not enough; make the picture smaller") from error
 
 
-def _gigabytes(count: int) -> str:
+def gigabytes(count: int) -> str:
+    """Return a number of bytes in words."""
     return f"{count / 1e9:.2f} GB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 

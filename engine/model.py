@@ -12,6 +12,7 @@ from onnxruntime import RunOptions
 from ort_deepdream.engine import guide
 from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
+from ort_deepdream.engine.mapped import Store, bands, let_go
 from ort_deepdream.engine.session import Session, Size, make_session, running, uncaptured
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import GRADIENT_OUTPUTS, Array, Feed, limits_feed
@@ -37,7 +38,7 @@ class Model:
         self.threads = threads
         self.allow_cpu_nodes = allow_cpu_nodes
         self.graph_cache = graph_cache
-        self.guide: Feed | None = None
+        self.guide: Feed = {}  # its features, if there is one
         self.sessions: dict[tuple[Size | None, tuple[str, ...], bool], Session] = {}
         if not backend.fixed_sizes:
             # So that a file that cannot be run is refused now.
@@ -94,12 +95,16 @@ class Model:
 
         Raise DreamError when the file wants a guide and there is none.
         """
-        if self.info.guides and self.guide is None:
+        self.require_guide()
+        return {**limits_feed(*self.limits()), **self.guide}
+
+    def require_guide(self) -> None:
+        """Raise DreamError when the file wants a guide and there is none."""
+        if self.info.guides and not self.guide:
             raise DreamError(
                 f"{self.file.path.name}: is for dreams with a guide; name a picture with --guide, "
                 f"or pass its pixels as `guide`"
             )
-        return {**limits_feed(*self.limits()), **(self.guide or {})}
 
     def with_guide(self, rgb: Array) -> Model:
         """Return this model led by a guide, an RGB picture [H, W, 3] in 0..255 of any size.
@@ -177,28 +182,40 @@ class Model:
             del self.sessions[key]
             held -= its_pixels
 
-    def preprocess(self, rgb: Array) -> Array:
-        """Turn RGB [H, W, 3] in 0..255 into the network's image [1, 3, H, W]."""
-        rgb = np.asarray(rgb, np.float32)
-        image = np.empty((1, 3, *rgb.shape[:2]), np.float32)
-        for plane, channel, mean, scale in self._planes(image):
-            np.subtract(rgb[..., channel], mean, out=plane)
-            plane *= scale
+    def preprocess(self, rgb: Array, store: Store | None = None) -> Array:
+        """Turn RGB [H, W, 3] in 0..255 into the network's image [1, 3, H, W], in `store`."""
+        rgb = np.asarray(rgb)
+        height, width = rgb.shape[:2]
+        image = (store or Store()).empty(1, 3, height, width)
+        for rows in bands(height, width * 12):
+            part = np.asarray(rgb[rows], np.float32)
+            for plane, channel, mean, scale in self._planes(image[..., rows, :]):
+                np.subtract(part[..., channel], mean, out=plane)
+                plane *= scale
+            let_go(image, rgb)
         return image
 
-    def deprocess(self, image: Array) -> Array:
-        """Turn the network's image [1, 3, H, W] into RGB [H, W, 3] in 0..255."""
-        rgb = np.empty((*image.shape[2:], 3), np.float32)
-        for plane, channel, mean, scale in self._planes(image):
-            np.divide(plane, scale, out=rgb[..., channel])
-            rgb[..., channel] += mean
+    def deprocess(self, image: Array, store: Store | None = None) -> Array:
+        """Turn the network's image [1, 3, H, W] into RGB [H, W, 3] in 0..255, in `store`."""
+        height, width = image.shape[2:]
+        rgb = (store or Store()).empty(height, width, 3)
+        for rows in bands(height, width * 12):
+            for plane, channel, mean, scale in self._planes(image[..., rows, :]):
+                np.divide(plane, scale, out=rgb[rows, :, channel])
+                rgb[rows, :, channel] += mean
+            let_go(image, rgb)
         return rgb
 
-    def _planes(self, image: Array) -> Iterator[tuple[Array, int, np.float32, np.float32]]:
-        """Yield for each of the network's channels its plane, number in RGB, mean and scale.
+    def limit(self, image: Array) -> None:
+        """Clip an image [1, 3, H, W] to black and white, where it lies."""
+        low, high = self.limits()
+        height, width = image.shape[2:]
+        for rows in bands(height, width * 12):
+            np.clip(image[..., rows, :], low, high, out=image[..., rows, :])
+            let_go(image)
 
-        One by one, for a large picture fits into memory only so often.
-        """
+    def _planes(self, image: Array) -> Iterator[tuple[Array, int, np.float32, np.float32]]:
+        """Yield for each of the network's channels its plane, number in RGB, mean and scale."""
         mean, scale = self.info.mean.flat, self.info.scale.flat
         return zip(image[0], self.info.order, mean, scale, strict=True)
 

@@ -7,12 +7,13 @@ and sizes are rounded as scipy rounds them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ort_deepdream.engine.mapped import Store, bands, let_go
 from ort_deepdream.errors import DreamError
 
 Array = NDArray[np.float32]
@@ -72,17 +73,61 @@ def resize(image: Array, height: int, width: int) -> Array:
     zero; here it is the last row or column of the image.
     """
     image = np.asarray(image, dtype=np.float32)
-    old_height, old_width = image.shape[-2:]
+    return _resized_rows(lambda rows: image[..., rows, :], image.shape, height, width, slice(None))
+
+
+def grown(octave: Array, image: Array, below: Array, store: Store | None = None) -> Array:
+    """Return `octave` with what was dreamt on a smaller one: octave + resize(image - below).
+
+    All are float32 [..., H, W], `image` and `below` of one size. The new array is in `store`, and
+    is made in bands: a large picture fits into memory only so often.
+    """
+    height, width = octave.shape[-2:]
+    made = (store or Store()).empty(*octave.shape)
+    for rows in bands(height, octave.nbytes // height):
+        change = _resized_rows(
+            lambda these: image[..., these, :] - below[..., these, :],
+            image.shape,
+            height,
+            width,
+            rows,
+        )
+        np.add(octave[..., rows, :], change, out=made[..., rows, :])
+        let_go(octave, image, below, made)
+    return made
+
+
+def shrunk(image: Array, height: int, width: int, store: Store | None = None) -> Array:
+    """Return `resize(image, height, width)`, which is in `store` and made in bands."""
+    made = (store or Store()).empty(*image.shape[:-2], height, width)
+    for rows in bands(height, made.nbytes // height):
+        made[..., rows, :] = _resized_rows(
+            lambda these: image[..., these, :], image.shape, height, width, rows
+        )
+        let_go(image, made)
+    return made
+
+
+def _resized_rows(
+    read: Callable[[slice], Array], shape: tuple[int, ...], height: int, width: int, rows: slice
+) -> Array:
+    """Return some rows of a picture resized; `read` gives rows of the picture of `shape`."""
+    old_height, old_width = shape[-2:]
+    lower, upper, weight = (values[rows] for values in _neighbours(old_height, height))
+    first = int(lower[0])
+    strip = read(slice(first, int(upper[-1]) + 1))
+    lower, upper = lower - first, upper - first
     # The passes commute. Each costs about what it writes: the first one writes
     # either height x old_width or old_height x width.
     if height * old_width <= old_height * width:
-        return _resize_columns(_resize_rows(image, height), width)
-    return _resize_rows(_resize_columns(image, width), height)
+        return _resize_columns(_blended_rows(strip, lower, upper, weight), width)
+    return _blended_rows(_resize_columns(strip, width), lower, upper, weight)
 
 
-def _resize_rows(image: Array, height: int) -> Array:
+def _blended_rows(
+    image: Array, lower: NDArray[np.intp], upper: NDArray[np.intp], weight: Array
+) -> Array:
     """Resize the axis before the last."""
-    lower, upper, weight = _neighbours(image.shape[-2], height)
     return _blend(image[..., lower, :], image[..., upper, :], weight[:, None])
 
 

@@ -8,7 +8,6 @@ The picture is never rolled: a tile of the rolled one is read from where its pix
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from ort_deepdream.engine.mapped import Store, bands, let_go
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.owned_units import own_names
 from ort_deepdream.engine.session import running, uncaptured
-from ort_deepdream.engine.tiles import Axis, Field, Span, divide, own_units
+from ort_deepdream.engine.tiles import Axis, Span, own_units
+from ort_deepdream.engine.tiling import Tiling
 from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed
 
 HUGE = 3e38  # a mean above it belongs to a gradient that is not finite
@@ -28,20 +28,6 @@ OnTile = Callable[[int, int], bool | None]  # is told how many are done, and of 
 
 class UnfinishedStepError(Exception):
     """A step was stopped between two tiles; the picture is as it was before."""
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """How a picture is divided: tiles of so many pixels, and a halo if it is not the exact one."""
-
-    tile: int
-    field: Field
-    halo: int | None = None
-
-    def divided(self, height: int, width: int) -> tuple[Axis, Axis]:
-        """Return the tiles of a picture, down and across."""
-        rows, columns = (divide(side, self.tile, self.field, self.halo) for side in (height, width))
-        return rows, columns
 
 
 class TiledAscent:

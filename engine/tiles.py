@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ort_deepdream.errors import DreamError
 from ort_deepdream.step import Array
 from ort_deepdream.weights import receptive_field
 from ort_deepdream.weights.receptive_field import Window
@@ -113,15 +112,6 @@ def _own(windows: Sequence[Window], axis: Axis, span: Span) -> Array:
     end = len(own) if span.end == axis.length else (span.end - span.crop) // step
     own[first:end] = 1
     return own
-
-
-def check_tile(tile: int, field: Field) -> None:
-    """Raise DreamError for tiles that would own no unit."""
-    if tile < field.stride:
-        raise DreamError(
-            f"tiles of {tile} pixels are smaller than one step of the layer: choose "
-            f"{field.stride} or more"
-        )
 
 
 def _up(length: int, step: int) -> int:

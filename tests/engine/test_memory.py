@@ -182,7 +182,8 @@ before = peak()
 if limit:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
-    dream(model, rgb, Settings(iterations=1, octaves=int(sys.argv[5]), seed=1))
+    settings = Settings(iterations=1, octaves=int(sys.argv[5]), seed=1)
+    dream(model, rgb, settings, tile="off")
 except DreamError as error:
     print("refused:", error)
 else:

@@ -1,0 +1,165 @@
+"""Whether a picture is dreamt on in tiles, and how large they are: by hand, or by the memory.
+
+The whole picture at once is quickest, for tiles overlap by their halos. So that is the choice as
+long as it fits, and the largest tiles that fit are the next best.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ort_deepdream.engine.mapped import Store
+from ort_deepdream.engine.memory import Room, available, bytes_needed, gigabytes
+from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.tiles import Axis, Field, divide
+from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.catalogue import CACHE_VARIABLE, cache_folder
+
+AUTO, OFF = "auto", "off"
+Tile = int | str  # pixels, AUTO or OFF
+
+# Larger tiles gain little: at this one those of inception_4c/output take 1.7 times the whole
+# picture's time, and a dream of any size stays below 1.5 GB.
+MOST_FOR_A_TILE = 1_100_000_000  # bytes
+FOR_THE_REST = 250_000_000  # bytes: what a process has without a picture, and parts of pictures
+IN_MEMORY = 256_000_000  # bytes of whole pictures; more are in files
+
+# A dream's whole pictures: the photograph's octaves, what they become, its gradient, the result.
+BYTES_OF_PICTURES = 60  # for each pixel of the largest octave
+BYTES_OF_AN_OCTAVE = 24  # kept, all of them together
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a picture is divided: tiles of so many pixels, and a halo if it is not the exact one."""
+
+    tile: int
+    field: Field
+    halo: int | None = None
+
+    def __str__(self) -> str:
+        exact = self.field.halo
+        if self.halo is None or self.halo >= exact:
+            return f"tiles of {self.tile} pixels with a halo of {exact}, exact"
+        return f"tiles of {self.tile} pixels with a halo of {self.halo}; {exact} would be exact"
+
+    def divided(self, height: int, width: int) -> tuple[Axis, Axis]:
+        """Return the tiles of a picture, down and across."""
+        rows, columns = (divide(side, self.tile, self.field, self.halo) for side in (height, width))
+        return rows, columns
+
+    def crop(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of what is computed at once."""
+        rows, columns = self.divided(height, width)
+        return rows.side, columns.side
+
+
+def tiling_for(
+    model: Model, height: int, width: int, tile: Tile = AUTO, halo: int | None = None
+) -> Tiling | None:
+    """Return how a picture of this size is divided; None when it is dreamt on as a whole.
+
+    `auto` divides what is too large for the memory that is there, on the CPU; other devices do not
+    tell theirs. `halo` is how many pixels around a tile are seen; None for all that count.
+
+    Raise DreamError for tiles that are too small or too large for the memory, a file whose layers'
+    fields are not known, and for memory that does not suffice for any tile.
+    """
+    if tile == OFF:
+        if halo is not None:
+            raise DreamError("a halo is one of tiles, which are off; choose --tile auto or a size")
+        return None
+    on_cpu = model.backend.provider == "CPUExecutionProvider"
+    room = available() if on_cpu else None
+    if tile == AUTO:
+        needed = bytes_needed(height, width, model.info.stride)
+        if room is None or needed <= room.free:
+            return None
+        return _largest(model, height, width, halo, room)
+    if isinstance(tile, str):
+        raise DreamError(f"tile must be auto, off or a number of pixels, not '{tile}'")
+    return _by_hand(Tiling(tile, field_of(model), halo), model, height, width, room)
+
+
+def field_of(model: Model) -> Field:
+    """Return what the layers of a model see. Raise DreamError where that is not known."""
+    from ort_deepdream.weights.architectures import ARCHITECTURES  # few need it
+
+    architecture = ARCHITECTURES.get(model.info.architecture)
+    names = dict.fromkeys(name.partition("=")[0].partition(":")[0] for name in model.info.layers)
+    shapes = [architecture.layers.get(name) if architecture else None for name in names]
+    windows = [shape.windows for shape in shapes if shape is not None and shape.windows]
+    if len(windows) < len(names):
+        raise DreamError(
+            f"{model.file.path.name}: it is not known how far {', '.join(names)} sees, so there "
+            f"are no tiles; choose --tile off and a picture that fits into memory"
+        )
+    return Field(tuple(windows))
+
+
+def _by_hand(
+    tiling: Tiling, model: Model, height: int, width: int, room: Room | None
+) -> Tiling | None:
+    stride = tiling.field.stride
+    if tiling.tile < stride:
+        raise DreamError(
+            f"tiles of {tiling.tile} pixels are too small for {', '.join(model.info.layers)}: "
+            f"choose {stride} or more"
+        )
+    crop = tiling.crop(height, width)
+    if crop == (height, width):
+        return None  # one tile: the picture
+    needed = bytes_needed(*crop, model.info.stride)
+    if room is not None and needed > room.free:
+        raise DreamError(
+            f"tiles of {tiling.tile} pixels take about {gigabytes(needed)} of memory with their "
+            f"halo, and {gigabytes(room.free)} are {room.limit}; choose a smaller --tile, or auto"
+        )
+    return tiling
+
+
+def _largest(model: Model, height: int, width: int, halo: int | None, room: Room) -> Tiling:
+    """Return the largest tiles that fit."""
+    field = field_of(model)
+    most = min(room.free - FOR_THE_REST, MOST_FOR_A_TILE)
+    stride = field.stride
+    for tile in range(max(height, width) // stride * stride, 0, -stride):
+        tiling = Tiling(tile, field, halo)
+        needed = bytes_needed(*tiling.crop(height, width), model.info.stride)
+        if needed <= most:
+            return tiling
+    raise DreamError(
+        f"{gigabytes(room.free)} of memory are {room.limit}, and the smallest tiles of "
+        f"{width}x{height} pixels take about {gigabytes(needed + FOR_THE_REST)} with their halo; "
+        f"choose an earlier layer or a smaller --halo"
+    )
+
+
+def store_for(height: int, width: int, keep_octaves: bool) -> Store:
+    """Return where the whole pictures of a dream in tiles are kept.
+
+    Raise DreamError when the disk has not the room.
+    """
+    needed = height * width * (BYTES_OF_PICTURES + keep_octaves * BYTES_OF_AN_OCTAVE)
+    if needed <= IN_MEMORY:
+        return Store()
+    folder = cache_folder() / "pictures"
+    free = _free_disk(folder)
+    if free is not None and needed > free:
+        raise DreamError(
+            f"a dream of {width}x{height} pixels takes {gigabytes(needed)} of {folder}, where "
+            f"{gigabytes(free)} are free; make room, or name another folder in {CACHE_VARIABLE}"
+        )
+    return Store(folder)
+
+
+def _free_disk(folder: Path) -> int | None:
+    """Return the bytes that are free where `folder` is, or will be; None where none can be told."""
+    for place in (folder, *folder.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return None
