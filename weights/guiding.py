@@ -31,7 +31,14 @@ from ort_deepdream.protobuf import (
     text_of,
 )
 from ort_deepdream.weights.architecture import LayerShape
-from ort_deepdream.weights.nearest import Node, Nodes, nearest, parts, rectified_features
+from ort_deepdream.weights.nearest import (
+    Node,
+    Nodes,
+    append_nearest,
+    nearest_values,
+    parts,
+    rectified_features,
+)
 from ort_deepdream.weights.rewriting import (
     CHANNELS,
     DATA_TYPE,
@@ -121,8 +128,8 @@ def _guided_graph(graph: memoryview, term: Term, layer_shape: LayerShape) -> byt
 
 def _features(made: Nodes, x: str, term: Term, stride: int, rectified: bool) -> str:
     """Append what finds the features that go back; return their name."""
-    layer = term.layer
-    found, products = nearest(made, x, guide_input(layer), order_input(layer), parts(stride))
+    append_nearest(made, x, term.layer, parts(stride))
+    found, products = nearest_values(term.layer)
     total = made.add("ReduceSum", products, keepdims=0)
     made.add_named("objective", "Mul", total, made.floats(term.weight))
     if rectified:  # of the factor's own zeros there was no need to

@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ort_deepdream.gradient_format import guide_input, order_input
+
 MOST_POSITIONS = 16384  # of a guide in a layer: 2048x2048 pixels at stride 16, 512x512 at 4
 NUMBERED = 1e9  # more than the number of any position
 
@@ -99,12 +101,18 @@ class Nodes:
         return name
 
 
-def nearest(nodes: Nodes, x: str, guide: str, order: str, count: int) -> tuple[str, str]:
-    """Append what finds the nearest features; return the names of their values and products.
+def nearest_values(layer: str) -> tuple[str, str]:
+    """Return what the nearest features at a layer are called, and their products."""
+    return f"nearest/{layer}", f"products/{layer}"
 
-    `x` is [1, C, h, w], `guide` [positions, C] and `order` [positions, 1], the positions' numbers;
-    they are taken in `count` parts. The features are [1, C, h, w], the products [1, h * w].
+
+def append_nearest(nodes: Nodes, x: str, layer: str, count: int) -> None:
+    """Append what finds the nearest features, [1, C, h, w], and their products, [1, 1, h, w].
+
+    `x` are the activations [1, C, h, w]; a guide's features at the layer are taken in `count`
+    parts. The two values have the names of `nearest_values`.
     """
+    guide, order = guide_input(layer), order_input(layer)
     flat = nodes.add("Squeeze", nodes.add("Reshape", x, nodes.ints(0, 0, -1)), nodes.ints(0))
     best, first = _nearest_of_parts(nodes, flat, guide, order, count)
     # No product equals the largest where that is not a number.
@@ -113,8 +121,10 @@ def nearest(nodes: Nodes, x: str, guide: str, order: str, count: int) -> tuple[s
     rows = nodes.add("Gather", guide, nodes.add("Cast", known, to=7), axis=0)  # [1, h * w, C]
     columns = nodes.add("Transpose", rows, perm=(0, 2, 1))
     size = nodes.add("Shape", x, start=2)
-    whole = nodes.add("Concat", nodes.ints(0, 0), size, axis=0)
-    return nodes.add("Reshape", columns, whole), best
+    features, products = nearest_values(layer)
+    of_all = nodes.add("Concat", nodes.ints(0, 0), size, axis=0)
+    nodes.add_named(features, "Reshape", columns, of_all)
+    nodes.add_named(products, "Reshape", best, nodes.add("Concat", nodes.ints(1, 1), size, axis=0))
 
 
 def _nearest_of_parts(
