@@ -56,6 +56,11 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
+def drawn_seed() -> int:
+    """Return a seed that nobody chose."""
+    return int.from_bytes(os.urandom(4))
+
+
 @dataclass(frozen=True)
 class Settings:
     """The notebook's parameters, with its defaults. Raise DreamError for one out of range."""
@@ -83,7 +88,7 @@ class Settings:
         unit="pixels",
     )
     seed: int = setting(
-        lambda: int.from_bytes(os.urandom(4)),
+        drawn_seed,
         "What the shifts are drawn with. The same seed, model, backend and machine give the same "
         "picture.",
         Limits(least=0),
@@ -125,12 +130,17 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        for declared in fields(self):
-            value = getattr(self, declared.name)
-            if isinstance(value, list):  # from JSON
-                value = tuple(value)
-                object.__setattr__(self, declared.name, value)
-            _check(as_typed(declared.name), value, declared.metadata["limits"])
+        check_settings(self)
+
+
+def check_settings(settings: Any) -> None:
+    """Raise DreamError for a value that a setting cannot have; make tuples of lists."""
+    for declared in fields(settings):
+        value = getattr(settings, declared.name)
+        if isinstance(value, list):  # from JSON
+            value = tuple(value)
+            object.__setattr__(settings, declared.name, value)
+        _check(as_typed(declared.name), value, declared.metadata["limits"])
 
 
 def _check(name: str, value: Any, limits: Limits | tuple[str, ...] | None) -> None:

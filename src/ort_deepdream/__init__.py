@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.model import Model
     from ort_deepdream.engine.probe import why_unusable
     from ort_deepdream.engine.settings import Settings
+    from ort_deepdream.engine.visualise.drawing import Visualisation, visualise
+    from ort_deepdream.engine.visualise.settings import VisualiseSettings
     from ort_deepdream.engine.watching import watching
     from ort_deepdream.errors import DreamError
     from ort_deepdream.layers import load_layer
@@ -42,12 +44,15 @@ __all__ = [
     "Picture",
     "Progress",
     "Settings",
+    "Visualisation",
+    "VisualiseSettings",
     "dream",
     "find_backend",
     "load_layer",
     "load_model",
     "read_metadata",
     "read_picture",
+    "visualise",
     "watching",
     "why_unusable",
     "write_picture",
@@ -64,6 +69,8 @@ _HOMES = {
     "Model": "engine.model",
     **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
     "Settings": "engine.settings",
+    **dict.fromkeys(("Visualisation", "visualise"), "engine.visualise.drawing"),
+    "VisualiseSettings": "engine.visualise.settings",
     "watching": "engine.watching",
     "why_unusable": "engine.probe",
 }
