@@ -6,6 +6,9 @@
 of several layers has one for each. The gradient is that of the units that count, so what several
 parts of a picture give for units of their own adds up to the whole picture's.
 
+Where a guide leads (weights/nearest.py) it is the largest product of each unit that is multiplied by
+`own`, and the features that go back from there.
+
 The graph is changed as it lies in the file (onnx.proto): the squares are found from the objective
 back, and their `a` is multiplied by `own` where the objective and the beginning of its gradient
 read it. Where the network goes on from `a` to a later layer, it stays as it is.
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import bytes_field, field, fields, integer_field, text_of
+from ort_deepdream.weights.nearest import led_values
 
 GRAPH = 7  # in ModelProto
 NODE, INITIALIZER, INPUT = 1, 5, 11  # in GraphProto
@@ -71,17 +75,25 @@ def counting_own_units(file: GradientFile) -> bytes:
     activations = list(dict.fromkeys(_squared("objective", producers)))
     if not activations:
         raise DreamError(
-            f"{file.path}: its objective is no sum of squares, so a picture cannot be dreamt on in "
+            f"{file.path}: its objective is not known, so a picture cannot be dreamt on in "
             f"tiles; make the picture smaller"
         )
     changes: dict[int, dict[str, str]] = {}  # by a node's place, its inputs' new names
     names = own_names(len(activations))
+    added: dict[str, str] = {}  # by the value, what it is multiplied by
     for activation, own in zip(activations, names, strict=True):
+        counted = led_values(activation)
+        for value in counted:
+            for place, node in enumerate(nodes):
+                if value in node.inputs:
+                    changes.setdefault(place, {})[value] = f"{OWNED}/{value}"
+        added |= dict.fromkeys(counted or [activation], own)
+        if counted:
+            continue
         others = [other for other in activations if other != activation]
         before_others = _ancestors(others, producers)
         for place in _counted(activation, nodes, producers, before_others, known):
-            changes.setdefault(place, {})[activation] = f"{OWNED}/{own}"
-    added = dict(zip(activations, names, strict=True))
+            changes.setdefault(place, {})[activation] = f"{OWNED}/{activation}"
     return _written(file.content, nodes, changes, added)
 
 
@@ -119,9 +131,12 @@ def _node(message: memoryview) -> _Node:
 
 
 def _squared(name: str, producers: dict[str, _Node]) -> Iterator[str]:
-    """Yield the values whose squares make up the sum `name`."""
+    """Yield the values whose squares, or largest products, make up the sum `name`."""
     node = producers.get(name)
     if node is None:
+        return
+    if led_values(name):
+        yield name
         return
     if node.kind == "Mul" and len(set(node.inputs)) == 1:
         yield node.inputs[0]
@@ -187,14 +202,14 @@ def _written(
         for name in node.outputs:
             if name in added:
                 graph += bytes_field(NODE, _product(name, added[name]))
-    for own in added.values():
+    for own in dict.fromkeys(added.values()):
         graph += bytes_field(INPUT, _input(own))
     return bytes(out + bytes_field(GRAPH, bytes(graph)))
 
 
 def _product(activation: str, own: str) -> bytes:
     """Return the node `owned = activation * own`."""
-    owned = f"{OWNED}/{own}".encode()
+    owned = f"{OWNED}/{activation}".encode()
     return b"".join(
         [
             bytes_field(NODE_INPUT, activation.encode()),

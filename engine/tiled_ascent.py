@@ -53,6 +53,7 @@ class TiledAscent:
         self.on_tile = on_tile
         self.session = model.session(self.rows.side, self.columns.side, own_units=True).run
         self.low, self.high = model.limits()
+        self.guide = model.guide
         self.crop = np.empty((1, 3, self.rows.side, self.columns.side), np.float32)
         self.gradient = (store or Store()).empty(1, 3, height, width)
         self._fill_gradient(0)
@@ -105,7 +106,8 @@ class TiledAscent:
         for inside, there in places:
             self.crop[inside] = self.image[there]
         own = own_units(self.field, (self.rows, rows), (self.columns, columns))
-        feed: Feed = {"image": self.crop, **dict(zip(self.own_names, own, strict=True))}
+        counted = dict(zip(self.own_names, own, strict=True))
+        feed: Feed = {"image": self.crop, **counted, **self.guide}
         with running(self.backend, self.rows.side, self.columns.side):
             objective, gradient = self.session.run([*GRADIENT_OUTPUTS], feed, _options(last))
         for inside, there in places:

@@ -106,6 +106,12 @@ def nearest_values(layer: str) -> tuple[str, str]:
     return f"nearest/{layer}", f"products/{layer}"
 
 
+def led_values(products: str) -> tuple[str, ...]:
+    """Return the names of `nearest_values` where `products` is the second of them, else none."""
+    start, _, layer = products.partition("/")
+    return nearest_values(layer) if start == "products" else ()
+
+
 def append_nearest(nodes: Nodes, x: str, layer: str, count: int) -> None:
     """Append what finds the nearest features, [1, C, h, w], and their products, [1, 1, h, w].
 
