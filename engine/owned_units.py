@@ -6,8 +6,8 @@
 of several layers has one for each. The gradient is that of the units that count, so what several
 parts of a picture give for units of their own adds up to the whole picture's.
 
-Where a guide leads (weights/nearest.py) it is the largest product of each unit that is multiplied by
-`own`, and the features that go back from there.
+Where a guide leads (weights/nearest.py) it is the largest product of each unit, and the features
+that go back from there, that are multiplied by `own`.
 
 The graph is changed as it lies in the file (onnx.proto): the squares are found from the objective
 back, and their `a` is multiplied by `own` where the objective and the beginning of its gradient
