@@ -91,7 +91,8 @@ def is_address(text: str) -> bool:
 
 def is_photo(word: str) -> bool:
     """Return whether a first word that is no command can only be a picture to dream on."""
-    return is_address(word) or word.lower().endswith(PICTURES) or Path(word).is_file()
+    # Not a Path's: that fails where a folder may not be looked into.
+    return is_address(word) or word.lower().endswith(PICTURES) or os.path.isfile(word)  # noqa: PTH113
 
 
 # --- lines that cannot be understood --------------------------------------------------------------
