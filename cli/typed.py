@@ -64,6 +64,8 @@ def input_file(text: Any) -> Any:
     """Return the path of a file to read. Raise DreamError for an address on the web."""
     if isinstance(text, str) and is_address(text):
         raise DreamError(f"{text}: is an address, not a file; download it first and name the file")
+    if text == "":
+        raise DreamError("a file has an empty name; name one")
     return Path(text)
 
 
