@@ -66,7 +66,9 @@ def _explained(error: Exception) -> int:
     elif isinstance(error, typer.TyperException):
         complain(what_is_wrong(error))
     elif isinstance(error, MemoryError):
-        complain("there is not enough memory for this; choose a smaller picture")
+        complain("there is not enough memory for this; close other programs, or ask for less")
+    elif isinstance(error, OSError) and refusal(error) is not None:
+        complain(str(refusal(error)))
     else:
         raise error
     return USERS_MISTAKE
