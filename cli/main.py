@@ -17,7 +17,6 @@ from ort_deepdream.cli.messages import NAME, complain, say
 from ort_deepdream.cli.typed import is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError, nearest
-from ort_deepdream.files import refusal
 from ort_deepdream.version import VERSION
 
 USERS_MISTAKE = 2
