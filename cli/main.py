@@ -67,8 +67,8 @@ def _explained(error: Exception) -> int:
         complain(what_is_wrong(error))
     elif isinstance(error, MemoryError):
         complain("there is not enough memory for this; close other programs, or ask for less")
-    elif isinstance(error, OSError) and refusal(error) is not None:
-        complain(str(refusal(error)))
+    elif isinstance(error, OSError) and (refused := _refusal(error)):
+        complain(refused)
     else:
         raise error
     return USERS_MISTAKE
