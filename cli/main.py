@@ -74,6 +74,12 @@ def _explained(error: Exception) -> int:
     return USERS_MISTAKE
 
 
+def _refusal(error: OSError) -> str | None:
+    from ort_deepdream.files import refusal
+
+    return refusal(error)
+
+
 app = typer.Typer(
     name=NAME,
     cls=Program,
