@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ort_deepdream import signals
 from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.files import is_missing
 from ort_deepdream.web.runtime import PACKAGE, RUNTIME, fetch_runtime
 from ort_deepdream.web.server import Server
 from ort_deepdream.web.site import site_files
@@ -28,7 +29,7 @@ def serve(port: int, open_browser: bool) -> None:
 
 
 def _runtime() -> Path:
-    if not location(RUNTIME).exists():
+    if is_missing(location(RUNTIME)):
         note(f"downloading {PACKAGE} to {cache_folder()}")
     with bar(f"downloading {PACKAGE}") as update:
 

@@ -20,6 +20,7 @@ import numpy as np
 from ort_deepdream.engine.beside import beside, map_file
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import unreadable
 from ort_deepdream.gradient_format import KEY, VALUE, is_intact
 from ort_deepdream.protobuf import LENGTH, fields, text_of, varints
 
@@ -194,10 +195,10 @@ def _weights_beside(file: GradientFile, locations: set[str]) -> Bytes:
             f"{file.path}: its weights are not there; put {name} into the same folder"
         ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DreamError(
-            f"{path}: cannot be read ({reason}); {file.path.name} has its weights there"
-        ) from None
+        beside = f"{file.path.name} has its weights there"
+        if isinstance(error, OSError):
+            raise DreamError(f"{path}: {unreadable(error, beside)}") from None
+        raise DreamError(f"{path}: cannot be read ({error}); {beside}") from None
     if hashlib.sha256(content).hexdigest() != file.info.beside_sha256:
         raise DreamError(
             f"{path}: is damaged, or not the weights that {file.path.name} was made of; copy both "

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import is_missing
 from ort_deepdream.measure.json_files import read_json
 from ort_deepdream.report import words
 from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, Unit, View
@@ -60,16 +61,31 @@ class Value:
 
 def read_history(folder: Path) -> list[Value]:
     """Return every value in asv's results. Raise DreamError for what asv did not write."""
-    if not folder.is_dir():
-        raise DreamError(f"{folder}: no such folder; give asv's results folder")
-    described = _read(folder / "benchmarks.json") if (folder / "benchmarks.json").exists() else {}
-    files = [path for path in sorted(folder.glob("*/*.json")) if path.name not in DESCRIPTIONS]
+    files = _files(folder)
     if not files:
         raise DreamError(f"{folder}: no results of asv are in it; give asv's results folder")
+    descriptions = folder / "benchmarks.json"
+    described = {} if is_missing(descriptions) else _read(descriptions)
     values = [value for path in files for value in _values(path, described)]
     if len({value.environment for value in values}) == 1:
         return [replace(value, environment="") for value in values]  # it tells nothing apart
     return values
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the result files of every machine. Raise DreamError where one cannot be looked for."""
+    try:
+        machines = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+        found = [path for machine in machines for path in sorted(machine.iterdir())]
+    except FileNotFoundError:
+        raise DreamError(f"{folder}: no such folder; give asv's results folder") from None
+    except NotADirectoryError:
+        raise DreamError(f"{folder}: is not a folder; give asv's results folder") from None
+    except OSError as error:
+        raise DreamError(
+            f"{error.filename}: cannot be looked into ({error.strerror}); change who may (chmod)"
+        ) from None
+    return [path for path in found if path.suffix == ".json" and path.name not in DESCRIPTIONS]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.files import is_missing
 
 CACHE_VARIABLE = "ORT_DEEPDREAM_CACHE"
 SHIPPED = Path(__file__).parent / "builtin"
@@ -195,7 +196,7 @@ def cache_errors() -> Iterator[None]:
 def location(entry: Entry) -> Path:
     """Return where the entry's file is, or would be; its folder, where only that is here."""
     path = (SHIPPED if entry.shipped else cache_folder()) / entry.file_name
-    if entry.folder is not None and not path.exists():
+    if entry.folder is not None and is_missing(path):
         folder = path.with_name(entry.folder.name)
         return folder if folder.is_dir() else path
     return path
@@ -213,7 +214,8 @@ def catalogue_rows(entries: tuple[Entry, ...] = CATALOGUE) -> list[Row]:
 
 def _row(entry: Entry) -> Row:
     path = location(entry)
-    found = _size_here(entry, path)
+    with cache_errors():
+        found = _size_here(entry, path)
     size = found or entry.size or None
     return Row(entry.name, entry.source, entry.licence, size, entry.top1, path, found is not None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import mmap
 import os
 import re
 import stat
@@ -21,7 +22,9 @@ from ort_deepdream.engine.image import png
 from ort_deepdream.engine.image.colour import Colours
 from ort_deepdream.engine.image.decoding import Box, decode, first_frame, transparent_level, upright
 from ort_deepdream.engine.image.picture import Picture, UnreadableError
+from ort_deepdream.engine.memory import available, gigabytes
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import unreadable
 
 # Only these decoders are tried: Pillow has others that start programs (EPS) or
 # that nobody takes photographs in.
@@ -41,7 +44,12 @@ OTHERS = {
     rb"%PDF": "a PDF file",
     rb"(?i:\s*(?:<\?xml|<!doctype|<!--|<html|<svg))": "a web page or drawing",
 }
-MOST_BYTES = 1 << 30  # of a file: Pillow's limit of 89 million pixels fits, in 16 bits with alpha
+MOST_BYTES = 1 << 30  # of a file: 16384x16384 pixels fit, however little they can be packed
+PILLOWS_LIMIT = 89_478_485  # pixels: Image.MAX_IMAGE_PIXELS, if nobody has set another
+MOST_PIXELS = 1 << 29  # then: who names a picture wants it, and what it takes is asked for first
+BYTES_OF_A_PIXEL = 4  # in Pillow's image, of 8 bits
+MORE_BYTES = {"F": 36, "I": 36, "1": 8, "L": 8, "P": 8}  # by mode, with what is made of it
+LARGE = 1 << 26  # bytes of a PNG that is not read into memory before it is decoded
 
 # Without a handler of its own, what Pillow logs about odd files would be
 # printed to stderr, beside the one line that a DreamError is.
@@ -67,7 +75,8 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
 
     Raise DreamError when the file is missing, a folder, a device or a pipe, not
     readable, empty, above 1 GiB, not a picture, damaged, without pixels, above
-    Pillow's limit of pixels, or of a kind that would be read wrong.
+    536 million pixels (or a limit that was set in Pillow), too large for the
+    memory, or of a kind that would be read wrong.
     """
     with _reading(Path(path)) as file:
         loaded = _load(file)
@@ -100,7 +109,7 @@ def _metadata_from_json(description: object) -> dict[str, str]:
 @contextmanager
 def _reading(path: Path) -> Iterator[BufferedReader]:
     """Give the open file at `path`; whatever goes wrong in the body is a DreamError."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _limit_of_pixels():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -125,9 +134,14 @@ def _load(file: BufferedReader) -> _Loaded:
 
 
 def _load_png(file: BufferedReader) -> _Loaded:
-    data = file.read()
-    colours = png.check(data)
-    image = Image.open(BytesIO(data), formats=["PNG"])
+    if os.fstat(file.fileno()).st_size < LARGE:
+        data = file.read()
+        colours = png.check(data)
+        image = Image.open(BytesIO(data), formats=["PNG"])
+    else:
+        colours = png.check(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        image = Image.open(file, formats=["PNG"])
+    _require_memory(image)
     key = transparent_level(image)
     image.load()
     return _Loaded(image, key, None, colours)
@@ -137,15 +151,47 @@ def _load_tiff(file: BufferedReader) -> _Loaded:
     from ort_deepdream.engine.image import tiff  # and Pillow's plug-in, which few photos need
 
     image = Image.open(file, formats=["TIFF"])
+    _require_memory(image)
     tiff.load(image)
     return _Loaded(image, None, None, None)
 
 
 def _load_other(file: BufferedReader) -> _Loaded:
     image = Image.open(file, formats=READABLE)
+    _require_memory(image)
     key, frame = transparent_level(image), first_frame(image)
     image.load()
     return _Loaded(image, key, frame, None)
+
+
+def _require_memory(image: Image.Image) -> None:
+    """Raise UnreadableError when a large picture would not fit into the memory that is there."""
+    pixels = image.width * image.height
+    room = available() if pixels > PILLOWS_LIMIT else None
+    if room is None:
+        return
+    mode = "I" if image.mode.startswith("I;") else image.mode
+    needed = pixels * MORE_BYTES.get(mode, BYTES_OF_A_PIXEL)
+    if needed > room.free:
+        raise UnreadableError(
+            f"{image.width}x{image.height} pixels take about {gigabytes(needed)} to read, and "
+            f"{gigabytes(room.free)} are {room.limit}; make the picture smaller first"
+        )
+
+
+@contextmanager
+def _limit_of_pixels() -> Iterator[None]:
+    """Raise Pillow's own limit in the body, which is for pictures that nobody asked for.
+
+    One that the caller's program has set is heeded.
+    """
+    given = Image.MAX_IMAGE_PIXELS
+    if given == PILLOWS_LIMIT:
+        Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = given
 
 
 def _check_file(path: Path) -> None:
@@ -202,11 +248,9 @@ def _system_error(path: Path, error: OSError) -> DreamError:
         return DreamError(f"{address}: is an address on the web; download the picture first")
     if isinstance(error, FileNotFoundError):
         return DreamError(f"{path}: no such file; check its name and folder")
-    if isinstance(error, PermissionError):
-        return DreamError(f"{path}: no permission to read it; change that (chmod u+r) or copy it")
     if error.errno == errno.ENAMETOOLONG:
         return DreamError(f"{path}: the name is too long for any file; check it")
-    return DreamError(f"{path}: cannot be read ({error.strerror}); copy it elsewhere")
+    return DreamError(f"{path}: {unreadable(error, 'copy it elsewhere')}")
 
 
 def _bomb_text(error: Exception) -> str:

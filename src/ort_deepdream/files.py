@@ -33,6 +33,19 @@ try:
 except ImportError:  # Windows: nothing is locked, and nothing swept
     fcntl = None  # type: ignore[assignment]
 
+# What no program can mend, whatever it was doing.
+REMEDIES = {
+    errno.EACCES: "change who may use it, or its folder (chmod)",
+    errno.EPERM: "change who may use it, or its folder (chmod)",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENOSPC: "make room, or choose another folder",
+    errno.EIO: "look after the disk, or choose another one",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "its link leads back to itself: make another one",
+}
+
 PREFIX, SUFFIX = ".ort-deepdream-", ".tmp"  # of what is still growing
 
 Name = str | os.PathLike[str]
@@ -171,7 +184,7 @@ def read_limited(path: Path, most: int, what: str) -> bytes:
     except FileNotFoundError:
         raise DreamError(f"{path}: there is no such file; name {what}") from None
     except OSError as error:
-        raise DreamError(f"{path}: cannot be read ({error.strerror}); name {what}") from None
+        raise DreamError(f"{path}: {unreadable(error, f'name {what}')}") from None
     except ValueError as error:  # of a name with a zero byte
         raise DreamError(f"{path}: cannot be read ({error}); name {what}") from None
     if len(content) > status.st_size:
@@ -179,6 +192,36 @@ def read_limited(path: Path, most: int, what: str) -> bytes:
     if not content:
         raise DreamError(f"{path}: is empty; name {what}")
     return content
+
+
+def unreadable(error: OSError, otherwise: str) -> str:
+    """Return why a file cannot be read, and what to do: `otherwise` when it is not its mode."""
+    if isinstance(error, PermissionError):
+        return "no permission to read it; change that (chmod u+r) or ask its owner"
+    return f"cannot be read ({error.strerror or error}); {otherwise}"
+
+
+def is_missing(path: Name) -> bool:
+    """Return whether nothing is at `path`.
+
+    Something may be in a folder that this user may not look into: reading it tells why it cannot be
+    had.
+    """
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def refusal(error: OSError) -> str | None:
+    """Return in one line what the system refuses, and what to do; None for what may be a bug."""
+    remedy = REMEDIES.get(error.errno or 0)
+    if remedy is None or error.filename is None:
+        return None
+    return f"{os.fsdecode(error.filename)}: {error.strerror}; {remedy}"
 
 
 # --- what is growing ------------------------------------------------------------------------------
@@ -345,8 +388,12 @@ def _in_words(path: Path, error: OSError) -> DreamError:
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return DreamError(f"{path}: the disk is full; make room or choose another folder")
     # Below /proc an existing folder answers so too.
-    if isinstance(error, FileNotFoundError) and not folder.exists():
+    if isinstance(error, FileNotFoundError) and is_missing(folder):
         return DreamError(f"{path}: the folder {folder} does not exist; create it first")
+    if error.errno == errno.ELOOP:
+        return DreamError(f"{path}: is a link that leads back to itself; choose another name")
+    if isinstance(error, BrokenPipeError):
+        return DreamError(f"{path}: who reads it has gone before all was written; start both again")
     if isinstance(error, NotADirectoryError):
         return DreamError(f"{path}: {folder} is not a folder; choose another one")
     return DreamError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.files import is_missing
 from ort_deepdream.weights.builtin import shipped_layers, shipped_model
 from ort_deepdream.weights.catalogue import CATALOGUE, Entry
 
@@ -109,7 +110,7 @@ def find_weights(source: str, download: Callable[[Entry], Path] | None = None) -
     entry = find_named(source)
     if entry is not None:
         return str((download or _fetched)(entry))
-    if not source.startswith("seeded:") and not Path(source).exists():
+    if not source.startswith("seeded:") and is_missing(source):
         names = [entry.name for entry in CATALOGUE]
         hint = nearest(source, names, otherwise="`dream weights` lists the named ones")
         raise DreamError(f"there is no weights file {source}: {hint}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import read_limited
+from ort_deepdream.files import is_missing, read_limited
 from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.readers.fit import Tensors
 
@@ -24,7 +24,7 @@ ENDINGS = {".weight": "_filter.bin", ".bias": "_bias.bin"}
 
 def has_all(folder: Path, architecture: Architecture) -> bool:
     """Return whether a folder has a file for each of the network's tensors."""
-    return all((folder / _file_name(name)).is_file() for name in architecture.parameters)
+    return not any(is_missing(folder / _file_name(name)) for name in architecture.parameters)
 
 
 def read_files(folder: Path, architecture: Architecture) -> dict[str, bytes]:
