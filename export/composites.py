@@ -16,6 +16,7 @@ FirstLayersGrad is MaxPoolGrad, then ConvInputGrad, of GoogLeNet's first pool an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -50,9 +51,12 @@ def conv_input_grad(
     x: ir.Value,
     stride: Sequence[int],
     padding: Sequence[int],
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
 ) -> ir.Value:
     """Append the gradient of a convolution with respect to its input `x`."""
-    attributes = {"stride": list(stride), "padding": list(padding)}
+    attributes: dict[str, int | list[int]] = {"stride": list(stride), "padding": list(padding)}
+    attributes |= {"dilation": list(dilation), "groups": groups}
     return emit.op("ConvInputGrad", [grad, weight, x], attributes, domain=DOMAIN)
 
 
@@ -61,6 +65,33 @@ def first_layers_grad(
 ) -> ir.Value:
     """Append the gradient of the first convolution, ReLU and pool with respect to `image`."""
     return emit.op("FirstLayersGrad", [grad, x, weight, image], domain=DOMAIN)
+
+
+def unusual(dilation: Sequence[int], groups: int) -> dict[str, int | list[int]]:
+    """Return the attributes of a convolution that are left out where they are 1."""
+    dilations = {"dilations": list(dilation)} if set(dilation) != {1} else {}
+    return {**dilations, **({"group": groups} if groups != 1 else {})}
+
+
+@dataclass(frozen=True)
+class Convolved:
+    """The attributes of a ConvInputGrad, each along (down, across)."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is of one group, without gaps in its kernel."""
+        return self.groups == 1 and set(self.dilation) == {1}
+
+
+def convolved(node: ir.Node) -> Convolved:
+    """Return the attributes of a ConvInputGrad."""
+    along = (node.attributes[key].as_ints() for key in ("stride", "padding", "dilation"))
+    return Convolved(*map(tuple, along), groups=node.attributes["groups"].as_int())
 
 
 def is_composite(node: ir.Node | None, op_type: str) -> bool:

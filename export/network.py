@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ort_deepdream.export.trace import EXAMPLE_SIZES
 from ort_deepdream.weights.architecture import Architecture
 
 Layers = Iterator[tuple[str, Tensor]]
@@ -62,6 +63,32 @@ class Network(nn.Module):
 
         `image` is [N, 3, H, W] in the network's units (after `architecture.preprocessing`).
         """
+
+    def activations(self, image: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+        """Return the values of layers by their names; compute what they need, and no more."""
+        found: dict[str, Tensor] = {}
+        for name, value in self.layers(image):
+            if name in wanted:
+                found[name] = value
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def only_size(self, layers: Collection[str]) -> tuple[int, int] | None:
+        """Return (height, width) of the only pictures that lead to `layers`; None: of any."""
+        return None
+
+    def least_side(self, layers: Collection[str], stride: int) -> int:
+        """Return the side of the smallest square picture that leads to `layers` of this stride."""
+        return stride
+
+    def example_sizes(self, size: tuple[int, int] | None) -> Sequence[tuple[int, int]]:
+        """Return the sizes to trace the network at, for pictures of one size alone or of any."""
+        return EXAMPLE_SIZES
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over weights by their names in a weights file."""
+        self.convolutions.load_state_dict(tensors)
 
     def tune(self, torch_lrn: bool) -> None:
         """Make gradients of the picture as quick as PyTorch can; the values stay the same.

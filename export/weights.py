@@ -47,5 +47,5 @@ def load_weights(source: str, architecture: Architecture | None = None) -> Weigh
 def build_network(weights: Weights) -> Network:
     """Return the network with these weights, in evaluation mode, its parameters frozen."""
     network = new_network(weights.architecture)
-    network.convolutions.load_state_dict(weights.tensors)
+    network.load(weights.tensors)
     return network.eval().requires_grad_(False)

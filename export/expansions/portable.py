@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from ort_deepdream.export.composites import pool_windows
+from ort_deepdream.export.composites import convolved, pool_windows, unusual
 from ort_deepdream.export.emit import LOWEST, Emitter, operands
 from ort_deepdream.export.windows import Window, pool
 
@@ -23,13 +23,14 @@ def conv_input_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     them all.
     """
     grad, weight, x = operands(node)
-    stride, padding = (list(node.attributes[key].as_ints()) for key in ("stride", "padding"))
+    of = convolved(node)
     largest = emit.ConvTranspose(
         grad,
         weight,
-        strides=stride,
-        pads=[*padding, *padding],
-        output_padding=[s - 1 for s in stride],
+        strides=list(of.stride),
+        pads=[*of.padding, *of.padding],
+        output_padding=[s - 1 for s in of.stride],
+        **unusual(of.dilation, of.groups),
     )
     size = emit.Shape(x, start=2)
     return emit.Slice(largest, emit.ints([0, 0]), size, emit.ints([2, 3]))

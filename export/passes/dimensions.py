@@ -6,10 +6,9 @@ its own shape inference gives names to nothing but inputs.
 
 In a graph for one size of picture they are numbers, and ONNX Runtime can add in place as well.
 
-Every size here is a composition of steps `(n + a) // s + b` with s a power of two up to the
-network's stride of 32, so f(n + 32) = f(n) + 32 / stride: two that agree on 32 consecutive sizes
-agree on all. Each value's sizes are therefore computed for a run of them, and equal runs get one
-name.
+A size here is a composition of steps `(n + a) // s + b`. With S the product of all s, the network's
+stride, f(n + S) = f(n) + S / s: two that agree on S consecutive sizes agree on all. Each value's
+sizes are therefore computed for a run of them, and equal runs get one name.
 """
 
 from __future__ import annotations
@@ -28,7 +27,10 @@ Extent = tuple[Sizes, Sizes]  # height and width
 
 SAMPLES = np.arange(32, 160)
 
-SAME_AS_INPUT = {"Relu", "HardSigmoid", "Sqrt", "Reciprocal", "Cast", "Identity", "Sign"}
+SAME_AS_INPUT = {
+    *("Relu", "LeakyRelu", "Clip", "HardSigmoid", "Sigmoid", "Tanh", "Erf", "BatchNormalization"),
+    *("Sqrt", "Exp", "Neg", "Reciprocal", "Cast", "Identity", "Sign"),
+}
 BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow"}
 
 
@@ -97,24 +99,27 @@ def _measure(graph: ir.Graph, node: ir.Node, extents: dict[ir.Value, Extent]) ->
     extent = extents.get(operands(node)[0])
     if extent is None or node.attributes["start"].as_int() != 2 or not np.array_equal(*extent):
         return False
-    ahead, stride, more = _steps(extent[0])
+    steps = _steps(extent[0])
+    if steps is None:
+        return False
+    ahead, stride, more = steps
 
     def write(emit: Emitter) -> ir.Value:
-        steps = emit.Div(emit.Add(emit.Shape(image, start=2), emit.ints(ahead)), emit.ints(stride))
-        return emit.Add(steps, emit.ints(more))
+        whole = emit.Div(emit.Add(emit.Shape(image, start=2), emit.ints(ahead)), emit.ints(stride))
+        return emit.Add(whole, emit.ints(more))
 
     replace(graph, node, write)
     return True
 
 
-def _steps(sizes: Sizes) -> tuple[int, int, int]:
-    """(a, s, b) such that the sizes are (SAMPLES + a) // s + b."""
+def _steps(sizes: Sizes) -> tuple[int, int, int] | None:
+    """(a, s, b) such that the sizes are (SAMPLES + a) // s + b; None where there are none."""
     for stride in (1, 2, 4, 8, 16, 32):
         for ahead in range(stride):
             more = sizes - (SAMPLES + ahead) // stride
             if np.ptp(more) == 0:
                 return ahead, stride, int(more[0])
-    raise AssertionError("no composition of such steps")
+    return None
 
 
 def _extent(node: ir.Node, extents: dict[ir.Value, Extent]) -> Extent | None:
@@ -154,6 +159,8 @@ def _window(node: ir.Node, axis: int, sizes: Sizes) -> Sizes:
         kernel = weight_shape(operands(node)[1])[2 + axis]
     else:
         kernel = node.attributes["kernel_shape"].as_ints()[axis]
+    if "dilations" in node.attributes:
+        kernel = (kernel - 1) * node.attributes["dilations"].as_ints()[axis] + 1
     stride = node.attributes["strides"].as_ints()[axis] if "strides" in node.attributes else 1
     pads = node.attributes["pads"].as_ints() if "pads" in node.attributes else [0] * 4
     room = sizes + pads[axis] + pads[axis + 2] - kernel

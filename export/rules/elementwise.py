@@ -9,7 +9,8 @@ import torch
 
 from ort_deepdream.export import composites
 from ort_deepdream.export.emit import Emitter
-from ort_deepdream.export.lower import lowers, refuse_picture_size
+from ort_deepdream.export.lower import Lowering, lowers, refuse_picture_size
+from ort_deepdream.export.trace import PictureSize
 
 aten = torch.ops.aten
 Operand = ir.Value | float
@@ -21,12 +22,60 @@ def detach(emit: Emitter, x: ir.Value) -> ir.Value:
     return x
 
 
+@lowers(aten.clone.default)
+def clone(emit: Emitter, x: ir.Value, *, memory_format: object = None) -> ir.Value:
+    """x: a graph's values are never written over."""
+    return x
+
+
 @lowers(aten.add.Tensor)
 def add(emit: Emitter, x: ir.Value, y: Operand, *, alpha: float = 1) -> ir.Value:
     """x + alpha * y"""
     refuse_picture_size(alpha)
     y = _value(emit, y)
     return emit.Add(x, y if alpha == 1 else emit.Mul(y, emit.floats(alpha)))
+
+
+@lowers(aten.sub.Tensor)
+def sub(emit: Emitter, x: ir.Value, y: Operand, *, alpha: float = 1) -> ir.Value:
+    """x - alpha * y"""
+    refuse_picture_size(alpha)
+    y = _value(emit, y)
+    return emit.Sub(x, y if alpha == 1 else emit.Mul(y, emit.floats(alpha)))
+
+
+@lowers(aten.rsub.Scalar)
+def rsub(emit: Emitter, x: ir.Value, y: float, alpha: float = 1) -> ir.Value:
+    """y - alpha * x"""
+    refuse_picture_size(alpha)
+    return emit.Sub(_value(emit, y), x if alpha == 1 else emit.Mul(x, emit.floats(alpha)))
+
+
+@lowers(aten.neg.default)
+def neg(emit: Emitter, x: ir.Value) -> ir.Value:
+    """-x"""
+    return emit.Neg(x)
+
+
+@lowers(aten.div.Tensor, aten.div.Scalar)
+def div(emit: Lowering, x: ir.Value, y: Operand | PictureSize) -> ir.Value:
+    """x / y; a mean's gradient is divided by the number of values of a layer."""
+    if isinstance(y, PictureSize):
+        count = emit.Squeeze(emit.Cast(emit.size(y), to=ir.DataType.FLOAT))
+        return emit.Div(x, count)
+    return emit.Div(x, _value(emit, y))
+
+
+@lowers(aten.exp.default)
+def exp(emit: Emitter, x: ir.Value) -> ir.Value:
+    """e^x"""
+    return emit.Exp(x)
+
+
+@lowers(aten.sqrt.default)
+def sqrt(emit: Emitter, x: ir.Value) -> ir.Value:
+    """The square root of x."""
+    return emit.Sqrt(x)
 
 
 @lowers(aten.mul.Tensor, aten.mul.Scalar)
