@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from ort_deepdream.export.composites import pool_windows
+from ort_deepdream.export.composites import convolved, pool_windows
 from ort_deepdream.export.emit import Emitter, channels_of, operands
 from ort_deepdream.export.expansions import portable
 from ort_deepdream.export.expansions.cpu import crop
@@ -144,12 +144,13 @@ def conv_input_grad(emit: Emitter, node: ir.Node) -> ir.Value:
     PyTorch asks cuDNN for, may add in any order.
     """
     grad, weight, x = operands(node)
-    strides, paddings = (node.attributes[key].as_ints() for key in ("stride", "padding"))
+    of = convolved(node)
     assert weight.shape is not None
     outputs, inputs, *kernels = (int(size) for size in weight.shape)  # type: ignore[arg-type]
-    if any(len(set(sizes)) > 1 for sizes in (strides, paddings, kernels)):
+    is_square = all(len(set(sizes)) == 1 for sizes in (of.stride, of.padding, kernels))
+    if not (of.is_usual and is_square):
         return portable.conv_input_grad(emit, node)
-    stride, padding, kernel = strides[0], paddings[0], kernels[0]
+    stride, padding, kernel = of.stride[0], of.padding[0], kernels[0]
     if padding >= kernel:
         return portable.conv_input_grad(emit, node)
     last, first = (kernel - 1 - padding) // stride, -((stride - 1 + padding) // stride)
