@@ -6,6 +6,7 @@ The graph of a step is the gradient file's with fragments of engine/graphs appen
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -136,7 +137,8 @@ def _options(
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     # Not only for a graph in memory: for one in a file it replaces that file's folder.
     options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", str(weights.resolve())
+        "session.model_external_initializers_file_folder_path",
+        os.fsencode(weights.resolve()),  # type: ignore[arg-type]  (a name may be no text)
     )
     return options
 
