@@ -20,9 +20,14 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import Array
-from ort_deepdream.weights.catalogue import CACHE_VARIABLE
+from ort_deepdream.weights.catalogue import CACHE_VARIABLE, cache_folder
 
 BAND = 1 << 24  # bytes of a picture that are worked on at once
+
+
+def pictures_folder() -> Path:
+    """Return the folder for large pictures. Raise DreamError when this user has no home folder."""
+    return cache_folder() / "pictures"
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ort_deepdream.engine.mapped import Store
+from ort_deepdream.engine.mapped import Store, pictures_folder
 from ort_deepdream.engine.memory import Room, available, bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.tiles import Axis, Field, divide
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.catalogue import CACHE_VARIABLE, cache_folder
+from ort_deepdream.weights.catalogue import CACHE_VARIABLE
 
 AUTO, OFF = "auto", "off"
 Tile = int | str  # pixels, AUTO or OFF
@@ -145,7 +145,7 @@ def store_for(height: int, width: int, keep_octaves: bool) -> Store:
     needed = height * width * (BYTES_OF_PICTURES + keep_octaves * BYTES_OF_AN_OCTAVE)
     if needed <= IN_MEMORY:
         return Store()
-    folder = cache_folder() / "pictures"
+    folder = pictures_folder()
     free = _free_disk(folder)
     if free is not None and needed > free:
         raise DreamError(

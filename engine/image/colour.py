@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ort_deepdream.engine.image.picture import FloatArray, UnreadableError
+from ort_deepdream.engine.mapped import let_go
 
 Curve = Callable[[FloatArray], FloatArray]  # from values in 0..1 to light, in 0..1 as well
 Matrix = NDArray[np.float64]
@@ -77,6 +78,7 @@ class Colours:
             band = rgb[top : top + BAND]
             light = self.light(band / np.float32(255)) @ matrix
             band[:] = _from_light(np.clip(light, 0, 1)) * 255
+            let_go(rgb)
 
 
 def from_gamma(gamma: float, points: Sequence[float] = ()) -> Colours | None:

@@ -19,6 +19,9 @@ from ort_deepdream.engine.image.colour import (
     through_grey_profile,
 )
 from ort_deepdream.engine.image.picture import ByteArray, FloatArray, Picture
+from ort_deepdream.engine.mapped import Store, bands, let_go, pictures_folder
+
+LARGE = 1 << 29  # bytes of a picture's numbers, which then lie in a file: 44 million pixels
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -123,6 +126,9 @@ def _from_grey(image: Image.Image, key: int | None) -> Picture:
         image = image.getchannel("L")
     elif image.mode == "1":
         image = image.convert("L")
+    is_plain = image.mode == "L" and profile_space(image.info.get("icc_profile")) != "GRAY"
+    if is_plain and key is None and "tag_v2" not in vars(image) and _is_large(image):
+        return Picture(_to_floats(image.convert("RGB")), alpha, _rgb_profile(image))
     values = np.asarray(image)
     if key is not None:
         alpha = np.where(values == key, 0, 255).astype(np.uint8)
@@ -208,7 +214,7 @@ def _from_colour(image: Image.Image) -> Picture:
         return Picture(_to_floats(image), None, profile)
     image = image.convert("RGBA")
     alpha = np.array(image.getchannel("A"))
-    return Picture(_to_floats(image)[:, :, :3].copy(), alpha, profile)
+    return Picture(_to_floats(image), alpha, profile)
 
 
 def _rgb_profile(image: Image.Image) -> bytes | None:
@@ -226,4 +232,17 @@ def _colour_key_alpha(image: Image.Image, key: tuple[int, ...]) -> ByteArray:
 
 
 def _to_floats(image: Image.Image) -> FloatArray:
-    return np.asarray(image).astype(np.float32)
+    """Return the red, green and blue [H, W, 3] of an 8-bit image; a large one lies in a file."""
+    if not _is_large(image):
+        return np.asarray(image)[:, :, :3].astype(np.float32)
+    width, height = image.size
+    rgb = Store(pictures_folder()).empty(height, width, 3)
+    for rows in bands(height, width * 12):
+        rgb[rows] = np.asarray(image.crop((0, rows.start, width, rows.stop)))[:, :, :3]
+        let_go(rgb)
+    return rgb
+
+
+def _is_large(image: Image.Image) -> bool:
+    """Tell whether a picture's numbers would take much of the memory."""
+    return image.width * image.height * 12 >= LARGE

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ort_deepdream.engine.mapped import bands, let_go
+
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
@@ -37,6 +39,12 @@ class Picture:
         profile = f", ICC profile of {len(self.icc_profile)} bytes" if self.icc_profile else ""
         return f"<Picture {width}x{height}{alpha}{profile}>"
 
+    def resized(self, width: int, height: int) -> Picture:
+        """Return the picture in another size, by Lanczos' filter."""
+        from ort_deepdream.engine.image.resizing import resized
+
+        return resized(self, width, height)
+
     @property
     def image(self) -> Image.Image:
         """Pillow's image of it, 8-bit RGB or RGBA: to show, to save, or as uint8 for numpy."""
@@ -60,9 +68,25 @@ def to_image(rgb: FloatArray, alpha: ByteArray | None = None) -> Image.Image:
         raise ValueError(f"rgb must be [H, W, 3], not {list(rgb.shape)}")
     if alpha is not None and (alpha.shape != rgb.shape[:2] or alpha.dtype != np.uint8):
         raise ValueError(f"alpha must be uint8 {list(rgb.shape[:2])}")
-    if not np.isfinite(rgb).all():
-        raise ValueError("rgb has values that are not finite")
-    image = Image.fromarray(np.clip(np.rint(rgb), 0, 255).astype(np.uint8))
+    image = _levels(rgb)
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+def _levels(rgb: FloatArray) -> Image.Image:
+    """Return the 8-bit image. A large picture is made of bands: each copy of it takes memory."""
+    height, width = rgb.shape[:2]
+    image = None
+    for rows in bands(height, width * 12):
+        band = rgb[rows]
+        if not np.isfinite(band).all():
+            raise ValueError("rgb has values that are not finite")
+        part = Image.fromarray(np.clip(np.rint(band), 0, 255).astype(np.uint8))
+        if part.height == height:
+            return part
+        image = image or Image.new("RGB", (width, height))
+        image.paste(part, (0, rows.start))
+        let_go(rgb)
+    assert image is not None  # it has rows
     return image

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from mmap import mmap
 
 from ort_deepdream.engine.image.colour import Colours, from_cicp, from_gamma
 
@@ -13,7 +14,7 @@ OF_COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 INDEXED = 3  # the colour type of a picture with a palette
 
 
-def check(data: bytes) -> Colours | None:
+def check(data: bytes | mmap) -> Colours | None:
     """Return the colour space that a PNG names by numbers, as browsers understand it.
 
     None stands for sRGB, and for one that an ICC profile describes. Raise ValueError for what
@@ -34,7 +35,7 @@ def check(data: bytes) -> Colours | None:
     return _colours(found)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+def _chunks(data: bytes | mmap) -> Iterator[tuple[bytes, memoryview, int]]:
     """Yield each chunk's kind, body and checksum; what is cut short is left to Pillow."""
     view, at = memoryview(data), 8
     while at + 12 <= len(data):

@@ -7,13 +7,13 @@ import os
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
 from ort_deepdream.engine.image.picture import ByteArray, FloatArray, to_image
 from ort_deepdream.errors import DreamError, nearest
-from ort_deepdream.files import require_writable, write_bytes, writing
+from ort_deepdream.files import replacing, require_writable, write_bytes, writing
 
 WRITABLE = {
     ".jpeg": "JPEG",
@@ -23,6 +23,8 @@ WRITABLE = {
     ".tiff": "TIFF",
     ".webp": "WEBP",
 }
+# Pixels of a picture that is encoded into its file; the bytes of others are made before.
+LARGE = 1 << 25
 
 
 def check_writable(path: str | os.PathLike[str], *, alpha: ByteArray | None = None) -> None:
@@ -55,9 +57,15 @@ def write_picture(
     missing or not writable, and a full disk.
     """
     _check_format(Path(path), path, alpha)
-    data = _encode(Path(path), to_image(rgb, alpha), icc_profile, _storable(metadata or {}))
+    image, stored = to_image(rgb, alpha), _storable(metadata or {})
+    if image.width * image.height > LARGE:
+        with writing(Path(path)), replacing(path) as temporary, temporary.open("wb") as file:
+            _encode(Path(path), image, icc_profile, stored, file)
+        return
+    buffer = BytesIO()
+    _encode(Path(path), image, icc_profile, stored, buffer)
     with writing(Path(path)):
-        write_bytes(path, data)
+        write_bytes(path, buffer.getvalue())
 
 
 def _check_format(path: Path, given: str | os.PathLike[str], alpha: ByteArray | None) -> None:
@@ -96,9 +104,13 @@ def _storable(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _encode(
-    path: Path, image: Image.Image, icc_profile: bytes | None, metadata: dict[str, str]
-) -> bytes:
-    """Return the bytes of the file at `path`: the only errors left are the disk's."""
+    path: Path,
+    image: Image.Image,
+    icc_profile: bytes | None,
+    metadata: dict[str, str],
+    file: IO[bytes],
+) -> None:
+    """Write the content of the file at `path` to `file`: the only errors left are the disk's."""
     kind = WRITABLE[path.suffix.lower()]
     quality: dict[str, dict[str, Any]] = {
         # Dreams are full of fine saturated colour, which JPEG's usual halving of
@@ -110,19 +122,19 @@ def _encode(
         "PNG": {},
     }
     options = quality[kind]
-    if kind == "JPEG":
+    if kind == "JPEG" and image.mode != "RGB":
         image = image.convert("RGB")  # drops an alpha that is opaque everywhere
     if icc_profile:
         options["icc_profile"] = icc_profile
     if metadata:
         options |= _metadata_option(kind, metadata)
-    buffer = BytesIO()
     try:
-        image.save(buffer, format=kind, **options)
+        image.save(file, format=kind, **options)
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
         # Size limits: 65500 pixels a side in JPEG, 16383 in WebP.
         raise DreamError(f"{path}: does not fit {kind} ({error}); choose .png") from error
-    return buffer.getvalue()
 
 
 def _metadata_option(kind: str, metadata: dict[str, str]) -> dict[str, Any]:
