@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ort_deepdream.errors import DreamError
@@ -14,22 +15,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Machine:
-    """The options `--backend`, `--threads`, `--provider-option` and `--allow-cpu-nodes`."""
+    """The options for where to run, from `--backend` to `--allow-cpu-nodes`."""
 
     backend: str
     threads: int | None = None
     provider_options: tuple[str, ...] = ()  # each KEY=VALUE
     allow_cpu_nodes: bool = False
+    provider_library: Path | None = None
 
     def find(self) -> Backend:
         """Return the backend with these options. Raise DreamError if it cannot be had."""
         from ort_deepdream.engine.loading import find_backend
 
-        return find_backend(self.backend, dict(map(_key_and_value, self.provider_options)))
+        options = dict(map(_key_and_value, self.provider_options))
+        return find_backend(self.backend, options, self.provider_library)
 
     def words(self, backend: Backend) -> list[str]:
         """Return the options again, for a command line that repeats the run on `backend`."""
         words = ["--backend", backend.name]
+        if self.provider_library is not None:
+            words.append(f"--provider-library={self.provider_library}")
         if self.threads is not None:
             words += ["--threads", str(self.threads)]
         words += [f"--provider-option={option}" for option in self.provider_options]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-
-import onnxruntime
+from pathlib import Path
+from typing import Any
 
 from ort_deepdream.engine.devices import cuda_driver, processor_name
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
+from ort_deepdream.engine.plugins import DEVICE_TYPE, Plugin, is_built_in, plugin_of
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.step import PACKED, Feed, move_feed, packed
 
@@ -23,6 +24,7 @@ FATAL_ONLY = 4
 
 TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"  # cuBLAS and cuDNN read it when they are loaded
 FIRST_WITH_TF32 = (8, 0)
+RTX = "onnxruntime-ep-nv-tensorrt-rtx-cu13"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,26 @@ class Backend:
     in_auto: bool = True
     margin: int = 0  # pixels that a side must have beyond the layer's stride
     provider_options: Mapping[str, str] = field(default_factory=dict)
+    plugin: Plugin | None = None  # with the provider, for an onnxruntime that was built without it
+
+    @property
+    def plugged_in(self) -> Plugin | None:
+        """The plug-in that its provider comes from: a file that was named, or for want of it."""
+        named = self.plugin is not None and self.plugin.file is not None
+        return self.plugin if named or not is_built_in(self.provider) else None
+
+    def as_installed(self) -> Backend:
+        """Return this backend as its provider is installed here.
+
+        What a plug-in's device memory is called in Python differs from provider to provider, so
+        there the picture is in the host's.
+
+        Raise DreamError when its plug-in has no device of the type that was asked for.
+        """
+        if self.plugged_in is None:
+            return self
+        self.plugged_in.device(self.provider_options)  # there is one of the type asked for
+        return replace(self, memory="cpu")
 
     @property
     def device(self) -> str | None:
@@ -49,8 +71,10 @@ class Backend:
         if self.memory == "cuda":
             driver = cuda_driver()
             return driver.device if driver is not None else None
+        if self.plugged_in is not None:
+            return _device_of(self.plugged_in, self.provider_options)
         on_processor = self.provider == "CPUExecutionProvider" or (
-            self.provider_options.get("device_type") == "CPU"
+            self.provider_options.get(DEVICE_TYPE) == "CPU"
         )
         return processor_name() if on_processor else None
 
@@ -95,13 +119,40 @@ class Backend:
         return replace(self, provider_options={**self.provider_options, **options})
 
 
-def _needs(provider: str, install: str) -> Callable[[], str | None]:
+def _device_of(plugin: Plugin, options: Mapping[str, str]) -> str | None:
+    if not plugin.is_there or plugin.why_not() is not None:
+        return None
+    hardware = plugin.device(options).device
+    kind = str(hardware.type.name)
+    return processor_name() if kind == "CPU" else f"{hardware.vendor} {kind}".strip()
+
+
+def _needs(provider: str, install: str, plugin: Plugin | None = None) -> Callable[[], str | None]:
     def why_not() -> str | None:
-        if provider in onnxruntime.get_available_providers():
+        if is_built_in(provider):
             return None
+        if plugin is not None and plugin.is_there:
+            return plugin.why_not()
         return f"this onnxruntime was built without {provider}; {install}"
 
     return why_not
+
+
+def _plugged_in(plugin: Plugin, **differences: Any) -> Backend:
+    """Return a backend whose provider comes as a plug-in, in a package, if it is not built in."""
+    usual: dict[str, Any] = {
+        "name": plugin.package.removeprefix("onnxruntime-").removeprefix("ep-"),
+        "memory": "cpu",
+        "fixed_sizes": True,
+        "in_auto": False,
+    }
+    return Backend(
+        provider=plugin.provider,
+        target="portable",
+        why_not=_needs(plugin.provider, f"pip install {plugin.package}", plugin),
+        plugin=plugin,
+        **usual | differences,
+    )
 
 
 BACKENDS = {
@@ -135,34 +186,32 @@ BACKENDS = {
             fixed_sizes=True,  # an engine is built for a range of shapes, best for one
             in_auto=False,  # building its engines can take minutes
         ),
-        Backend(
-            "webgpu",
-            "WebGpuExecutionProvider",
-            "portable",
-            _needs(
-                "WebGpuExecutionProvider",
-                "in an environment of its own, pip install onnxruntime-webgpu",
-            ),
-            memory="gpu",
-            fixed_sizes=True,
-            in_auto=False,  # its device may be a processor that plays a GPU, a hundred times slower
+        _plugged_in(
+            Plugin("NvTensorRTRTXExecutionProvider", RTX, "onnxruntime_ep_nv_tensorrt_rtx"),
+            name="nv-tensorrt-rtx",
         ),
-        Backend(
-            "openvino",
-            "OpenVINOExecutionProvider",
-            "portable",
-            _needs(
+        _plugged_in(
+            Plugin("WebGpuExecutionProvider", "onnxruntime-ep-webgpu", "onnxruntime_ep_webgpu"),
+            memory="gpu",
+            # Its device may be a processor that plays a GPU, a hundred times slower.
+            in_auto=False,
+        ),
+        _plugged_in(
+            Plugin(
                 "OpenVINOExecutionProvider",
-                "in an environment of its own, pip install onnxruntime-openvino",
+                "onnxruntime-ep-openvino",
+                "onnxruntime_ep_openvino",
+                otherwise="it knows Intel's; for other processors, in an environment of its own, "
+                "pip install onnxruntime-openvino",
             ),
-            memory="cpu",
             fixed_sizes=True,  # it compiles for a shape
             margin=1,  # it has no pool whose window, 3 wide, is wider than its padded picture
             in_auto=False,  # its device may be the CPU
             provider_options={
-                "device_type": "CPU",  # GPU and NPU by --provider-option
+                DEVICE_TYPE: "CPU",  # GPU and NPU by --provider-option
             },
         ),
+        _plugged_in(Plugin("QNNExecutionProvider", "onnxruntime-qnn", "onnxruntime_qnn")),
         Backend(
             "cpu",
             "CPUExecutionProvider",
@@ -185,13 +234,25 @@ def backend_named(name: str) -> Backend:
     if name in BACKENDS:
         return BACKENDS[name]
     if name.endswith("ExecutionProvider"):
-        return Backend(
-            name,
-            name,
-            "portable",
-            _needs(name, "`dream backends` lists what is usable"),
-            memory="cpu",
-            fixed_sizes=True,
-        )
+        return _other(name, _needs(name, "`dream backends` lists what is usable"))
     known = nearest(name, ["auto", *BACKENDS])
     raise DreamError(f"there is no backend '{name}': {known}")
+
+
+def backend_in(library: Path, name: str = "auto") -> Backend:
+    """Return the backend whose provider is in a plug-in's file, by any name; `auto`: the file's.
+
+    Raise DreamError when the library does not load, has no device here, or is not `name`'s.
+    """
+    known = BACKENDS.get(name)
+    if known is not None and known.plugin is None:
+        raise DreamError(f"{library}: backend {name} is no plug-in's; leave --backend away")
+    plugin = plugin_of(library, known.provider if known else name.removeprefix("auto"))
+    called = name if known else plugin.provider
+    provider = plugin.device({}).ep_name
+    usual = known or _other(called, plugin.why_not)
+    return replace(usual, provider=provider, why_not=plugin.why_not, plugin=plugin)
+
+
+def _other(name: str, why_not: Callable[[], str | None]) -> Backend:
+    return Backend(name, name, "portable", why_not, memory="cpu", fixed_sizes=True)

@@ -13,6 +13,7 @@ from ort_deepdream.engine.backends import (
     FATAL_ONLY,
     TF32_OVERRIDE,
     Backend,
+    backend_in,
     backend_named,
 )
 from ort_deepdream.engine.gradient_file import read_gradient_file
@@ -22,21 +23,28 @@ from ort_deepdream.engine.settings import THREADS
 from ort_deepdream.errors import DreamError
 
 
-def find_backend(name: str, options: Mapping[str, str] | None = None) -> Backend:
+def find_backend(
+    name: str, options: Mapping[str, str] | None = None, library: Path | None = None
+) -> Backend:
     """Return the usable backend called `name`, with `options` added to its provider options.
 
     `auto` is the best usable one; a name that ends in ExecutionProvider is that provider of ONNX
-    Runtime's. Raise DreamError when there is none of that name, or it cannot be used here.
+    Runtime's. With `library`, a plug-in's file, it is the provider in there.
+
+    Raise DreamError when there is none of that name, or it cannot be used here.
     """
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
-    backend = _best() if name == "auto" else backend_named(name)
+    if library is not None:
+        backend = backend_in(library, name)
+    else:
+        backend = _best() if name == "auto" else backend_named(name)
     backend = backend.with_options(options or {})
     if backend.memory == "cuda" and backend.provider_options.get("use_tf32") == "0":
         os.environ[TF32_OVERRIDE] = "0"
     reason = backend.why_not()
     if reason is not None:
         raise DreamError(f"backend {backend.name} cannot be used here: {reason}")
-    return backend
+    return backend.as_installed()
 
 
 def _best() -> Backend:

@@ -18,7 +18,7 @@ CLOSE = 1e-2  # in levels: one step, also in TF32
 def probe(backend: Backend) -> None:
     """Take one step on `backend`. Raise DreamError when it fails, or comes out wrong."""
     rgb = np.random.default_rng(0).uniform(50, 200, (SIDE, SIDE, 3)).astype(np.float32)
-    model = Model(read_gradient_file(GRAPHS / "probe.onnx"), backend)
+    model = Model(read_gradient_file(GRAPHS / "probe.onnx"), backend.as_installed())
     image = model.preprocess(rgb)
     ascent = make_ascent(model, SIDE, SIDE)
     ascent.put(image)

@@ -174,6 +174,9 @@ def _open(
 ) -> onnxruntime.InferenceSession:
     """Make a session; TensorRT keeps what it has built for it in the folder `engines`."""
     provider_options = {**_caches(backend, engines), **backend.provider_options}
+    if backend.plugged_in is not None:
+        backend.plugged_in.choose(options, provider_options)
+        return onnxruntime.InferenceSession(graph, options, enable_fallback=False)
     return onnxruntime.InferenceSession(
         graph,
         options,

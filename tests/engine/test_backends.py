@@ -24,7 +24,7 @@ from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_un
 from ort_deepdream.engine.ascent import Ascent
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 
-CHOICE = "choose auto, cuda, tensorrt, webgpu, openvino or cpu"
+CHOICE = "choose auto, cuda, tensorrt, nv-tensorrt-rtx, webgpu, openvino, qnn or cpu"
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_fixed_size_session_is_made_once_for_each_size(tmp_path):
             ascent = Ascent(model, *size)
             ascent.put(np.ones((1, 3, *size), np.float32))
             ascent.step(1.0, 2, 3)
-    assert [size for size, _ in model.sessions] == [(9, 7), (5, 8)]
+    assert [size for size, *_ in model.sessions] == [(9, 7), (5, 8)]
     shape = model.session(9, 7).run.get_inputs()[0].shape
     assert shape == [1, 3, 9, 7]
 
@@ -228,9 +228,9 @@ def test_sessions_hold_memory_for_so_many_pixels_only(tmp_path, monkeypatch):
     model = load_model(path, dataclasses.replace(BACKENDS["cpu"], fixed_sizes=True))
     for size in ((9, 7), (5, 8), (9, 7), (6, 9)):
         model.session(*size)
-    assert [size for size, _ in model.sessions] == [(9, 7), (6, 9)]
+    assert [size for size, *_ in model.sessions] == [(9, 7), (6, 9)]
     model.session(20, 20)  # more than all: it is alone
-    assert [size for size, _ in model.sessions] == [(20, 20)]
+    assert [size for size, *_ in model.sessions] == [(20, 20)]
 
 
 def test_cpu_nodes_are_allowed_by_leaving_captures_out(tmp_path):
