@@ -146,6 +146,7 @@ def run_command(
     backend: options.BackendName = "auto",
     threads: options.Threads = None,
     provider_option: options.ProviderOptions = None,
+    provider_library: options.ProviderLibrary = None,
     allow_cpu_nodes: options.AllowCpuNodes = False,
     output: options.PictureOutput = None,
     save_octaves: options.SaveOctaves = False,
@@ -164,7 +165,9 @@ def run_command(
     from ort_deepdream.cli.sources import request
 
     wanted = request(model, weights, layer)
-    machine = Machine(backend, threads, tuple(provider_option or ()), allow_cpu_nodes)
+    machine = Machine(
+        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library
+    )
     with loading(wanted, machine) as load:
         from ort_deepdream.cli import photo as photos  # beside the loading
 
@@ -209,6 +212,7 @@ def verify(
     file: options.ModelFile,
     backend: options.BackendName = "cpu",
     provider_option: options.ProviderOptions = None,
+    provider_library: options.ProviderLibrary = None,
     allow_cpu_nodes: options.AllowCpuNodes = False,
 ) -> None:
     """Compare a gradient file with PyTorch.
@@ -222,7 +226,10 @@ def verify(
     from ort_deepdream.cli.graphs import verify as verify_file
     from ort_deepdream.cli.machine import Machine
 
-    verify_file(file, Machine(backend, None, tuple(provider_option or ()), allow_cpu_nodes))
+    verify_file(
+        file,
+        Machine(backend, None, tuple(provider_option or ()), allow_cpu_nodes, provider_library),
+    )
 
 
 @app.command(

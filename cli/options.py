@@ -96,8 +96,8 @@ BackendName = Annotated[
         "--backend",
         "-b",
         metavar="NAME",
-        help="auto, cpu, cuda, tensorrt, openvino, webgpu, or ONNX Runtime's name for another "
-        "execution provider. `dream backends` tells which can be used here.",
+        help="auto, cpu, cuda, tensorrt, openvino, webgpu, qnn, nv-tensorrt-rtx, or ONNX Runtime's "
+        "name for another execution provider. `dream backends` tells which can be used here.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -117,6 +117,17 @@ ProviderOptions = Annotated[
         "--provider-option",
         metavar="KEY=VALUE",
         help="An option of ONNX Runtime's execution provider, such as use_tf32=0. May be repeated.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+ProviderLibrary = Annotated[
+    Path | None,
+    typer.Option(
+        "--provider-library",
+        metavar="FILE",
+        parser=input_file,
+        help="The library of a plug-in for ONNX Runtime, for --backend with any name.",
         show_default=False,
         rich_help_panel=MACHINE,
     ),
