@@ -54,7 +54,7 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
             with stages() as show_stage:
                 show_stage("loading the model")
                 model = loaded.result()
-            if machine.backend == "auto":
+            if machine.backend == "auto" and machine.provider_library is None:
                 note(_what_auto_took(chosen))
             return model
 
