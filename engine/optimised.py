@@ -26,6 +26,7 @@ import onnxruntime
 from ort_deepdream.engine.beside import beside, map_file
 from ort_deepdream.engine.devices import processor_features
 from ort_deepdream.files import PREFIX, scratch_folder
+from ort_deepdream.text import storable
 
 SUMS = "sums.json"
 BLOCK = 1 << 16  # bytes
@@ -38,10 +39,10 @@ def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) 
 
     Weights that lie beside a file are told by their sha256, which is in `content`: only those are
     ever optimised. Return None where it cannot be told what the processor can do, which is
-    everywhere but on Linux.
+    everywhere but on Linux, and for a folder whose name is no text, which ONNX Runtime asks for.
     """
     features = processor_features()
-    if features is None:
+    if features is None or storable(str(graph_cache)) != str(graph_cache):
         return None
     import hashlib  # here, for it takes a while and no other backend needs it
 
