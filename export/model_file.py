@@ -126,15 +126,20 @@ def _metadata(weights: Weights, terms: Sequence[Term], target: Target) -> dict[s
     }
 
 
-def save(model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None) -> None:
+def save(
+    model: ir.Model, path: Path, on_stage: OnStage = lambda stage: None, seal: bool = True
+) -> None:
     """Write `model` to `path`, checked by onnx's checker and by running it; whole or not at all.
 
+    With `seal` it ends with its own sum, by which whoever loads it sees whether it is still whole.
     Raise DreamError when the folder cannot be written or the file fails a check.
     """
     on_stage("writing and checking the file")
     try:
         with replacing(path) as temporary:
             ir.save(model, temporary)
+            if seal:
+                temporary.write_bytes(sealed(temporary.read_bytes()))
             _check(temporary)
     except OSError as error:
         reason = error.strerror or str(error)
