@@ -148,8 +148,10 @@ def save(
 
 def _check(path: Path) -> None:
     """Run onnx's checker and the file: finite numbers of the right shapes. Raise DreamError."""
+    # Both want a name that is text; what lies beside a file is found by its name alone.
+    source = path if storable(str(path)) == str(path) else path.read_bytes()
     try:
-        onnx.checker.check_model(path, full_check=True)
+        onnx.checker.check_model(source, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise DreamError(f"the exported graph is not valid ONNX: {error}") from error
     options = onnxruntime.SessionOptions()
