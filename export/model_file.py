@@ -156,7 +156,7 @@ def _check(path: Path) -> None:
         raise DreamError(f"the exported graph is not valid ONNX: {error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     sizes = zip(session.get_inputs()[0].shape[2:], CHECK_SIZE, strict=True)
     shape = (1, 3, *(size if isinstance(size, int) else usual for size, usual in sizes))
     image = np.random.default_rng(0).uniform(-100, 100, shape).astype(np.float32)
