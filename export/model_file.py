@@ -25,7 +25,8 @@ from ort_deepdream.export.targets import TARGETS, Size, Target
 from ort_deepdream.export.trace import trace_gradient
 from ort_deepdream.export.weights import Weights, build_network
 from ort_deepdream.files import replacing
-from ort_deepdream.gradient_format import FORMAT, PREFIX
+from ort_deepdream.gradient_format import FORMAT, PREFIX, sealed
+from ort_deepdream.text import storable
 from ort_deepdream.weights.architecture import Architecture
 from ort_deepdream.weights.terms import Term, parse_term
 
