@@ -69,7 +69,7 @@ def make_graph(weights: Weights, weights_file: Path, layer: str, target: str) ->
     model = export_gradient(weights, [layer], TARGETS[target], channels=True)
     share_weights(model, weights_file)
     path = weights_file.parent / shipped_file(layer, target, weights.architecture.name).name
-    save(model, path)
+    save(model, path, seal=False)  # it is rewritten for others' weights
     return path
 
 

@@ -24,20 +24,27 @@ _EMPTY = metadata_entry("sha256", "0" * 64)  # a seal without its sum
 
 
 def sealed(content: bytes) -> bytes:
-    """Return the gradient file `content` with one more entry: the sha256 of all before it."""
-    import hashlib  # it takes a while, and many a start needs it not
+    """Return the gradient file `content` with one more entry: the sha256 of all before it.
 
-    return content + metadata_entry("sha256", hashlib.sha256(content).hexdigest())
+    One that has a seal keeps it as it is.
+    """
+    return content if has_seal(content) else content + metadata_entry("sha256", _sum(content))
 
 
 def is_intact(content: bytes) -> bool:
     """Return whether a gradient file is as it was sealed. One without a seal is taken as it is."""
-    return not has_seal(content) or sealed(content[: -len(_EMPTY)]) == content
+    return not has_seal(content) or content[-64:] == _sum(content[: -len(_EMPTY)]).encode()
 
 
 def has_seal(content: bytes) -> bool:
     """Return whether a gradient file ends with a sum, right or wrong."""
     return content[-len(_EMPTY) :].startswith(_EMPTY[:-64])
+
+
+def _sum(content: bytes) -> str:
+    import hashlib  # it takes a while, and many a start needs it not
+
+    return hashlib.sha256(content).hexdigest()
 
 
 def guide_input(layer: str) -> str:
