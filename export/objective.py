@@ -1,6 +1,7 @@
 """What a dream maximises: half the sum of squares of chosen activations.
 
-Its gradient at a layer is the activation itself, as in the original notebook.
+Its gradient at a layer is the activation itself, as in the original notebook. Where a guide leads
+it is the notebook's other one, which weights/nearest.py has.
 """
 
 from __future__ import annotations
@@ -29,22 +30,46 @@ def open_channels(network: Network, term: Term) -> None:
     network.register_buffer(CHANNELS, torch.ones(1, channels, 1, 1), persistent=False)
 
 
-def objective(network: Network, terms: Sequence[Term]) -> Callable[[Tensor], Tensor]:
+def stand_in_name(number: int) -> str:
+    """Return what the stand-in for the nearest features is called, a buffer of the network."""
+    return f"guide_{number}"
+
+
+def open_guides(network: Network, guides: Sequence[Term]) -> None:
+    """Give `network` what stands for a guide's features in a trace (export/guided.py)."""
+    for number, term in enumerate(guides):
+        channels = network.architecture.layers[term.layer].channels
+        stand_in = torch.ones(1, channels, 1, 1)
+        network.register_buffer(stand_in_name(number), stand_in, persistent=False)
+
+
+def objective(
+    network: Network,
+    terms: Sequence[Term],
+    guides: Sequence[Term] = (),
+    features: Sequence[Tensor] | None = None,
+) -> Callable[[Tensor], Tensor]:
     """Return the function image [1, 3, H, W] -> scalar, the sum of weight * 1/2 sum(a^2) of terms.
 
-    After `open_channels` each square is multiplied by its channel's factor.
+    After `open_channels` each square is multiplied by its channel's factor. For each of `guides`
+    the sum also has weight * sum_i max_j x_i . y_j, with x_i the activations at a position and y_j
+    the rows of its `features` [positions, C]; without features, the stand-ins of `open_guides`.
     """
 
+    def led(number: int, activation: Tensor) -> Tensor:
+        if features is None:
+            stand_in: Tensor = getattr(network, stand_in_name(number))
+            return (activation * stand_in).sum()
+        products = features[number] @ activation.flatten(2)[0]
+        return products.max(0).values.sum()
+
     def evaluate(image: Tensor) -> Tensor:
-        wanted = {term.layer for term in terms}
-        found: dict[str, Tensor] = {}
-        for name, value in network.layers(image):
-            if name in wanted:
-                found[name] = value
-            if len(found) == len(wanted):
-                break
+        found = network.activations(image, {term.layer for term in (*terms, *guides)})
         factors = getattr(network, CHANNELS, None)
-        return sum_of([_half_square_sum(term, found[term.layer], factors) for term in terms])
+        values = [_half_square_sum(term, found[term.layer], factors) for term in terms]
+        for number, term in enumerate(guides):
+            values.append(led(number, found[term.layer]) * term.weight)
+        return sum_of(values)
 
     return evaluate
 
