@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import default_rng
 
 from ort_deepdream.engine.ascent import Ascent, make_ascent
+from ort_deepdream.engine.guide import bytes_per_pixel
 from ort_deepdream.engine.keeping import Keeping, as_mask
 from ort_deepdream.engine.mapped import Store
 from ort_deepdream.engine.memory import enough_memory
@@ -138,7 +139,8 @@ def dream(
     climb = _Climb(model, settings, sizes, tiling, store, on_step, on_tile)
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     down, across = (height, width) if tiling is None else tiling.crop(height, width)
-    with enough_memory(down, across, model.info.stride, on_cpu):
+    more = bytes_per_pixel(model.info.guides, model.guide)
+    with enough_memory(down, across, model.info.stride, on_cpu, more):
         made = _dream(model, rgb, climb, keeping, keep_octaves)
     return replace(made, left_out=left_out)
 

@@ -71,12 +71,15 @@ def bytes_needed(height: int, width: int, stride: int) -> int:
 
 
 @contextmanager
-def enough_memory(height: int, width: int, stride: int, on_cpu: bool) -> Iterator[None]:
+def enough_memory(
+    height: int, width: int, stride: int, on_cpu: bool, more: float = 0
+) -> Iterator[None]:
     """Raise DreamError when a dream of this size does not fit, before the body or out of it.
 
+    `more` are bytes for each pixel beside what every dream takes.
     On other devices than the CPU only what runs out in the body is told.
     """
-    needed = bytes_needed(height, width, stride)
+    needed = bytes_needed(height, width, stride) + int(height * width * more)
     takes = f"a dream of {width}x{height} pixels takes about {gigabytes(needed)} of memory"
     room = available() if on_cpu else None
     if room is not None and needed > room.free:

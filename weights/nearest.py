@@ -144,11 +144,20 @@ def _nearest_of_parts(
         orders = nodes.add_split("Split", order, count=count, axis=0, num_outputs=count)
     best, first = _nearest_of(nodes, flat, guides[0], orders[0])
     for part, numbers in zip(guides[1:], orders[1:], strict=True):
-        other, other_first = _nearest_of(nodes, flat, part, numbers)
+        other, other_first = _nearest_of(nodes, flat, _after(nodes, first, part), numbers)
         better = nodes.add("Greater", other, best)  # of equal ones the first stays
         best = nodes.add("Where", better, other, best)
         first = nodes.add("Where", better, other_first, first)
     return best, first
+
+
+def _after(nodes: Nodes, first: str, part: str) -> str:
+    """Append `part` as it is, once `first` is computed: else all products would be there at once.
+
+    A provider runs nodes in an order of its own as long as none waits for another.
+    """
+    nothing = nodes.add("Mul", nodes.add("ReduceMin", first, keepdims=0), nodes.floats(0))
+    return nodes.add("Add", part, nothing)
 
 
 def _nearest_of(nodes: Nodes, flat: str, guide: str, order: str) -> tuple[str, str]:
