@@ -1,9 +1,10 @@
 """Make docs/gallery: `python -m scripts.make_gallery [--original WEIGHTS]`.
 
 One photograph dreamt at a few layers and at every shipped one, with one setting changed in each
-dream, and octave by octave; a contact sheet of single channels; and the default dream of the
-182x158 picture: all with the shipped weights. With a file of the original's weights, or the name
-`bvlc`, also the dreams of both networks side by side.
+dream, octave by octave, and with its gradient smoothed in several ways; a contact sheet of single
+channels, drawn from noise; and the default dream of the 182x158 picture: all with the shipped
+weights. With a file of the original's weights, or the name `bvlc`, also the dreams of both networks
+side by side.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ PHOTOGRAPH = ROOT / "examples" / "cat.jpg"
 SKY = ROOT / "examples" / "sky-182x158.png"
 SETTINGS = ort_deepdream.Settings(seed=1)
 
-# Single channels are dreamt for longer, on a grey picture with a little noise, so that what the
-# channel looks for is all that there is to see.
+# Single channels are drawn from noise, so that what the channel looks for is all that there is to
+# see.
 CHANNEL_LAYER = "inception_4c/output"
 CHANNELS = range(0, 512, 21)
 DEFAULT_LAYER = "inception_4c/output"
@@ -52,8 +53,13 @@ HEAD = [  # of README: what a first look should see
     (f"{DEFAULT_LAYER}, 40 iterations", DEFAULT_LAYER, replace(SETTINGS, iterations=40)),
 ]
 BOTH = [f"inception_{block}/output" for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a")]
-CHANNEL_SIDE = 128
-CHANNEL_SETTINGS = ort_deepdream.Settings(iterations=24, octaves=3, seed=1)
+CHANNEL_SETTINGS = ort_deepdream.VisualiseSettings(size=128, seed=1)
+SMOOTH = [  # how the gradient is shaped, one way in each
+    ("the default dream", SETTINGS),
+    ("--laplacian 1", replace(SETTINGS, laplacian=1)),
+    ("--smooth 3", replace(SETTINGS, smooth=3)),
+    ("--total-variation 0.5", replace(SETTINGS, total_variation=0.5)),
+]
 
 Rgb = NDArray[np.float32]
 
@@ -70,9 +76,9 @@ def dreamt(
     return ort_deepdream.dream(ort_deepdream.load_model(path, "cpu"), picture, settings).rgb
 
 
-def dream_of_channel(channel: int) -> Rgb:
-    noise = np.random.default_rng(0).normal(117, 8, (CHANNEL_SIDE, CHANNEL_SIDE, 3))
-    return dreamt(f"{CHANNEL_LAYER}:{channel}", noise.astype(np.float32), CHANNEL_SETTINGS)
+def drawn_channel(channel: int) -> Rgb:
+    path = find_model(request(None, None, [f"{CHANNEL_LAYER}:{channel}"]), "cpu")
+    return ort_deepdream.visualise(ort_deepdream.load_model(path, "cpu"), CHANNEL_SETTINGS).rgb
 
 
 def sheet(pictures: list[tuple[str, Rgb]], columns: int) -> Image.Image:
@@ -106,6 +112,29 @@ def with_settings(photograph: Rgb) -> Image.Image:
         for title, settings in track(CHANGED, "one setting changed")
     ]
     return sheet([("the photograph", photograph), *dreams], columns=3)
+
+
+def smoothness(photograph: Rgb) -> Image.Image:
+    """Return the middle of the photograph's dreams, each with its gradient shaped in one way."""
+    dreams = [
+        (title, middle(dreamt(DEFAULT_LAYER, photograph, settings)))
+        for title, settings in track(SMOOTH, "smoothness")
+    ]
+    return sheet(dreams, columns=2)
+
+
+def middle(picture: Rgb) -> Rgb:
+    """Return the inner quarter of a picture, at its own size."""
+    height, width = picture.shape[:2]
+    return picture[height // 4 : height - height // 4, width // 4 : width - width // 4]
+
+
+def single_channels() -> Image.Image:
+    channels = [
+        (f"channel {channel}", drawn_channel(channel))
+        for channel in track(CHANNELS, "single channels")
+    ]
+    return sheet(channels, columns=5)
 
 
 def octave_by_octave(photograph: Rgb) -> Image.Image:
@@ -154,11 +183,8 @@ def main() -> None:
     write("head.jpg", head(photograph))
     write("settings.jpg", with_settings(photograph))
     write("octaves.jpg", octave_by_octave(photograph))
-    channels = [
-        (f"channel {channel}", dream_of_channel(channel))
-        for channel in track(CHANNELS, "single channels")
-    ]
-    write("channels.jpg", sheet(channels, columns=5))
+    write("channels.jpg", single_channels())
+    write("smoothness.jpg", smoothness(photograph))
     sky = ort_deepdream.read_picture(SKY).rgb
     both = [("182x158", sky), ("its default dream", dream_at(DEFAULT_LAYER, sky))]
     write("sky.jpg", sheet(both, columns=2))

@@ -10,15 +10,15 @@ from typing import Any
 
 import typer
 
-from ort_deepdream import Settings
+from ort_deepdream import Settings, VisualiseSettings
 from ort_deepdream.cli.main import app
 from ort_deepdream.engine.settings import Limits
 
 PAGE = Path(__file__).parents[1] / "docs" / "options.md"
 BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"
-LIMITS = {
-    setting.name: setting.metadata["limits"]
-    for setting in fields(Settings)
+LIMITS = {  # by an option's words: its name may be another command's, too
+    setting.metadata["help"]: setting.metadata["limits"]
+    for setting in (*fields(Settings), *fields(VisualiseSettings))
     if setting.metadata["limits"] is not None
 }
 
@@ -50,7 +50,7 @@ def _row(parameter: Any) -> str:
         name = f"`{parameter.metavar}`"
     elif not parameter.is_flag:
         name += f" `{parameter.metavar}`"
-    limits = f" ({_said(LIMITS[parameter.name])})" if parameter.name in LIMITS else ""
+    limits = f" ({_said(LIMITS[parameter.help])})" if parameter.help in LIMITS else ""
     words = parameter.help.replace("*", "\\*")
     return f"| {name} | {_default(parameter)}{limits} | {words} |"
 

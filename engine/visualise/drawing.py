@@ -117,7 +117,7 @@ class _Drawing:
         else:
             self.idle += 1
             if not self.adam.steps:  # nothing is drawn yet that could be lost
-                self.spectrum = self.start(min(1 + self.idle, LOUDER))
+                self.spectrum = self.start(min(2.0**self.idle, LOUDER))
         return objective
 
     def gradient(self, rgb: Array) -> tuple[float, Array]:

@@ -24,7 +24,8 @@ class VisualiseSettings:
     )
     seed: int = setting(
         drawn_seed,
-        "What the noise and the views are drawn with.",
+        "What the noise and the views are drawn with. The same seed, model, backend and machine "
+        "give the same picture.",
         Limits(least=0),
         shown_default="drawn, and stored in the picture",
     )
@@ -35,7 +36,7 @@ class VisualiseSettings:
         (),
         "Red, green and blue of the picture to begin with, instead of grey; its noise is added.",
         Limits(0, 255),
-        unit="R,G,B",
+        unit="levels",
     )
 
     def __post_init__(self) -> None:
