@@ -27,6 +27,8 @@ def tampered(prepared: base.Prepared, folder: Path, factor: float) -> base.Prepa
     constant = helper.make_node("Constant", [], ["tampered_factor"], value_float=float(factor))
     product = helper.make_node("Mul", ["true_gradient", "tampered_factor"], ["gradient"])
     model.graph.node.extend([constant, product])
+    (seal,) = [entry for entry in model.metadata_props if entry.key == "deepdream.sha256"]
+    model.metadata_props.remove(seal)
     path = folder / "tampered.onnx"
     onnx.save(model, path)
     return dataclasses.replace(prepared, models={**prepared.models, "cpu": str(path)})

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from graphs import Array, Layer, autograd, exported, half_square, runner, seeded
 from torch import nn
 
+from ort_deepdream import load_model
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.network import LocalResponseNorm, new_network
@@ -22,7 +23,7 @@ from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.trace import EXAMPLE_SIZES
 from ort_deepdream.export.verify import ALWAYS_ALLOWED, TIMES_TORCH, Row, verify
 from ort_deepdream.export.weights import build_network
-from ort_deepdream.gradient_format import PREFIX
+from ort_deepdream.gradient_format import PREFIX, has_seal, is_intact
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.googlenet import BVLC, INCEPTION_WIDTHS, TORCHVISION
 
@@ -382,7 +383,21 @@ def test_save_writes_a_readable_file_whole(small, tmp_path):
     path.write_bytes(b"an older file")
     save(small, path)
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
-    assert dict(ir.load(path).metadata_props) == dict(small.metadata_props)
+    found = dict(ir.load(path).metadata_props)
+    assert has_seal(path.read_bytes())
+    assert is_intact(path.read_bytes())
+    del found[f"{PREFIX}sha256"]
+    assert found == dict(small.metadata_props)
+
+
+def test_an_exported_file_that_rots_is_refused(small, tmp_path):
+    path = tmp_path / "model.onnx"
+    save(small, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # a bit of a weight
+    path.write_bytes(content)
+    with pytest.raises(DreamError, match="is damaged, for it does not fit the sum in it"):
+        load_model(path, "cpu")
 
 
 def no_gradient() -> ir.Model:
