@@ -95,8 +95,24 @@ def _note_oddities(result: Dream, model: Model) -> None:
             f"{', '.join(model.info.layers)} has nothing to see"
         )
     if result.idle_steps:
-        steps = settings.iterations * len(result.sizes)
+        steps = sum(map(len, result.objectives))
+        if result.idle_steps == steps:
+            raise DreamError(_why_nothing(result, model))
         note(f"{result.idle_steps} of {steps} steps had no gradient and changed nothing")
+
+
+def _why_nothing(result: Dream, model: Model) -> str:
+    """Return why a dream is the photo as it was, which nobody asked for."""
+    layers = ", ".join(model.info.layers)
+    if np.isfinite(np.concatenate(result.objectives)).all():
+        return (
+            f"nothing of {layers} answers to this picture, so that there is nothing to dream of; "
+            f"choose another layer, channel or picture"
+        )
+    return (
+        f"what {layers} answers is not finite on {model.backend.name} in {model.precision}, so "
+        f"that there is nothing to dream of; export it in float32, or with other weights"
+    )
 
 
 def _write(outputs: Outputs, picture: Picture, result: Dream, metadata: dict[str, str]) -> None:
