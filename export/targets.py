@@ -120,6 +120,7 @@ TARGETS = {
             ),
             cuda.EXPANSIONS,
             finishing=(pools.merge_pools, fusions.fuse_relu, order.order_by_depth),
+            precisions=("float32", "float16"),
         ),
     )
 }

@@ -24,6 +24,21 @@ def fuse_relu(model: ir.Model) -> int:
     return fused
 
 
+def split_relu(model: ir.Model) -> int:
+    """Take them apart again, for types that the operator has no kernel of; return how many."""
+    fused = [node for node in model.graph if node.op_type == "FusedConv"]
+    for node in fused:
+        attributes = {key: a for key, a in node.attributes.items() if key != "activation"}
+        replace(
+            model.graph,
+            node,
+            lambda emit: emit.Relu(emit.op("Conv", operands(node), attributes)),  # noqa: B023
+        )
+        model.graph.remove(node, safe=True)
+    model.graph.opset_imports.pop(DOMAIN, None)
+    return len(fused)
+
+
 def _fuse(graph: ir.Graph, node: ir.Node) -> bool:
     if node.op_type != "Relu":
         return False

@@ -26,6 +26,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.emit import LOWEST, Emitter, operands
+from ort_deepdream.export.passes.fusions import split_relu
 from ort_deepdream.export.passes.rewrite import constant, factors
 
 FLOAT, HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
@@ -36,8 +37,9 @@ LARGEST = float(np.finfo(np.float16).max)
 START = 4.0
 NOTHING = 1e-30  # so that a layer that is silent throughout divides by something
 
-# Always in float32: their range, or that of what they read, needs it.
-WIDE = {"Sqrt", "Div", "Pow", "Reciprocal", "ReduceSum", "ReduceMax"}
+# Always in float32: their range, or that of what they read, needs it; or CUDA alone can add in
+# float16 to what is scattered.
+WIDE = {"Sqrt", "Div", "Pow", "Reciprocal", "ReduceSum", "ReduceMax", "ScatterElements"}
 # In float32 if something they read is, but for a mask.
 ARITHMETIC = {"Add", "Sub", "Mul", "Abs", "Neg", "Squeeze", "Identity", "Transpose"}
 COMPARISONS = {"Equal", "Greater", "Less"}
@@ -49,6 +51,7 @@ def compute_in_half(model: ir.Model) -> None:
 
     Raise DreamError when a weight does not fit into float16.
     """
+    split_relu(model)  # for float16 there is no such kernel
     graph = model.graph
     _scale_seed(graph)
     graph.sort()
@@ -107,12 +110,15 @@ class _Converter:
         (image,) = graph.inputs
         self.precision: dict[ir.Value, ir.DataType] = {image: FLOAT}
         self.constants: dict[ir.Value, ir.DataType] = {}
+        self.fixed: set[ir.Value] = set()  # computed of constants alone
         self.casts: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
 
     def convert(self) -> None:
         self._weights()
         for node in tuple(self.graph):
-            if node.op_type in COMPARISONS:
+            if self._is_constant(node):  # such as the band of LRN
+                self.precision[node.outputs[0]] = FLOAT
+            elif node.op_type in COMPARISONS:
                 self._read_in(node, HALF)
             elif self._is_float(node):
                 wanted = self._of(node)
@@ -131,9 +137,20 @@ class _Converter:
                 _narrow(value)
                 self.precision[value] = HALF
 
+    def _is_constant(self, node: ir.Node) -> bool:
+        """Return whether it computes with float32 constants alone; it is folded into one."""
+        if node.inputs[0] in self.fixed or node.inputs[0] in self.constants:
+            known = {*self.fixed, *self.constants}
+            if all(value in known for value in node.inputs):
+                self.fixed.update(node.outputs)
+                return True
+        return False
+
     def _is_float(self, node: ir.Node) -> bool:
         if node.op_type == "Shape":
             return False
+        if node.op_type == "ConstantOfShape":
+            return True
         if node.op_type == "Cast":
             return node.attributes["to"].as_int() == FLOAT
         first = node.inputs[0]
@@ -142,10 +159,10 @@ class _Converter:
     def _of(self, node: ir.Node) -> ir.DataType:
         read = [value for value in node.inputs if value in self.precision]
         wide = any(self.precision[value] == FLOAT for value in read)
-        if node.op_type in WIDE:
+        if node.op_type in WIDE or _is_ground(node):
             return FLOAT
         if node.op_type == "Conv":  # its weights say
-            return self.precision[operands(node)[1]]
+            return self.precision.get(operands(node)[1], FLOAT)
         if node.op_type == "Mul" and node.inputs[0] is node.inputs[1]:
             return FLOAT
         if node.op_type in ARITHMETIC and not any(_is_mask(value) for value in read):
@@ -210,11 +227,19 @@ def _narrow(weight: ir.Value) -> None:
     weight.type = ir.TensorType(HALF)
 
 
+def _is_ground(node: ir.Node) -> bool:
+    """Return whether all that becomes of it is that a pool's gradient is added to it."""
+    readers = list(node.outputs[0].consumers())
+    return bool(readers) and {reader.op_type for reader in readers} == {"ScatterElements"}
+
+
 def _is_mask(value: ir.Value | None) -> bool:
-    """Return whether it is 0/1 from a comparison, or made of such and of constants."""
+    """Return whether it is 0/1 from a comparison or a sign, or made of such and of constants."""
     node = value.producer() if value is not None else None
     if node is None:
         return False
+    if node.op_type == "Sign":
+        return True
     if node.op_type == "Cast":
         compared = operands(node)[0].producer()
         return compared is not None and compared.op_type in COMPARISONS
