@@ -16,6 +16,7 @@ from ort_deepdream.engine.deepdream import Dream, Progress, dream
 from ort_deepdream.engine.image import Picture, check_writable, read_picture, write_picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
+from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import mark, write_marks
 
 
