@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def _note_oddities(result: Dream, model: Model) -> None:
 def _why_nothing(result: Dream, model: Model) -> str:
     """Return why a dream is the photo as it was, which nobody asked for."""
     layers = ", ".join(model.info.layers)
-    if np.isfinite(np.concatenate(result.objectives)).all():
+    if all(math.isfinite(value) for values in result.objectives for value in values):
         return (
             f"nothing of {layers} answers to this picture, so that there is nothing to dream of; "
             f"choose another layer, channel or picture"
