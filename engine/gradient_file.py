@@ -57,6 +57,7 @@ class ModelInfo:
     architecture: str
     layers: tuple[str, ...]  # each `LAYER[:CHANNEL][=WEIGHT]`
     stride: int  # pixels of the picture for one step in the deepest layer
+    least_side: int  # pixels of the shorter side of the smallest picture
     order: tuple[int, ...]  # channels of RGB, in the network's order
     mean: Array  # [3, 1, 1], in 0..255, after reordering
     scale: Array  # [3, 1, 1]
@@ -148,6 +149,9 @@ def _info(properties: dict[str, str]) -> ModelInfo:
         architecture=plain("architecture"),
         layers=tuple(map(_term, terms)),
         stride=stride,
+        least_side=_whole(
+            json.loads(properties.get(PREFIX + "least_side", str(stride))), stride, LARGEST_STRIDE
+        ),
         order=_order(preprocessing["order"]),
         mean=mean,
         scale=scale,

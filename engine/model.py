@@ -75,7 +75,7 @@ class Model:
     @property
     def least_side(self) -> int:
         """Pixels of the smallest picture that can be dreamt on here."""
-        return self.info.stride + self.backend.margin
+        return self.info.least_side + self.backend.margin
 
     @property
     def placement(self) -> Mapping[str, int]:
@@ -134,6 +134,8 @@ class Model:
             raise guide.too_small(height, width, self.least_side, layers)
         options = uncaptured()
         options.only_execute_path_to_fetches = True  # without the way back
+        if self.backend.memory == "cpu":  # a guide may be larger than the picture
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         constants = {**limits_feed(*self.limits()), **guide.blank_feed(layers)}
         values = self._run(guide.outputs(layers), image, constants, options)
         return {layer.name: value for layer, value in zip(layers, values, strict=True)}

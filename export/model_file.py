@@ -18,8 +18,10 @@ import torch
 
 import ort_deepdream.export.rules  # noqa: F401  registers the rules
 from ort_deepdream.errors import DreamError
+from ort_deepdream.export.folding import fold_batch_norms
+from ort_deepdream.export.guided import give_features, insert_guides, trial_feed
 from ort_deepdream.export.lower import lower
-from ort_deepdream.export.objective import objective, open_channels
+from ort_deepdream.export.objective import objective, open_channels, open_guides
 from ort_deepdream.export.passes.half import compute_in_half
 from ort_deepdream.export.targets import TARGETS, Size, Target
 from ort_deepdream.export.trace import trace_gradient
@@ -28,7 +30,8 @@ from ort_deepdream.files import replacing
 from ort_deepdream.gradient_format import FORMAT, PREFIX, sealed
 from ort_deepdream.text import storable
 from ort_deepdream.weights.architecture import Architecture
-from ort_deepdream.weights.terms import Term, parse_term
+from ort_deepdream.weights.guiding import guided_entry
+from ort_deepdream.weights.terms import Term, guided_terms, parse_term
 
 CHECK_SIZE = (45, 38)  # one side odd, both small: a file for any size is run once at this one
 
@@ -43,16 +46,22 @@ def export_gradient(
     size: Size | None = None,
     on_stage: OnStage = lambda stage: None,
     channels: bool = False,
+    guided: Sequence[str] = (),
 ) -> ir.Model:
     """Make the model image -> (objective, gradient) for `layers`, each `LAYER[:CHANNEL][=WEIGHT]`.
 
+    `guided` are layers that a guide leads, each `LAYER[=WEIGHT]`, beside the others.
     `precision` is what the network is computed in; image, objective and gradient are float32.
     `size` is that of the only pictures it will be for; None: of any size. `on_stage` is told what
     begins. Raise DreamError for a layer that is not there, a precision that the target does not
     have, or a size below the layer's stride.
     """
-    if not layers:
+    if not layers and not guided:
         raise DreamError("no layer to dream of; name one or more")
+    if guided and (size is not None or precision != "float32"):
+        raise DreamError(
+            "a file for dreams with a guide is of float32 and for pictures of any size"
+        )
     if precision not in target.precisions:
         raise DreamError(
             f"the target {target.name} has no precision {precision}, only "
@@ -60,30 +69,41 @@ def export_gradient(
         )
     architecture = weights.architecture
     terms = [parse_term(layer, architecture) for layer in layers]
-    stride = _stride(architecture, terms)
+    guides = guided_terms(guided, architecture)
+    stride = _stride(architecture, [*terms, *guides])
     if size is not None and min(size) < stride:
         raise DreamError(
             f"{size[1]}x{size[0]} pixels are too small for {', '.join(layers)}: both sides must be "
             f"{stride} or more"
         )
     network = build_network(weights)
+    wanted = {term.layer for term in (*terms, *guides)}
+    size = size or network.only_size(wanted)
+    least = network.least_side(wanted, stride)
     if channels:
         (term,) = terms
         open_channels(network, term)
+    open_guides(network, guides)
     on_stage("tracing PyTorch's autograd")
-    trace = trace_gradient(network, objective(network, terms))
+    evaluate = objective(network, terms, guides)
+    trace = trace_gradient(network, evaluate, network.example_sizes(size))
+    fold_batch_norms(trace)
     on_stage("lowering to ONNX")
     names = {name: initializer_name(name) for name in trace.tensors}
     model = lower(trace, names, open_seed=precision == "float16")
+    insert_guides(model, [(term, architecture.layers[term.layer].stride) for term in guides])
     on_stage(f"writing for the {target.name} target")
     target.apply(model, size)
+    give_features(model, guides)
     if precision == "float16":
         compute_in_half(model)
     model.producer_name = "ort-deepdream"
     model.producer_version = version("ort-deepdream")
-    model.metadata_props.update(_metadata(weights, terms, target))
+    model.metadata_props.update(_metadata(weights, terms, guides, target))
     if precision != "float32":
         model.metadata_props[PREFIX + "precision"] = precision
+    if least > stride and size is None:
+        model.metadata_props[PREFIX + "least_side"] = json.dumps(least)
     if size is not None:
         model.metadata_props[PREFIX + "size"] = json.dumps(size)
     return model
@@ -94,19 +114,24 @@ def _stride(architecture: Architecture, terms: Sequence[Term]) -> int:
 
 
 def initializer_name(tensor: str) -> str:
-    """Return a tensor's name as in a weights file: without `convolutions.` or `norms.`."""
-    return tensor.removeprefix("convolutions.").removeprefix("norms.")
+    """Return a tensor's name as in a weights file: without what the network's class calls it by."""
+    return tensor.removeprefix("convolutions.").removeprefix("norms.").removeprefix("module.")
 
 
-def _metadata(weights: Weights, terms: Sequence[Term], target: Target) -> dict[str, str]:
+def _metadata(
+    weights: Weights, terms: Sequence[Term], guides: Sequence[Term], target: Target
+) -> dict[str, str]:
     architecture = weights.architecture
     preprocessing = architecture.preprocessing
     values = {
         "format": FORMAT,
         "architecture": architecture.name,
-        "layers": [{"layer": t.layer, "channel": t.channel, "weight": t.weight} for t in terms],
+        "layers": [
+            *({"layer": t.layer, "channel": t.channel, "weight": t.weight} for t in terms),
+            *(guided_entry(term, architecture.layers[term.layer]) for term in guides),
+        ],
         "objective": "half_square_sum",
-        "stride": _stride(architecture, terms),
+        "stride": _stride(architecture, [*terms, *guides]),
         "preprocessing": {
             "order": preprocessing.order,
             "mean": preprocessing.mean,
@@ -158,9 +183,15 @@ def _check(path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    described = session.get_modelmeta().custom_metadata_map
+    least = json.loads(described.get(PREFIX + "least_side", "1"))
     sizes = zip(session.get_inputs()[0].shape[2:], CHECK_SIZE, strict=True)
-    shape = (1, 3, *(size if isinstance(size, int) else usual for size, usual in sizes))
+    shape = (
+        *(1, 3),
+        *(size if isinstance(size, int) else max(usual, least) for size, usual in sizes),
+    )
     image = np.random.default_rng(0).uniform(-100, 100, shape).astype(np.float32)
-    value, gradient = session.run(["objective", "gradient"], {"image": image})
+    feed = {"image": image, **trial_feed(described)}
+    value, gradient = session.run(["objective", "gradient"], feed)
     if gradient.shape != image.shape or not np.isfinite([value, abs(gradient).max()]).all():
         raise DreamError("the exported graph runs, but its gradient is not finite")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +20,19 @@ import torch
 from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.export.library import find_module
 from ort_deepdream.export.model_file import initializer_name
+from ort_deepdream.export.module_weights import module_architecture
 from ort_deepdream.export.network import Network, new_network
 from ort_deepdream.export.objective import objective
 from ort_deepdream.gradient_format import FORMAT, PREFIX
+from ort_deepdream.weights.architecture import Architecture, Preprocessing
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.terms import Term, parse_term
 
 Array = NDArray[np.float32]
 Runner = Callable[[Array], tuple[float, Array]]  # image [1, 3, H, W] -> (objective, gradient)
+Features = Sequence[torch.Tensor]  # of a guide, [positions, C], at each layer that one leads
 
 # Ours may be this many times PyTorch's float32 error, or this much in all, whichever is more: where
 # two activations are equal but for rounding, each of the two picks its own winner.
@@ -53,6 +57,7 @@ NUDGE = 1e-3  # of the range from black to white, by which each attempt is light
 HALF = "float16"
 SIZES = ((158, 182), (97, 211), (63, 41), (32, 32))  # (height, width)
 PICTURES = ("noise", "flat", "ramp")
+GUIDE = 113, 91  # height and width
 
 
 @dataclass(frozen=True)
@@ -105,36 +110,59 @@ def verify(
     sizes: Sequence[tuple[int, int]] = SIZES,
     rounded: bool = False,
     margin: int = 0,
+    network_name: str | None = None,
 ) -> Iterator[Row]:
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
     `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them;
-    `margin` is how much larger than the layer's stride the smallest picture is. Raise DreamError
-    when `path` is not a gradient file.
+    `margin` is how much larger than the layer's stride the smallest picture is; `network_name` is
+    the file's network, where that is code of one's own. A file for dreams
+    with a guide is run with the picture `guide_rgb`. Raise DreamError when `path` is not a gradient
+    file.
     """
     try:
-        network, terms, low, high = rebuild(path)
+        network, terms, low, high = rebuild(path, network_name)
         properties = _properties(path)
-        smallest = int(properties[PREFIX + "stride"]) + margin
+        least = properties.get(PREFIX + "least_side", properties[PREFIX + "stride"])
+        smallest = int(least) + margin
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DreamError(f"{path}: its description is damaged ({error!r})") from error
     double = new_network(network.architecture).double()
     double.load_state_dict(network.state_dict())
+    guides = guides_of(path)
+    features = _features(double, guides)
     precision = HALF if rounded else properties.get(PREFIX + "precision", "float32")
     if precision == HALF:
         _round_activations(network)
     only = json.loads(properties.get(PREFIX + "size", "null"))
-    for height, width in [only] if only else (*sizes, (smallest, smallest + 1)):
+    possible = [size for size in sizes if min(size) >= smallest]
+    for height, width in [only] if only else (*possible, (smallest, smallest + 1)):
         for picture in PICTURES:
             for attempt in range(1, ATTEMPTS + 1):
                 image = _picture(picture, height, width, low, high, attempt)
-                truth = autograd(double, terms, torch.from_numpy(image).double())
-                single = autograd(network, terms, torch.from_numpy(image))
+                given = torch.from_numpy(image)
+                truth = autograd(double, terms, given.double(), guides, features)
+                rows = [row.float() for row in features]
+                single = autograd(network, terms, given, guides, rows)
                 errors = (*_errors(run(image), truth), *_errors(single, truth))
                 row = Row(height, width, picture, *errors, attempt, precision)
                 if row.passed:
                     break
             yield row
+
+
+def guide_rgb() -> Array:
+    """Return the picture [H, W, 3] in 0..255 that leads where a guide does: noise."""
+    return np.random.default_rng(0).uniform(0, 255, (*GUIDE, 3)).astype(np.float32)
+
+
+def _features(network: Network, guides: Sequence[Term]) -> Features:
+    """Return what `guide_rgb` has at each layer that it leads, [positions, C], in float64."""
+    preprocessing = network.architecture.preprocessing
+    planes = guide_rgb()[..., list(preprocessing.order)].astype(np.float64)
+    image = ((planes - preprocessing.mean) * preprocessing.scale).transpose(2, 0, 1)[None]
+    found = network.activations(torch.from_numpy(image), {term.layer for term in guides})
+    return [found[term.layer][0].flatten(1).T.detach() for term in guides]
 
 
 def _round_activations(network: Network) -> None:
@@ -159,11 +187,15 @@ def _errors(
 
 
 def autograd(
-    network: Network, terms: Sequence[Term], image: torch.Tensor
+    network: Network,
+    terms: Sequence[Term],
+    image: torch.Tensor,
+    guides: Sequence[Term] = (),
+    features: Features = (),
 ) -> tuple[float, NDArray[np.floating]]:
     """Return objective and gradient as PyTorch computes them, in the image's precision."""
     image.requires_grad_(True)
-    value = objective(network, terms)(image)
+    value = objective(network, terms, guides, features)(image)
     (gradient,) = torch.autograd.grad(value, image)
     return value.item(), gradient.numpy()
 
@@ -201,27 +233,66 @@ def _numbers(initializer: ir.Value) -> Array:
     return initializer.const_value.numpy().astype(np.float32)
 
 
-def rebuild(path: Path) -> tuple[Network, list[Term], Array, Array]:
-    """Return the network and objective of the file, and black and white in the network's units."""
+def _terms(properties: dict[str, str]) -> tuple[list[Term], list[Term]]:
+    """Return the layers of a file that are amplified, and those that a guide leads."""
+    led: tuple[list[Term], list[Term]] = ([], [])
+    for entry in json.loads(properties[PREFIX + "layers"]):
+        led["guide" in entry].append(Term(entry["layer"], entry["channel"], entry["weight"]))
+    return led
+
+
+def guides_of(path: Path) -> list[Term]:
+    """Return the layers of a gradient file that a guide leads. Raise DreamError for another."""
+    return _terms(_properties(path))[1]
+
+
+def _architecture(properties: dict[str, str], path: Path, network_name: str | None) -> Architecture:
+    """Return what a file is of. Raise DreamError where that is code which nobody has named."""
+    name = properties[PREFIX + "architecture"]
+    if name in ARCHITECTURES and network_name is None:
+        return ARCHITECTURES[name]
+    if network_name is None and ":" in name:  # a file that came from anywhere names no code to run
+        raise DreamError(
+            f"{path.name}: is of {name}, which is somebody's own code; name it with --network"
+        )
+    source = find_module(network_name or name)
+    if source.name != name:
+        raise DreamError(f"{path.name}: is of {name}, not of {source.name}")
+    size = json.loads(properties.get(PREFIX + "size", "null"))
+    units = json.loads(properties[PREFIX + "preprocessing"])
+    preprocessing = Preprocessing(*(tuple(units[key]) for key in ("order", "mean", "scale")))
+    return module_architecture(replace(source, preprocessing=preprocessing), size and tuple(size))
+
+
+def rebuild(
+    path: Path, network_name: str | None = None
+) -> tuple[Network, list[Term], Array, Array]:
+    """Return the network and objective of the file, and black and white in the network's units.
+
+    `network_name` is as `find_module` takes it, for a network of one's own, whose code is run.
+    """
     properties = _properties(path)
-    network = new_network(ARCHITECTURES[properties[PREFIX + "architecture"]])
+    network = new_network(_architecture(properties, path, network_name))
     initializers = ir.load(path).graph.initializers
     weights = {
         name: torch.from_numpy(_numbers(initializers[initializer_name(name)]))
-        for name, _ in network.named_parameters()
+        for name in network.state_dict()
         if initializer_name(name) in initializers
     }
     for parameter in network.parameters():  # the file stops at its layer; what it lacks must show
         parameter.data.fill_(math.nan)
     network.load_state_dict(weights, strict=False)
     network.requires_grad_(False)
-    terms = [Term(**layer) for layer in json.loads(properties[PREFIX + "layers"])]
+    terms, guides = _terms(properties)
     try:
-        for term in terms:
+        for term in (*terms, *guides):
             parse_term(str(term), network.architecture)
     except DreamError as error:
         raise DreamError(f"{path.name}: {error}") from None
-    if not objective(network, terms)(torch.zeros(1, 3, *SIZES[-1])).isfinite():
+    least = int(properties.get(PREFIX + "least_side", 1))
+    size = json.loads(properties.get(PREFIX + "size", "null"))
+    size = size or [max(side, least) for side in SIZES[-1]]
+    if not objective(network, [*terms, *guides])(torch.zeros(1, 3, *size)).isfinite():
         raise DreamError(f"{path.name}: lacks weights that its layers need; export it again")
     preprocessing = network.architecture.preprocessing
     mean, scale = (
