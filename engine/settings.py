@@ -170,7 +170,7 @@ def off_by_default(declared: Field[Any]) -> bool:
     return not declared.default
 
 
-def chosen(settings: Settings) -> dict[str, Any]:
+def chosen(settings: Any) -> dict[str, Any]:
     """Return the settings that make a dream, by name: all but those that are off, as by default."""
     values = {declared: getattr(settings, declared.name) for declared in fields(settings)}
     return {
@@ -180,7 +180,7 @@ def chosen(settings: Settings) -> dict[str, Any]:
     }
 
 
-def option_words(settings: Settings) -> list[str]:
+def option_words(settings: Any) -> list[str]:
     """Return the words that ask `dream run` for these settings."""
     words = []
     for name, value in chosen(settings).items():

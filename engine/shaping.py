@@ -40,8 +40,8 @@ class Shaping:
         if not self.stages:
             return {}
         sigma = self.smooth * (1 - done)
-        values = [[self.laplacian, self.total_variation], gaussian(sigma)]
-        return {SHAPING: np.concatenate(values, dtype=np.float32, casting="same_kind")}
+        values = [self.laplacian, self.total_variation, *gaussian(sigma)]
+        return {SHAPING: np.array(values, np.float32)}
 
 
 PLAIN = Shaping()

@@ -29,7 +29,8 @@ class Adam:
         change = mean.real / (np.sqrt(square.real) + SMALL) + 1j * (
             mean.imag / (np.sqrt(square.imag) + SMALL)
         )
-        return (self.rate * change).astype(np.complex64)
+        added: Complex = (self.rate * change).astype(np.complex64)
+        return added
 
 
 def _mixed(kept: float, old: Complex, new: Complex) -> Complex:

@@ -47,7 +47,8 @@ class SpectralPicture:
         """Return the spectrum of a nearly grey picture."""
         shape = (2, 3, self.height, self.width // 2 + 1)
         real, imaginary = random.normal(0, NOISE, shape)
-        return (real + 1j * imaginary).astype(np.complex64)
+        noise: Spectrum = (real + 1j * imaginary).astype(np.complex64)
+        return noise
 
     def flat(self, colour: Sequence[float]) -> Spectrum:
         """Return the spectrum of a picture of one colour, red, green and blue in 0..255."""
@@ -63,7 +64,7 @@ class SpectralPicture:
 
     def colours(self, spectrum: Spectrum) -> Array:
         """Return the three decorrelated colours [3, H, W] of a spectrum; linear in it."""
-        colours: Array = np.fft.irfft2(spectrum * self.scale, s=(self.height, self.width))
+        colours = np.fft.irfft2(spectrum * self.scale, s=(self.height, self.width))
         return colours.astype(np.float32, copy=False)
 
     def spectrum_of(self, gradient: Array) -> Spectrum:
