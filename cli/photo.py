@@ -113,7 +113,7 @@ def _why_nothing(result: Dream, model: Model) -> str:
         )
     return (
         f"what {layers} answers is not finite on {model.backend.name} in {model.precision}, so "
-        f"that there is nothing to dream of; export it in float32, or with other weights"
+        f"that there is nothing to dream of; take another backend, or export it again"
     )
 
 
