@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -146,6 +147,26 @@ def test_steps_without_a_gradient_are_noted(quick, monkeypatch):
     monkeypatch.setattr(ort_deepdream.cli.photo, "dream", idle)
     outcome = quick()
     assert outcome.stderr == "dream: note: 3 of 4 steps had no gradient and changed nothing\n"
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [(0.5, "answers to this picture"), (math.nan, "is not finite on cpu in float32")],
+)
+def test_a_dream_of_nothing_is_refused(objective, words, dream, photo, model, monkeypatch):
+    real = ort_deepdream.cli.photo.dream
+
+    def idle(*arguments, **options):
+        made = real(*arguments, **options)
+        objectives = tuple((objective,) * len(values) for values in made.objectives)
+        return dataclasses.replace(
+            made, idle_steps=sum(map(len, objectives)), objectives=objectives
+        )
+
+    monkeypatch.setattr(ort_deepdream.cli.photo, "dream", idle)
+    outcome = dream("run", photo, "-m", model, "-b", "cpu", "--octaves", 1, "--iterations", 2)
+    assert words in outcome.error
+    assert list(photo.parent.iterdir()) == [photo]
 
 
 def test_auto_says_what_it_took(quick):
