@@ -37,7 +37,7 @@ Attributes = Mapping[str, int | tuple[int, ...]]
 
 def parts(stride: int) -> int:
     """Return in how many parts the positions of a guide are taken at a layer of this stride."""
-    return max(1, 256 // stride**2)
+    return -(-256 // stride**2)
 
 
 def guide_rows(features: Array, count: int) -> tuple[Array, Array]:
