@@ -19,7 +19,7 @@ from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import grown, octave_sizes, shrunk, sizes_by_hand
 from ort_deepdream.engine.settings import Settings, as_text, as_typed, chosen
-from ort_deepdream.engine.shaping import shaping_of
+from ort_deepdream.engine.shaping import refuse_tiles, shaping_of
 from ort_deepdream.engine.tiled_ascent import TiledAscent, UnfinishedStepError
 from ort_deepdream.engine.tiling import AUTO, Tile, Tiling, store_for, tiling_for
 from ort_deepdream.errors import DreamError
@@ -135,6 +135,8 @@ def dream(
     keeping = Keeping(model, settings, as_mask(mask, height, width))
     sizes, left_out = _sizes(height, width, settings, model)
     tiling = tiling_for(model, height, width, tile, halo)
+    if tiling is not None:
+        refuse_tiles(settings)
     store = Store() if tiling is None else store_for(height, width, keep_octaves)
     climb = _Climb(model, settings, sizes, tiling, store, on_step, on_tile)
     on_cpu = model.backend.provider == "CPUExecutionProvider"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import bytes_field
 from ort_deepdream.step import SHAPING, STAGES, TAPS, Array, Feed
 
@@ -50,6 +51,17 @@ PLAIN = Shaping()
 def shaping_of(settings: Settings) -> Shaping:
     """Return the shaping that a dream's settings ask for."""
     return Shaping(settings.laplacian, settings.smooth, settings.total_variation)
+
+
+def refuse_tiles(settings: Settings) -> None:
+    """Raise DreamError for settings that shape a gradient, which tiles never have as a whole."""
+    stages = shaping_of(settings).stages
+    if stages:
+        named = " and ".join(f"--{as_typed(stage)}" for stage in stages)
+        raise DreamError(
+            f"{named} shape the gradient of a whole picture, and this one is dreamt on in tiles; "
+            f"leave them out, or choose a picture that fits with --tile off"
+        )
 
 
 def gaussian(sigma: float) -> Array:

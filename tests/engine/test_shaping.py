@@ -12,7 +12,7 @@ import torch
 from gradient_files import MATRIX, write_gradient_file
 from numpy.typing import NDArray
 
-from ort_deepdream import BACKENDS, Model, Settings, dream, load_model
+from ort_deepdream import BACKENDS, DreamError, Model, Settings, dream, load_layer, load_model
 from ort_deepdream.engine.ascent import Ascent, StaticAscent, make_ascent
 from ort_deepdream.engine.shaping import PLAIN, Shaping, gaussian, shaping_of, step_fragments
 from ort_deepdream.export.ascent import ENDS
@@ -177,3 +177,13 @@ def test_flat_noise_becomes_smoother(model):
     plain = roughness()
     assert roughness(smooth=3) < 0.98 * plain
     assert roughness(total_variation=1) < 0.8 * plain
+
+
+def test_a_picture_in_tiles_is_refused():
+    conv2 = load_layer("conv2/3x3", backend="cpu", threads=1)
+    rgb = np.full((200, 200, 3), 90, np.float32)
+    settings = Settings(octaves=1, smooth=1, laplacian=1)
+    with pytest.raises(
+        DreamError, match=r"^--laplacian and --smooth shape the gradient of a whole"
+    ):
+        dream(conv2, rgb, settings, tile=64)
