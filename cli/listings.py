@@ -1,8 +1,11 @@
-"""`dream weights` and `dream backends`: what there is to choose from, here, or to fetch."""
+"""`dream weights`, `dream backends` and `dream info`: what there is, here or in a picture."""
 
 from __future__ import annotations
 
-from ort_deepdream.cli.messages import say, shown, table
+from pathlib import Path
+
+from ort_deepdream.cli.messages import plain, say, shown, table
+from ort_deepdream.errors import DreamError
 
 
 def weights() -> None:
@@ -52,3 +55,22 @@ def backends() -> None:
     say(
         f"onnxruntime {onnxruntime.__version__}: {', '.join(onnxruntime.get_available_providers())}"
     )
+
+
+def info(path: Path) -> None:
+    """Print the settings that are stored in a picture, and the command that makes it again."""
+    from ort_deepdream.cli.record import COMMAND, PREFIX
+    from ort_deepdream.engine.image import read_metadata
+
+    stored = read_metadata(path)
+    if COMMAND not in stored:
+        raise DreamError(
+            f"{path}: holds no settings of a dream; `dream run` stores them in what it writes, and "
+            f"programs that save a picture anew often lose them"
+        )
+    made = table("setting", "value")
+    with shown(made):
+        for key, value in stored.items():
+            if key != COMMAND:
+                made.add_row(plain(key.removeprefix(PREFIX).replace("_", " ")), plain(value))
+    say(stored[COMMAND])

@@ -137,10 +137,15 @@ def main(
 )
 @options.with_loop_settings()
 def run_command(
+    context: typer.Context,
     photo: options.Photo,
     layer: options.Layers = None,
     weights: options.Weights = None,
     model: options.Model = None,
+    preset: options.PresetName = "",
+    size: options.PictureSize = None,
+    scale: options.PictureScale = None,
+    mask: options.Mask = None,
     *,
     settings: Settings,
     backend: options.BackendName = "auto",
@@ -149,7 +154,12 @@ def run_command(
     provider_library: options.ProviderLibrary = None,
     allow_cpu_nodes: options.AllowCpuNodes = False,
     output: options.PictureOutput = None,
+    force: options.Force = False,
     save_octaves: options.SaveOctaves = False,
+    preview: options.Preview = None,
+    animate: options.Animate = None,
+    compare: options.CompareOutput = None,
+    open_picture: options.OpenPicture = False,
 ) -> None:
     """Dream on a photograph.
 
@@ -164,14 +174,32 @@ def run_command(
     from ort_deepdream.cli.machine import Machine
     from ort_deepdream.cli.sources import request
 
-    wanted = request(model, weights, layer)
+    wanted = request(model, weights, layer, preset)
+    settings_for = options.settings_for(context, settings, preset)
     machine = Machine(
         backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library
     )
     with loading(wanted, machine) as load:
-        from ort_deepdream.cli import photo as photos  # beside the loading
+        # Beside the loading:
+        from ort_deepdream.cli import photo as photos
+        from ort_deepdream.cli.products import Products
+        from ort_deepdream.cli.subject import Subject
 
-        photos.run(photo, output, wanted, settings, machine, save_octaves, load)
+        subject = Subject(photo, size, scale, mask)
+        products = Products(
+            output, force, save_octaves, preview, animate, compare, opened=open_picture
+        )
+        photos.run(subject, wanted, settings_for, machine, products, load)
+
+
+@app.command(
+    epilog=examples("dream info photo-dream.png", "dream photo.jpg && dream info photo-dream.png")
+)
+def info(picture: options.DreamFile) -> None:
+    """Print a dream's settings, and the command that makes it again."""
+    from ort_deepdream.cli.listings import info as print_info
+
+    print_info(picture)
 
 
 @app.command(

@@ -11,7 +11,16 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from ort_deepdream.cli.typed import input_file, number, numbers, one_of, output_file
+from ort_deepdream.cli.typed import (
+    input_file,
+    mask_name,
+    number,
+    numbers,
+    one_of,
+    output_file,
+    picture_size,
+)
+from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.engine.settings import (
     THREADS,
     Limits,
@@ -19,6 +28,7 @@ from ort_deepdream.engine.settings import (
     as_typed,
     off_by_default,
 )
+from ort_deepdream.errors import DreamError
 
 DEFAULT_LAYER = "inception_4c/output"
 DEFAULT_WEIGHTS = "builtin"
@@ -31,6 +41,7 @@ BENCH_SEED = 0  # of every dream of a bench unless one is typed, so that all do 
 
 # The headings that `--help` groups options under.
 MODEL = "What to dream"
+SUBJECT = "Where to dream"
 LOOP = "How to dream"
 MACHINE = "Where to run"
 AMOUNT = "How much to measure"
@@ -140,6 +151,53 @@ AllowCpuNodes = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+PresetName = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        "-p",
+        metavar="NAME",
+        parser=one_of(tuple(PRESETS), "--preset"),
+        help=f"A way to dream: {', '.join(PRESETS)}. It sets the layer and what stands under "
+        f"{LOOP!r}; what is typed beside it has its way.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+PictureSize = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|WxH",
+        parser=picture_size,
+        help="Resize the photo first: its longest side to N pixels, or to W x H exactly.",
+        show_default=False,
+        rich_help_panel=SUBJECT,
+    ),
+]
+PictureScale = Annotated[
+    float | None,
+    typer.Option(
+        "--scale",
+        metavar="X",
+        parser=number(float, "--scale", Limits(most=1000, above=0)),
+        help="Resize the photo first: both sides to X times theirs.",
+        show_default=False,
+        rich_help_panel=SUBJECT,
+    ),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        metavar="PICTURE",
+        parser=mask_name,
+        help="Where to dream: white dreams, black stays as it is, grey is between. 'alpha' for the "
+        "photo's own transparency.",
+        show_default=False,
+        rich_help_panel=SUBJECT,
+    ),
+]
 PictureOutput = Annotated[
     Path | None,
     typer.Option(
@@ -158,6 +216,58 @@ SaveOctaves = Annotated[
         "--save-octaves",
         help="Also write the picture after each octave, as FILE-octave1.png and so on.",
         rich_help_panel=OUTPUT,
+    ),
+]
+Preview = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        parser=output_file,
+        help="A picture that is rewritten while it dreams, to look at meanwhile.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+Animate = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        parser=output_file,
+        help="An animation of the steps, 480 pixels wide or high: .gif, .webp, .png.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+CompareOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--compare",
+        metavar="FILE",
+        parser=output_file,
+        help="The photo and the dream side by side.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+OpenPicture = Annotated[
+    bool,
+    typer.Option("--open", help="Open the dream when it is done.", rich_help_panel=OUTPUT),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Replace PHOTO-dream.png rather than write PHOTO-dream-2.png.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+DreamFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PICTURE",
+        parser=input_file,
+        help="A picture that `dream run` wrote.",
+        show_default=False,
     ),
 ]
 ModelOutput = Annotated[
@@ -430,6 +540,24 @@ def with_loop_settings(
         return with_settings
 
     return with_options
+
+
+def settings_for(
+    context: typer.Context, settings: Settings, preset: str
+) -> Callable[[int, int], Settings]:
+    """Return what gives the settings for a picture of a height and width.
+
+    Of a preset they are those that were not typed. Raise DreamError for what excludes each other.
+    """
+    sources = {one.name: context.get_parameter_source(one.name) for one in fields(settings)}
+    typed = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+    for name in ("octaves", "octave_scale"):
+        if name in typed and "octave_sizes" in typed:
+            raise DreamError(f"--octave-sizes and --{as_typed(name)} exclude each other")
+    if not preset:
+        return lambda height, width: settings
+    had = {name: getattr(settings, name) for name in {*typed, "seed"}}
+    return lambda height, width: PRESETS[preset].settings(height, width, had)
 
 
 def _loop_option(setting: Field[Any], default: Any) -> inspect.Parameter:

@@ -4,78 +4,71 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
-from ort_deepdream.cli.outputs import check_output, unused
+from ort_deepdream.cli.products import Products, Watcher
 from ort_deepdream.cli.record import record
 from ort_deepdream.cli.sources import Request
+from ort_deepdream.cli.subject import Subject
 from ort_deepdream.engine.deepdream import Dream, Progress, dream
-from ort_deepdream.engine.image import Picture, check_writable, read_picture, write_picture
+from ort_deepdream.engine.image import Picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import mark, write_marks
+from ort_deepdream.step import Array
 
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where the dream goes, and its octaves if they are wanted."""
-
-    dream: Path
-    octaves: tuple[Path, ...]
+SettingsFor = Callable[[int, int], Settings]  # a picture of this height and width
 
 
 def run(
-    photo: Path,
-    output: Path | None,
+    subject: Subject,
     wanted: Request,
-    settings: Settings,
+    settings_for: SettingsFor,
     machine: Machine,
-    save_octaves: bool,
+    products: Products,
     load: Callable[[], Model],
 ) -> None:
-    """Dream on the picture at `photo` and write what was dreamt, its settings stored in it."""
-    picture = read_picture(photo)
-
-    def outputs() -> Outputs:
-        chosen = output or unused(photo.with_name(f"{photo.stem}-dream.png"))
-        inputs = photo, *wanted.files
-        return _outputs(chosen, inputs, picture, settings.octaves if save_octaves else 0)
-
-    chosen = outputs()
+    """Dream on a picture and write what was dreamt, its settings stored in it."""
+    picture, mask = subject.read()
+    height, width = picture.rgb.shape[:2]
+    settings = settings_for(height, width)
+    inputs = *subject.files, *wanted.files
+    outputs = products.outputs(subject.photo, inputs, picture, settings)
     model = load()
     mark("session")
     started = time.perf_counter()
-    result = _watched(model, picture, settings, save_octaves)
+    watcher = Watcher(outputs, picture)
+    result = _watched(model, picture, mask, settings, products.octaves, watcher)
     seconds = time.perf_counter() - started
     _note_oddities(result, model)
-    if output is None and chosen.dream.exists():
-        chosen = outputs()  # another dream of this photo was quicker
-    _write(chosen, picture, result, record(photo, wanted, model, settings, machine))
+    if products.dream is None and not products.force and outputs.dream.exists():
+        # Another dream of this photo was quicker.
+        outputs = products.outputs(subject.photo, inputs, picture, settings)
+    outputs.write(picture, result, record(subject, wanted, model, settings, machine))
+    if watcher.animation is not None and outputs.animation is not None:
+        watcher.animation.write(outputs.animation)
     mark("write")
-    height, width = picture.rgb.shape[:2]
     say(
-        f"{chosen.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
+        f"{outputs.dream}: {width}x{height}, {', '.join(model.info.layers)}, "
         f"{where(model)}, seed {settings.seed}, {seconds:.1f} s"
     )
     write_marks()
+    if products.opened:
+        _open(outputs.dream)
 
 
-def _outputs(chosen: Path, inputs: Sequence[Path | str], picture: Picture, octaves: int) -> Outputs:
-    """Return where the pictures go. Raise DreamError now, not after minutes of dreaming."""
-    numbers = range(1, octaves + 1)
-    beside = tuple(chosen.with_name(f"{chosen.stem}-octave{n}.png") for n in numbers)
-    check_writable(chosen, alpha=picture.alpha)
-    for number, path in enumerate((chosen, *beside)):
-        check_output(path, [*inputs, *(chosen, *beside)[:number]])
-    return Outputs(chosen, beside)
-
-
-def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: bool) -> Dream:
+def _watched(
+    model: Model,
+    picture: Picture,
+    mask: Array | None,
+    settings: Settings,
+    keep_octaves: bool,
+    watcher: Watcher,
+) -> Dream:
     """Dream with a progress bar."""
     with bar("dreaming") as update:
 
@@ -83,17 +76,17 @@ def _watched(model: Model, picture: Picture, settings: Settings, keep_octaves: b
             mark("first steps" if at.iteration == 1 else "steps")
             place = f"octave {at.octave}/{at.octaves}, {at.width}x{at.height}"
             update(at.fraction, f"{place}, step {at.iteration}/{at.iterations}")
+            watcher.step(at)
 
-        return dream(model, picture.rgb, settings, on_step=show, keep_octaves=keep_octaves)
+        return dream(model, picture.rgb, settings, show, keep_octaves, mask)
 
 
 def _note_oddities(result: Dream, model: Model) -> None:
     """Note what made this dream less than was asked for."""
-    settings = result.settings
-    dropped = settings.octaves - len(result.sizes)
-    if dropped:
+    if result.left_out:
+        asked = result.left_out + len(result.sizes)
         note(
-            f"{dropped} of {settings.octaves} octaves left out: below {model.least_side} pixels "
+            f"{result.left_out} of {asked} octaves left out: below {model.least_side} pixels "
             f"{', '.join(model.info.layers)} has nothing to see"
         )
     if result.idle_steps:
@@ -117,14 +110,9 @@ def _why_nothing(result: Dream, model: Model) -> str:
     )
 
 
-def _write(outputs: Outputs, picture: Picture, result: Dream, metadata: dict[str, str]) -> None:
-    write_picture(
-        outputs.dream,
-        result.rgb,
-        alpha=picture.alpha,
-        icc_profile=picture.icc_profile,
-        metadata=metadata,
-    )
-    # Dropped octaves leave the last names unused.
-    for path, rgb in zip(outputs.octaves, result.octaves, strict=False):
-        write_picture(path, rgb, icc_profile=picture.icc_profile, metadata=metadata)
+def _open(path: Path) -> None:
+    """Show a picture in the program that the desktop has for it."""
+    import typer
+
+    if typer.launch(str(path)) != 0:
+        note(f"{path} cannot be opened here: no program for pictures was found")

@@ -11,16 +11,18 @@ import onnxruntime
 
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.sources import Request
+from ort_deepdream.cli.subject import Subject
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
 from ort_deepdream.text import storable
 from ort_deepdream.version import VERSION
 
 PREFIX = "deepdream."
+COMMAND = f"{PREFIX}command"
 
 
 def record(
-    photo: Path, wanted: Request, model: Model, settings: Settings, machine: Machine
+    subject: Subject, wanted: Request, model: Model, settings: Settings, machine: Machine
 ) -> dict[str, str]:
     """Return text for the picture's metadata; `deepdream.command` makes the picture again.
 
@@ -31,8 +33,8 @@ def record(
 
     info = model.info
     values = {
-        "command": _command(photo, wanted, model, settings, machine),
-        "source": storable(photo.name),
+        "command": _command(subject, wanted, model, settings, machine),
+        "source": storable(subject.photo.name),
         "architecture": info.architecture,
         "layers": json.dumps(info.layers),
         "weights": info.weights,
@@ -53,12 +55,12 @@ def record(
 
 
 def _command(
-    photo: Path, wanted: Request, model: Model, settings: Settings, machine: Machine
+    subject: Subject, wanted: Request, model: Model, settings: Settings, machine: Machine
 ) -> str:
     if wanted.file is not None:
         source = ["--model", wanted.file.name]
     else:
         weights = Path(wanted.weights).name
         source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
-    words = ["dream", "run", photo.name, *source, *machine.words(model.backend)]
+    words = ["dream", "run", *subject.words(), *source, *machine.words(model.backend)]
     return shlex.join(map(storable, [*words, *option_words(settings)]))

@@ -18,6 +18,7 @@ from ort_deepdream.cli.exporting import export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.files import sweep, write_bytes
 from ort_deepdream.gradient_format import sealed
@@ -44,18 +45,27 @@ class Request:
         return (self.weights,) if self.file is None else (self.file,)
 
 
-def request(file: Path | None, weights: str | None, layers: Sequence[str] | None) -> Request:
-    """Return what was asked for, with the defaults.
+def request(
+    file: Path | None, weights: str | None, layers: Sequence[str] | None, preset: str = ""
+) -> Request:
+    """Return what was asked for, with the preset's layers or the defaults where none are named.
 
     Raise DreamError when both a file and what it would be made of are named.
     """
+    usual = PRESETS[preset].layers if preset else ()
+    if file is not None and usual:
+        strengths = " or ".join(name for name, one in PRESETS.items() if not one.layers)
+        raise DreamError(
+            f"--model and --preset {preset} exclude each other: a gradient file has its layers in "
+            f"it; {strengths} has none of its own"
+        )
     if file is not None and (weights or layers):
         other = "--layer" if layers else "--weights"
         raise DreamError(
             f"--model and {other} exclude each other: a gradient file has its layers and weights "
             f"in it; leave one out, or make another file with `dream export`"
         )
-    return Request(file, weights or DEFAULT_WEIGHTS, tuple(layers or [DEFAULT_LAYER]))
+    return Request(file, weights or DEFAULT_WEIGHTS, tuple(layers or usual or [DEFAULT_LAYER]))
 
 
 def sweep_cache() -> None:

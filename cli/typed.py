@@ -12,6 +12,7 @@ from typing import Any
 
 from ort_deepdream.engine.settings import Limits
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.sizes import LARGEST, parse_sides
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 SHOWN = 40  # characters of a word that is no number
@@ -83,6 +84,21 @@ def output_file(text: Any) -> Any:
     if text.endswith(("/", os.sep)):
         raise DreamError(f"{text}: is a folder; name a file in it")
     return Path(text)
+
+
+def picture_size(text: Any) -> Any:
+    """Return a size to bring a picture to, N or WxH. Raise DreamError for what is none."""
+    if not isinstance(text, str):
+        return text
+    if "x" in text:
+        parse_sides(text)
+        return text
+    return str(number(int, "--size", Limits(1, LARGEST))(text))
+
+
+def mask_name(text: Any) -> Any:
+    """Return the name of a mask. Raise DreamError for an address on the web."""
+    return str(input_file(text)) if isinstance(text, str) else text
 
 
 def is_address(text: str) -> bool:

@@ -17,6 +17,7 @@ from PIL import Image
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.record import record
 from ort_deepdream.cli.sources import Request
+from ort_deepdream.cli.subject import Subject
 from ort_deepdream.engine.ascent import roll_into
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.image import read_metadata
@@ -203,9 +204,8 @@ def page_record(javascript, release, source="photo.png", **changed):
 def test_a_dream_says_of_itself_what_the_commands_says(javascript, release, tmp_path):
     model = load_model(FILES["bvlc"].path, "cpu", 2)
     machine = Machine("cpu", 2)
-    wanted = record(
-        tmp_path / "photo.png", Request(None, "builtin", (LAYER,)), model, Settings(seed=7), machine
-    )
+    photo, request = Subject(tmp_path / "photo.png"), Request(None, "builtin", (LAYER,))
+    wanted = record(photo, request, model, Settings(seed=7), machine)
     del wanted["deepdream.numpy"]
     found = page_record(javascript, release)
     assert list(found) == list(wanted)
