@@ -57,7 +57,8 @@ def verify(path: Path, machine: Machine) -> None:
         model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
         from ort_deepdream.export import verify as judge
 
-        rounded, margin = model.precision != FULL, model.backend.margin
+        margin = model.backend.margin
+        rounded = model.backend.rounding or model.precision != FULL
         rows = judge.verify(path, model.gradient, rounded=rounded, margin=margin)
     failed = nudged = 0
     made = table("size", "picture", "objective", "torch", "gradient", "torch", "limit", "")

@@ -22,19 +22,22 @@ class Machine:
     provider_options: tuple[str, ...] = ()  # each KEY=VALUE
     allow_cpu_nodes: bool = False
     provider_library: Path | None = None
+    precision: str = "float32"
 
     def find(self) -> Backend:
         """Return the backend with these options. Raise DreamError if it cannot be had."""
         from ort_deepdream.engine.loading import find_backend
 
         options = dict(map(_key_and_value, self.provider_options))
-        return find_backend(self.backend, options, self.provider_library)
+        return find_backend(self.backend, options, self.provider_library, self.precision)
 
     def words(self, backend: Backend) -> list[str]:
         """Return the options again, for a command line that repeats the run on `backend`."""
         words = ["--backend", backend.name]
         if self.provider_library is not None:
             words.append(f"--provider-library={self.provider_library}")
+        if self.precision != "float32":
+            words += ["--precision", self.precision]
         if self.threads is not None:
             words += ["--threads", str(self.threads)]
         words += [f"--provider-option={option}" for option in self.provider_options]

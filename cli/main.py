@@ -152,6 +152,7 @@ def run_command(
     threads: options.Threads = None,
     provider_option: options.ProviderOptions = None,
     provider_library: options.ProviderLibrary = None,
+    precision: options.ComputedIn = "float32",
     allow_cpu_nodes: options.AllowCpuNodes = False,
     output: options.PictureOutput = None,
     force: options.Force = False,
@@ -177,7 +178,7 @@ def run_command(
     wanted = request(model, weights, layer, preset)
     settings_for = options.settings_for(context, settings, preset)
     machine = Machine(
-        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library
+        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
     )
     with loading(wanted, machine) as load:
         # Beside the loading:
@@ -241,6 +242,7 @@ def verify(
     backend: options.BackendName = "cpu",
     provider_option: options.ProviderOptions = None,
     provider_library: options.ProviderLibrary = None,
+    precision: options.ComputedIn = "float32",
     allow_cpu_nodes: options.AllowCpuNodes = False,
 ) -> None:
     """Compare a gradient file with PyTorch.
@@ -256,7 +258,14 @@ def verify(
 
     verify_file(
         file,
-        Machine(backend, None, tuple(provider_option or ()), allow_cpu_nodes, provider_library),
+        Machine(
+            backend,
+            None,
+            tuple(provider_option or ()),
+            allow_cpu_nodes,
+            provider_library,
+            precision,
+        ),
     )
 
 

@@ -143,6 +143,16 @@ ProviderLibrary = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+ComputedIn = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="NAME",
+        help="What float32 files are computed in: float32, or bfloat16, which is less exact and "
+        "quicker, with --backend openvino on processors that have it.",
+        rich_help_panel=MACHINE,
+    ),
+]
 AllowCpuNodes = Annotated[
     bool,
     typer.Option(

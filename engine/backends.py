@@ -24,6 +24,8 @@ FATAL_ONLY = 4
 
 TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"  # cuBLAS and cuDNN read it when they are loaded
 FIRST_WITH_TF32 = (8, 0)
+# Where the processor has no such arithmetic, OpenVINO computes in float32 all the same.
+BFLOAT16 = '{"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}'
 RTX = "onnxruntime-ep-nv-tensorrt-rtx-cu13"
 
 
@@ -45,6 +47,8 @@ class Backend:
     margin: int = 0  # pixels that a side must have beyond the layer's stride
     provider_options: Mapping[str, str] = field(default_factory=dict)
     plugin: Plugin | None = None  # with the provider, for an onnxruntime that was built without it
+    # The provider options that have it compute float32 files in another type, by that type.
+    roundings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def plugged_in(self) -> Plugin | None:
@@ -89,6 +93,25 @@ class Backend:
             return False
         driver = cuda_driver()
         return driver is None or driver.capability is None or driver.capability >= FIRST_WITH_TF32
+
+    @property
+    def rounding(self) -> str | None:
+        """The type that it computes float32 files in by its options, such as bfloat16."""
+        given = self.provider_options.items()
+        return next((name for name, by in self.roundings.items() if by.items() <= given), None)
+
+    def in_precision(self, name: str) -> Backend:
+        """Return this backend, computing in the type called `name`, float32 or what it has.
+
+        Raise DreamError when it does not have it.
+        """
+        if name == "float32":
+            return self
+        if name not in self.roundings:
+            others = [backend.name for backend in BACKENDS.values() if name in backend.roundings]
+            have = f"{' and '.join(others)} has it" if others else "no backend has it"
+            raise DreamError(f"backend {self.name} does not compute in {name}; {have}")
+        return self.with_options(self.roundings[name])
 
     @property
     def captures(self) -> bool:
@@ -210,6 +233,7 @@ BACKENDS = {
             provider_options={
                 DEVICE_TYPE: "CPU",  # GPU and NPU by --provider-option
             },
+            roundings={"bfloat16": {"load_config": BFLOAT16}},
         ),
         _plugged_in(Plugin("QNNExecutionProvider", "onnxruntime-qnn", "onnxruntime_qnn")),
         Backend(

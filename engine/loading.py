@@ -24,21 +24,25 @@ from ort_deepdream.errors import DreamError
 
 
 def find_backend(
-    name: str, options: Mapping[str, str] | None = None, library: Path | None = None
+    name: str,
+    options: Mapping[str, str] | None = None,
+    library: Path | None = None,
+    precision: str = "float32",
 ) -> Backend:
     """Return the usable backend called `name`, with `options` added to its provider options.
 
     `auto` is the best usable one; a name that ends in ExecutionProvider is that provider of ONNX
-    Runtime's. With `library`, a plug-in's file, it is the provider in there.
+    Runtime's. With `library`, a plug-in's file, it is the provider in there. `precision` is what it
+    computes float32 files in: that, or bfloat16 where it has it.
 
-    Raise DreamError when there is none of that name, or it cannot be used here.
+    Raise DreamError when there is none of that name, it cannot be used here or lacks the precision.
     """
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
     if library is not None:
         backend = backend_in(library, name)
     else:
         backend = _best() if name == "auto" else backend_named(name)
-    backend = backend.with_options(options or {})
+    backend = backend.in_precision(precision).with_options(options or {})
     if backend.memory == "cuda" and backend.provider_options.get("use_tf32") == "0":
         os.environ[TF32_OVERRIDE] = "0"
     reason = backend.why_not()

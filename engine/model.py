@@ -87,7 +87,7 @@ class Model:
         """The type that the network is computed in, such as float16."""
         if self.info.precision == "float32" and self.backend.uses_tf32:
             return "float32 (TF32)"
-        return self.info.precision
+        return self.backend.rounding or self.info.precision
 
     @property
     def constants(self) -> Feed:

@@ -54,7 +54,7 @@ NEVER_ALLOWED = 0.5  # a gradient this far off is wrong, however many ties the p
 ATTEMPTS = 3
 NUDGE = 1e-3  # of the range from black to white, by which each attempt is lighter; flat stays flat
 
-HALF = "float16"
+FULL, HALF = "float32", "float16"
 SIZES = ((158, 182), (97, 211), (63, 41), (32, 32))  # (height, width)
 PICTURES = ("noise", "flat", "ramp")
 GUIDE = 113, 91  # height and width
@@ -77,7 +77,7 @@ class Row:
     @property
     def limit(self) -> float:
         """The largest error of the gradient that passes."""
-        if self.precision == HALF:
+        if self.precision != FULL:
             as_far = HALF_AS_FAR * self.torch_gradient_error
             usual = _limit(self.torch_gradient_error, HALF_TIMES_TORCH, HALF_ALWAYS_ALLOWED)
             return max(usual, as_far)
@@ -86,7 +86,7 @@ class Row:
     @property
     def objective_limit(self) -> float:
         """The largest error of the objective that passes."""
-        if self.precision == HALF:
+        if self.precision != FULL:
             return _limit(self.torch_objective_error, HALF_TIMES_TORCH, HALF_OBJECTIVE_ALLOWED)
         return _limit(self.torch_objective_error)
 
@@ -108,13 +108,14 @@ def verify(
     path: Path,
     run: Runner,
     sizes: Sequence[tuple[int, int]] = SIZES,
-    rounded: bool = False,
+    rounded: bool | str = False,
     margin: int = 0,
     network_name: str | None = None,
 ) -> Iterator[Row]:
     """Compare `run`, which executes the file at `path`, with float64 autograd, row by row.
 
-    `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them;
+    `rounded` says that a float32 file is computed with float16's eleven bits, as TF32 has them, or
+    is the type that it is computed in, such as bfloat16;
     `margin` is how much larger than the layer's stride the smallest picture is; `network_name` is
     the file's network, where that is code of one's own. A file for dreams
     with a guide is run with the picture `guide_rgb`. Raise DreamError when `path` is not a gradient
@@ -131,9 +132,9 @@ def verify(
     double.load_state_dict(network.state_dict())
     guides = guides_of(path)
     features = _features(double, guides)
-    precision = HALF if rounded else properties.get(PREFIX + "precision", "float32")
-    if precision == HALF:
-        _round_activations(network)
+    precision = HALF if rounded is True else rounded or properties.get(PREFIX + "precision", FULL)
+    if precision != FULL:
+        _round_activations(network, getattr(torch, precision))
     only = json.loads(properties.get(PREFIX + "size", "null"))
     possible = [size for size in sizes if min(size) >= smallest]
     for height, width in [only] if only else (*possible, (smallest, smallest + 1)):
@@ -165,11 +166,11 @@ def _features(network: Network, guides: Sequence[Term]) -> Features:
     return [found[term.layer][0].flatten(1).T.detach() for term in guides]
 
 
-def _round_activations(network: Network) -> None:
-    """Round the picture and every convolution's value to float16; gradients pass as they are."""
+def _round_activations(network: Network, dtype: torch.dtype) -> None:
+    """Round the picture and every convolution's value to `dtype`; gradients pass as they are."""
 
     def rounded(x: torch.Tensor) -> torch.Tensor:
-        return x + (x.half().to(x.dtype) - x).detach()
+        return x + (x.to(dtype).to(x.dtype) - x).detach()
 
     for name, layer in network.convolutions.items():
         layer.register_forward_hook(lambda module, given, value: rounded(value))
