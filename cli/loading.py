@@ -46,11 +46,11 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
 
     mark("import")
     with ThreadPoolExecutor(1) as beside:
-        at_hand = model_at_hand(wanted, chosen.target)
+        at_hand = model_at_hand(wanted, chosen.file_target)
         begun = at_hand and beside.submit(load, at_hand)
 
         def finish() -> Model:
-            loaded = begun or beside.submit(load, find_model(wanted, chosen.target))
+            loaded = begun or beside.submit(load, find_model(wanted, chosen.file_target))
             with stages() as show_stage:
                 show_stage("loading the model")
                 model = loaded.result()

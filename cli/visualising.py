@@ -100,10 +100,10 @@ def _drawn(
     requests: Sequence[Request], settings: VisualiseSettings, machine: Machine, backend: Backend
 ) -> tuple[list[tuple[str, Array]], Model]:
     """Return each picture with its layer and channel, and the model of the last one."""
-    ahead = _ahead(requests, backend.target)
+    ahead = _ahead(requests, backend.file_target)
     drawn: list[tuple[str, Array]] = []
     with bar("drawing") as update:
-        for number, path in enumerate(_files(requests, ahead, backend.target)):
+        for number, path in enumerate(_files(requests, ahead, backend.file_target)):
             model = _load(path, backend, machine, alone=len(requests) == 1)
             title = ", ".join(model.info.layers)
 

@@ -119,6 +119,20 @@ class Backend:
         return self.provider_options.get("enable_cuda_graph", "0").lower() in ("1", "true")
 
     @property
+    def channels_last(self) -> bool:
+        """Whether CUDA computes convolutions and pools with a pixel's channels side by side."""
+        return self.provider_options.get("prefer_nhwc", "0").lower() in ("1", "true")
+
+    @property
+    def file_target(self) -> str:
+        """The graph target that its gradient files should be exported for.
+
+        With the channels last, a pool's numbers of elements count in another order: CUDA's own
+        graphs would send gradients to wrong places, and portable ones ask for no numbers.
+        """
+        return "portable" if self.channels_last else self.target
+
+    @property
     def scalars(self) -> tuple[str, ...]:
         """The outputs of a step that hold the objective and the mean gradient, in this order."""
         return ("report",) if self.target in PACKED else ("objective", "mean")

@@ -78,4 +78,10 @@ def load_model(
     chosen = backend if isinstance(backend, Backend) else find_backend(backend)
     if allow_cpu_nodes and chosen.captures:  # a capture takes nothing that is not on the GPU
         chosen = chosen.with_options({"enable_cuda_graph": "0"})
-    return Model(read_gradient_file(Path(path)), chosen, threads, allow_cpu_nodes, graph_cache)
+    file = read_gradient_file(Path(path))
+    if chosen.channels_last and file.info.target == "cuda":
+        raise DreamError(
+            f"{path}: is written for the cuda target, whose gradients come out wrong with "
+            f"prefer_nhwc; leave that out, or take a file with --target portable"
+        )
+    return Model(file, chosen, threads, allow_cpu_nodes, graph_cache)

@@ -19,8 +19,10 @@ from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.result import Contender, Kind, Model, Photo, Size
 
-CPU = "cpu"
+CPU, FULL = "cpu", "float32"
 CPU_NODES = "CPU nodes allowed"  # in a contender's name
+MODEL = "model"  # the option of a backend that is a gradient file of its own
+NAMED = {"prefer_nhwc=1": "NHWC"}  # provider options that have a name of their own
 KINDS: tuple[Kind, ...] = ("step", "warm", "cold")  # the cheapest first
 
 
@@ -115,7 +117,8 @@ def plan_contenders(
 def parse_backend(text: str) -> tuple[str, dict[str, str]]:
     """Return the name and the options of `NAME` or `NAME:KEY=VALUE,...`.
 
-    The options are the execution provider's. Raise DreamError for anything else.
+    The options are the execution provider's, but for `model`, which is a gradient file of this
+    contender's own. Raise DreamError for anything else.
     """
     name, _, listed = text.partition(":")
     options = {}
@@ -139,6 +142,12 @@ def _contender(
     provider = known.provider if known else name
     allowed = allow_cpu_nodes and provider != BACKENDS[CPU].provider
     missing, spec, target = None, None, known.target if known else None
+    options, words, precision = dict(options), [name], FULL
+    own = Path(options.pop(MODEL)).resolve() if MODEL in options else None
+    words += [NAMED.get(f"{k}={v}", f"{k}={v}") for k, v in options.items()]
+    if own is not None:
+        precision = read_gradient_file(own).info.precision
+        words.append(own.stem if precision == FULL else precision)
     try:
         backend = find_backend(name, options)
     except DreamError as error:
@@ -146,12 +155,12 @@ def _contender(
             raise  # mistyped
         missing = str(error).removeprefix(f"backend {name} cannot be used here: ")
     else:
-        target = backend.target
-        model = str(find_model(target).resolve())
+        target = backend.file_target
+        model = str(own or find_model(target).resolve())
         spec = ContenderSpec(
             OURS, model, name, threads, settings, options=options, allow_cpu_nodes=allowed
         )
-    words = [name, *(f"{k}={v}" for k, v in options.items()), *[CPU_NODES] * allowed]
+    words += [CPU_NODES] * allowed
     record = Contender(
         name=_label(", ".join(words), threads),
         library=OURS,
@@ -159,8 +168,8 @@ def _contender(
         provider=provider,
         device=None,
         threads=threads,
-        options=dict(options),
-        precision="float32",
+        options=options,
+        precision=precision,
         target=target,
         placement={},
         cpu_nodes_allowed=allowed,
@@ -172,7 +181,7 @@ def _contender(
 def plan_torch(
     threads: Sequence[int], find_model: FindModel, settings: Settings, compiled: bool
 ) -> list[PlannedContender]:
-    """Plan PyTorch on the CPU and on a GPU; `compiled` ones too.
+    """Plan PyTorch on the CPU and on a GPU, there as CUDA graphs too; `compiled` ones as well.
 
     Nothing of it is timed in fresh processes: what its import costs is not the question. Raise
     DreamError where there is no PyTorch.
@@ -182,15 +191,17 @@ def plan_torch(
     model = str(find_model(CPU).resolve())
     counts: list[int | None] = [*dict.fromkeys(threads)]
     devices = [*((CPU, count) for count in counts or [None]), ("cuda", None)]
-    return [
-        _torch_contender(ContenderSpec(TORCH, model, device, count, settings, kind))
+    found = [
+        ContenderSpec(TORCH, model, device, count, settings, kind)
         for kind in ((False, True) if compiled else (False,))
         for device, count in devices
     ]
+    found.append(ContenderSpec(TORCH, model, "cuda", None, settings, graphed=True))
+    return [*map(_torch_contender, found)]
 
 
 def _torch_contender(spec: ContenderSpec) -> PlannedContender:
-    kind = "compiled" if spec.compiled else "eager"
+    kind = "compiled" if spec.compiled else "graphed" if spec.graphed else "eager"
     record = Contender(
         name=f"PyTorch {kind}, {_label(spec.backend, spec.threads)}",
         library=TORCH,
@@ -204,8 +215,9 @@ def _torch_contender(spec: ContenderSpec) -> PlannedContender:
         placement={},
         missing=None,
     )
-    # Each octave of a dream would be compiled, for a minute.
-    return PlannedContender(record, spec, ("step",) if spec.compiled else ("step", "warm"))
+    # Each octave of a dream would be compiled, for a minute, or captured.
+    once = spec.compiled or spec.graphed
+    return PlannedContender(record, spec, ("step",) if once else ("step", "warm"))
 
 
 def is_plain_cpu(contender: Contender) -> bool:
@@ -225,8 +237,9 @@ def describe_model(contenders: Sequence[PlannedContender]) -> tuple[Model, Model
         if contender.spec is not None:
             path = Path(contender.spec.model)
             info = read_gradient_file(path).info
-            infos[info.target] = info
-            files[info.target] = hashlib.sha256(path.read_bytes()).hexdigest()
+            kind = info.target if info.precision == FULL else f"{info.target}, {info.precision}"
+            infos[kind] = info
+            files[kind] = hashlib.sha256(path.read_bytes()).hexdigest()
     info = next(iter(infos.values()))
     record = Model(
         architecture=info.architecture,

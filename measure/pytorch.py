@@ -27,6 +27,7 @@ from ort_deepdream.measure.torch_step import (
     compiled,
     dream,
     gradient_of,
+    graphed,
     memory_format,
     parse_way,
     preprocess,
@@ -73,7 +74,8 @@ class PyTorchContender(LoadedContender):
             network = tuned(copy.deepcopy(self.network), way).to(self.device)
             objective = Objective(network, self.layer)
             step = compiled(objective) if self.spec.compiled else objective
-            self.gradients[way] = gradient_of(step)
+            gradient = gradient_of(step)
+            self.gradients[way] = graphed(gradient) if self.spec.graphed else gradient
         return self.gradients[way]
 
     def _ascent_in(self, way: Way) -> TorchAscent:

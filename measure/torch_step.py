@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]  # image -> (objective, gradient)
 
+BEFORE_CAPTURE = 3  # steps, as PyTorch's documentation of CUDA graphs has them
+
 
 class Way(NamedTuple):
     """How a step is written. Which way is the quickest depends on the processor and the size."""
@@ -100,6 +102,36 @@ def gradient_of(objective: Callable[[Tensor], Tensor]) -> Gradient:
         return value.detach(), gradient
 
     return step
+
+
+def graphed(step: Gradient) -> Gradient:
+    """Return `step`, which is captured as a CUDA graph at each new size and replayed from then on.
+
+    What it returns are the graph's own tensors, which the next replay changes.
+    """
+    captured: dict[torch.Size, tuple[torch.cuda.CUDAGraph, Tensor, tuple[Tensor, Tensor]]] = {}
+
+    def capture(image: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, tuple[Tensor, Tensor]]:
+        given, aside = image.clone(), torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # so that cuDNN's choices are made before
+            for _ in range(BEFORE_CAPTURE):
+                step(given)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            found = step(given)
+        return graph, given, found
+
+    def replay(image: Tensor) -> tuple[Tensor, Tensor]:
+        if image.shape not in captured:
+            captured[image.shape] = capture(image)
+        graph, given, found = captured[image.shape]
+        given.copy_(image)
+        graph.replay()
+        return found
+
+    return replay
 
 
 class TorchAscent:

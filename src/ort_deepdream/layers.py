@@ -44,8 +44,8 @@ def load_layer(
     if not layers:
         raise DreamError("name a layer, such as inception_4e/output")
     chosen = backend if isinstance(backend, Backend) else find_backend(backend)
-    path = None if guided else at_hand(layers, str(weights), chosen.target)
-    path = path or joined(layers, str(weights), chosen.target, find_weights, guided)
+    path = None if guided else at_hand(layers, str(weights), chosen.file_target)
+    path = path or joined(layers, str(weights), chosen.file_target, find_weights, guided)
     if path is None:
         meant = nearest(
             layers[0], shipped_layers(), otherwise="`dream layers` lists those that are"

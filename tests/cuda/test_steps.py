@@ -80,11 +80,21 @@ def test_the_hosts_time(cuda, options, seconds):
     assert measured(cuda, path, options, times=200)["seconds"] <= seconds
 
 
-@BY_WAY
-def test_float16(cuda, options, tmp_path):
+HALF = {"cuda": 141, "portable": 320}  # launches, to inception_3a/output
+
+
+@pytest.mark.parametrize("target", HALF)
+def test_float16(cuda, target, tmp_path):
     path = tmp_path / "half.onnx"
-    ir.save(exported("bvlc", ("inception_3a/output",), "portable", "float16"), path)
-    assert steady(measured(cuda, path, options))["graph_launches"] == (options == CAPTURED)
+    ir.save(exported("bvlc", ("inception_3a/output",), target, "float16"), path)
+    assert steady(measured(cuda, path, CAPTURED))["graph_launches"] == 1
+    assert steady(measured(cuda, path, PLAIN))["launches"] <= HALF[target]
+
+
+def test_the_channels_last(cuda):
+    """Transposes take 14 launches more."""
+    found = measured(cuda, shipped_file(LAYER, "portable"), {**PLAIN, "prefer_nhwc": "1"})
+    assert steady(found)["launches"] <= 715
 
 
 @BY_WAY

@@ -241,6 +241,17 @@ def test_cpu_nodes_are_allowed_by_leaving_captures_out(tmp_path):
     assert BACKENDS["cuda"].captures
 
 
+def test_with_the_channels_last_cuda_takes_portable_graphs(tmp_path):
+    """In the others a pool tells where its maxima are, and counts the channels first."""
+    backend = BACKENDS["cuda"].with_options({"prefer_nhwc": "1"})
+    assert (backend.file_target, BACKENDS["cuda"].file_target) == ("portable", "cuda")
+    own = write_gradient_file(tmp_path / "own.onnx", target="cuda")
+    with pytest.raises(DreamError, match=r"own\.onnx: is written for the cuda target, .*portable"):
+        load_model(own, backend)
+    portable = write_gradient_file(tmp_path / "portable.onnx", target="portable")
+    assert load_model(portable, backend).backend is backend
+
+
 def test_tensorrt_keeps_its_engines_beside_the_graphs(tmp_path):
     caches = ort_deepdream.engine.session._caches
     found = caches(BACKENDS["tensorrt"], tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from gradient_files import write_gradient_file
 from small_bench import plan
 
 from ort_deepdream import DreamError, Settings
@@ -29,6 +30,21 @@ def test_contenders_are_named_by_what_makes_them_different(photo, tiny_model):
     found = plan(photo, tiny_model, backends=backends, threads=(2, 1, 2))
     names = [contender.name for contender in found.contenders]
     assert names == ["cpu, 2 threads", "cpu, 1 thread", "cuda, use_tf32=0", "cuda"]
+
+
+def test_a_contender_may_have_a_file_of_its_own(photo, tiny_model, tmp_path):
+    half = write_gradient_file(tmp_path / "half.onnx", precision="float16")
+    backends = ("cpu", f"cpu:model={half}", f"cpu:model={tiny_model}", "cuda:prefer_nhwc=1")
+    found = plan(photo, tiny_model, backends=backends, threads=(1,))
+    names = [contender.name.removesuffix(", 1 thread") for contender in found.contenders]
+    assert names == ["cpu", "cpu, float16", f"cpu, {tiny_model.stem}", "cuda, NHWC"]
+    records = [contender.record for contender in found.contenders]
+    assert [record.precision for record in records[:2]] == ["float32", "float16"]
+    assert found.contenders[1].spec.model == str(half)
+    assert found.contenders[1].spec.options == records[1].options == {}
+    assert set(found.model.files) == {"cpu", "cpu, float16"}
+    with pytest.raises(DreamError, match=r"none\.onnx"):
+        plan(photo, tiny_model, backends=("cpu:model=none.onnx",))
 
 
 def test_what_may_leave_nodes_to_the_cpu_is_called_so(photo, tiny_model):

@@ -103,4 +103,5 @@ def test_the_contenders(tmp_path):
         ("PyTorch compiled, cpu, 1 thread", ("step",)),
         ("PyTorch compiled, cpu, 2 threads", ("step",)),
         ("PyTorch compiled, cuda", ("step",)),
+        ("PyTorch graphed, cuda", ("step",)),
     ]
