@@ -76,7 +76,7 @@ def bench(asked: Asked) -> None:
 
 
 def _output(asked: Asked) -> Path:
-    usual = asked.photo.with_name(f"{asked.photo.stem}-bench.json")
+    usual = asked.photo.parent / f"{asked.photo.stem}-bench.json"
     output = asked.output or (newest(usual) if asked.resume else unused(usual))
     check_output(output, [asked.photo, *asked.model.files], [SUFFIX])
     if output.suffix != SUFFIX:

@@ -16,21 +16,30 @@ def check_output(
 ) -> None:
     """Raise DreamError now for what would fail after the work, or destroy what it is made of.
 
-    `inputs` are all that the command reads, by name: files, folders, and names that are neither.
-    `suffixes` are those that a file of this kind usually has.
+    `inputs` are all that the command reads, by name: files, folders, and names that are neither;
+    what lies beside a gradient file with its weights is read, too. `suffixes` are those that a file
+    of this kind usually has.
     """
     if path.name.lower() in suffixes:
         raise DreamError(
             f"{path}: is a suffix without a name; did you mean "
             f"{path.with_name(f'dream{path.name}')}?"
         )
-    for given in inputs:
-        if is_within(path, Path(given)):
+    for given in _all_read(inputs) if os.path.lexists(path) else ():
+        if is_within(path, given):
             raise DreamError(
                 f"{path}: would replace {given}, which this command reads; name another file"
             )
     with writing(path):
         require_writable(path)
+
+
+def _all_read(inputs: Iterable[Path | str]) -> Iterator[Path]:
+    from ort_deepdream.engine.checking import weights_beside  # here, where something is replaced
+
+    for given in map(Path, inputs):
+        yield given
+        yield from weights_beside(given)
 
 
 def is_within(path: Path, given: Path) -> bool:

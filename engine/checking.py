@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ort_deepdream.engine.beside import beside, map_file
-from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import unreadable
 from ort_deepdream.gradient_format import KEY, VALUE, is_intact
@@ -56,6 +56,19 @@ def checked(file: GradientFile) -> Iterator[None]:
         raise DreamError(f"{file.path}: {error}; export it again") from None
     with beside(lambda: _check_bytes(file, tensors)):
         yield
+
+
+def weights_beside(path: Path) -> list[Path]:
+    """Return the files that a gradient file has its weights in; none where `path` is no such file.
+
+    They need not be there.
+    """
+    try:
+        file = read_gradient_file(path)
+        locations = {_parse(tensor).location for tensor in _tensors(file.content)}
+    except DreamError:
+        return []
+    return [file.weights_folder / name for name in locations if name and "\0" not in name]
 
 
 def _tensors(content: bytes) -> list[memoryview]:

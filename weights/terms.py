@@ -10,6 +10,7 @@ from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.weights.architecture import Architecture
 
 SHOWN = 12  # characters of a channel that is none
+HEAVIEST = 1e9  # of weights, without a sign, and 1 / HEAVIEST the least: squares are float32
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ def parse_term(text: str, architecture: Architecture) -> Term:
     """Read `LAYER[:CHANNEL][=WEIGHT]`, such as `inception_3b/output=0.5`.
 
     A layer may have the name that the architecture's own library gives it. Raise DreamError, with
-    the nearest names, for a layer or channel that is not there, and for a weight that is zero or
-    not finite.
+    the nearest names, for a layer or channel that is not there, and for a weight that is zero, not
+    finite or beyond what float32 can multiply.
     """
     name, equals, weight_text = text.partition("=")
     name, colon, channel_text = name.partition(":")
@@ -94,4 +95,9 @@ def _weight(text: str, term: str) -> float:
         weight = math.nan
     if not math.isfinite(weight) or weight == 0:
         raise DreamError(f"'{term}': the weight after '=' must be a finite number, not zero")
+    if not 1 / HEAVIEST <= abs(weight) <= HEAVIEST:
+        raise DreamError(
+            f"'{term}': the weight after '=' must be {1 / HEAVIEST:g} to {HEAVIEST:g}, or the same "
+            f"below zero"
+        )
     return weight

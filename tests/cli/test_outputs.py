@@ -24,6 +24,8 @@ def folder(photo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     write_gradient_file(folder / "tiny.onnx")
     shutil.copy(SHIPPED / "weights.safetensors", folder / "w.onnx")
+    shutil.copy(SHIPPED / "weights.safetensors", folder)
+    shutil.copy(SHIPPED / "conv2-3x3.onnx", folder / "apart.onnx")
     written(folder, result(("cpu",), images=()))
     machine = folder / "asv" / "machine"
     machine.mkdir(parents=True)
@@ -61,6 +63,16 @@ COMMANDS = {
     "run, the photo": ("photo.png", ".png", "run photo.png -m tiny.onnx -b cpu -o"),
     "run, the model": ("tiny.onnx", ".png", "run photo.png -m tiny.onnx -b cpu -o"),
     "run, the weights": ("w.onnx", ".png", "run photo.png -w w.onnx -b cpu -o"),
+    "run, weights beside the model": (
+        "weights.safetensors",
+        ".png",
+        "run photo.png -m apart.onnx -b cpu -o",
+    ),
+    "bench, weights beside the model": (
+        "weights.safetensors",
+        ".json",
+        "bench photo.png -m apart.onnx -b cpu -o",
+    ),
     "export, the weights": ("w.onnx", ".onnx", "export -w w.onnx -l conv2/3x3 -o"),
     "bench, the photo": ("photo.png", ".json", "bench photo.png -m tiny.onnx -b cpu -o"),
     "bench, the model": ("tiny.onnx", ".json", "bench photo.png -m tiny.onnx -b cpu -o"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -55,6 +56,8 @@ REFUSALS = {
     "run nothere.jpg": ("nothere.jpg", "no such file"),
     "run text.txt": ("text.txt", "not a picture"),
     "run .": ("is a folder",),
+    "run ''": ("a file has an empty name; name one",),
+    "bench ''": ("a file has an empty name; name one",),
     "run cut.png --model 3a.onnx": ("cut.png", "cut short", "download it again"),
     "run tiny.png --model 3a.onnx -b cpu": ("64x7 pixels, too small", "must be 8 or more"),
     # the output
@@ -76,6 +79,10 @@ REFUSALS = {
     "run photo.png --weights seeded:0 --layer inception_4c/outptu": ("inception_4c/output",),
     "run photo.png --weights seeded:0 --layer conv2/3x3:192": ("channels are 0 to 191",),
     "run photo.png --weights seeded:0 --layer conv2/3x3=x": ("weight after '='",),
+    "run photo.png --layer conv2/3x3=1e39": ("the weight after '=' must be 1e-09 to 1e+09",),
+    "run photo.png --layer conv2/3x3=1e-45": ("the weight after '=' must be 1e-09 to 1e+09",),
+    "bench .": ("is a folder; name one picture in it",),
+    "bench photo.png -o x": ("x: a result file ends in .json",),
     # the backend
     "run photo.png --model 3a.onnx --backend cdua": ("no backend 'cdua'", "did you mean cuda?"),
     "run photo.png --model 3a.onnx --backend toaster": ("choose auto, cuda,",),
@@ -117,7 +124,7 @@ REFUSALS = {
 @pytest.mark.parametrize("command", REFUSALS)
 def test_refusal(dream, folder, command):
     before = set(folder.iterdir())
-    error = dream(*command.split()).error
+    error = dream(*shlex.split(command)).error
     for words in REFUSALS[command]:
         assert words in error
     assert set(folder.iterdir()) == before  # nothing was left behind
