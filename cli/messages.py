@@ -6,9 +6,11 @@ printed goes through here, where names from files lose what a terminal would tak
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ort_deepdream import signals, streams
@@ -26,6 +28,15 @@ REST = 24  # of a line with one: the shortest bar, the share, the time left
 def say(text: str) -> None:
     """Print one line of the result. Not rich's `print`, which would wrap a long path."""
     print(visible(text), flush=True)
+
+
+def say_written(path: Path, text: str) -> None:
+    """Print what was written to `path`; as a note where that is the standard output itself."""
+    try:
+        is_output = os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):  # it is closed, or none of the system's
+        is_output = False
+    (note if is_output else say)(text)
 
 
 def note(text: str) -> None:
