@@ -41,7 +41,8 @@ def export(
     loaded = export_to(output, find_weights(weights), layers, target, precision, picture_size)
     seconds = time.perf_counter() - started
     size = output.stat().st_size / 1e6
-    say(
+    say_written(
+        output,
         f"{output}: {size:.1f} MB, {', '.join(layers)}, {loaded.identity} "
         f"(sha256 {loaded.sha256[:12]}), {seconds:.1f} s"
     )
