@@ -12,7 +12,7 @@ import typer
 from ort_deepdream.cli.exporting import SUFFIXES, export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine, where
-from ort_deepdream.cli.messages import say, shown, stages, table
+from ort_deepdream.cli.messages import say, say_written, shown, stages, table
 from ort_deepdream.cli.options import DEFAULT_WEIGHTS
 from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.cli.sources import architecture_name, find_weights
