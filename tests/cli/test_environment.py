@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic_results import result, written
 
 from ort_deepdream import read_metadata, read_picture
 
@@ -333,3 +334,12 @@ def test_an_installation_of_links_dreams(photo, tmp_path):
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"{package / '__init__.py'}\n")
+
+
+@UNIX
+def test_a_file_on_the_standard_output_is_the_file_alone(tmp_path):
+    result_file = written(tmp_path, result(("cpu",), images=()))
+    words = ("report", str(result_file), "-o", "/dev/stdout")
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True)
+    assert done.stdout.rstrip().endswith("</html>")
+    assert done.stderr.startswith("dream: note: /dev/stdout: ")
