@@ -21,13 +21,12 @@ from dataclasses import dataclass
 
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
-from ort_deepdream.protobuf import bytes_field, field, fields, integer_field, text_of
+from ort_deepdream.protobuf import bytes_field, field, fields, integer_field
 from ort_deepdream.weights.nearest import led_values
 
 GRAPH = 7  # in ModelProto
-NODE, INITIALIZER, INPUT = 1, 5, 11  # in GraphProto
-NODE_INPUT, NODE_OUTPUT, OP_TYPE = 1, 2, 4
-INITIALIZER_NAME = 8
+NODE, INPUT = 1, 11  # in GraphProto
+NODE_INPUT, NODE_OUTPUT, NODE_NAME, OP_TYPE = 1, 2, 3, 4
 FLOAT = 1
 
 OWN, OWNED = "own", "owned"  # names of what is added
@@ -70,42 +69,23 @@ def counting_own_units(file: GradientFile) -> bytes:
     They have the `own_names`, in the order of `file.info.layers` as far as these are of different
     layers. Raise DreamError for an objective that is not known.
     """
-    nodes, known = _read(file.content)
+    nodes = [_node(message) for number, _, message in _graph(file.content) if number == NODE]
     producers = {name: node for node in nodes for name in node.outputs}
-    activations = list(dict.fromkeys(_squared("objective", producers)))
-    if not activations:
+    parts = list(dict.fromkeys(_parts("objective", producers)))
+    if not parts:
         raise DreamError(
             f"{file.path}: its objective is not known, so a picture cannot be dreamt on in "
             f"tiles; make the picture smaller"
         )
     changes: dict[int, dict[str, str]] = {}  # by a node's place, its inputs' new names
-    names = own_names(len(activations))
-    added: dict[str, str] = {}  # by the value, what it is multiplied by
-    for activation, own in zip(activations, names, strict=True):
-        counted = led_values(activation)
-        for value in counted:
-            for place, node in enumerate(nodes):
-                if value in node.inputs:
-                    changes.setdefault(place, {})[value] = f"{OWNED}/{value}"
-        added |= dict.fromkeys(counted or [activation], own)
-        if counted:
-            continue
-        others = [other for other in activations if other != activation]
-        before_others = _ancestors(others, producers)
-        for place in _counted(activation, nodes, producers, before_others, known):
-            changes.setdefault(place, {})[activation] = f"{OWNED}/{activation}"
+    added: dict[str, str] = {}  # by a value, the input that it is multiplied by
+    for part, own in zip(parts, own_names(len(parts)), strict=True):
+        before_others = _ancestors([other for other in parts if other != part], producers)
+        for value in led_values(part) or [part]:
+            added[value] = own
+            for place in _counted(value, nodes, before_others):
+                changes.setdefault(place, {})[value] = _owned(value)
     return _written(file.content, nodes, changes, added)
-
-
-def _read(content: bytes) -> tuple[list[_Node], set[str]]:
-    """Return the graph's nodes in order, and the names of its initializers."""
-    nodes, known = [], set()
-    for number, _, message in _graph(content):
-        if number == NODE:
-            nodes.append(_node(message))
-        elif number == INITIALIZER:
-            known.add(text_of(message, INITIALIZER_NAME))
-    return nodes, known
 
 
 def _graph(content: bytes) -> Iterator[tuple[int, int, memoryview]]:
@@ -130,7 +110,7 @@ def _node(message: memoryview) -> _Node:
     return _Node(kind, tuple(inputs), tuple(outputs), message)
 
 
-def _squared(name: str, producers: dict[str, _Node]) -> Iterator[str]:
+def _parts(name: str, producers: dict[str, _Node]) -> Iterator[str]:
     """Yield the values whose squares, or largest products, make up the sum `name`."""
     node = producers.get(name)
     if node is None:
@@ -143,7 +123,7 @@ def _squared(name: str, producers: dict[str, _Node]) -> Iterator[str]:
         return
     # Factors and axes are numbers of the file: nothing is found behind them.
     for one in node.inputs if node.kind in ("Add", "Sum", "Mul") else node.inputs[:1]:
-        yield from _squared(one, producers)
+        yield from _parts(one, producers)
 
 
 def _ancestors(names: Iterable[str], producers: dict[str, _Node]) -> set[str]:
@@ -158,20 +138,14 @@ def _ancestors(names: Iterable[str], producers: dict[str, _Node]) -> set[str]:
     return found
 
 
-def _counted(
-    activation: str,
-    nodes: Sequence[_Node],
-    producers: dict[str, _Node],
-    before_others: set[str],
-    known: set[str],
-) -> list[int]:
-    """Return the places of the nodes that read `activation` as a part of the objective.
+def _counted(value: str, nodes: Sequence[_Node], before_others: set[str]) -> list[int]:
+    """Return the places of the nodes that read `value` as a part of the objective.
 
     For the last layer those are all. From an earlier one the network goes on to others, whose
     gradients come back through it: its ReLUs and pools must be what they were.
     """
-    readers = [place for place, node in enumerate(nodes) if activation in node.inputs]
-    if activation not in before_others:
+    readers = [place for place, node in enumerate(nodes) if value in node.inputs]
+    if value not in before_others:
         return readers
     return [
         place
@@ -207,15 +181,20 @@ def _written(
     return bytes(out + bytes_field(GRAPH, bytes(graph)))
 
 
-def _product(activation: str, own: str) -> bytes:
-    """Return the node `owned = activation * own`."""
-    owned = f"{OWNED}/{activation}".encode()
+def _owned(value: str) -> str:
+    """Return the name of a value as far as its units count."""
+    return f"{OWNED}/{value}"
+
+
+def _product(value: str, own: str) -> bytes:
+    """Return the node `_owned(value) = value * own`."""
+    owned = _owned(value).encode()
     return b"".join(
         [
-            bytes_field(NODE_INPUT, activation.encode()),
+            bytes_field(NODE_INPUT, value.encode()),
             bytes_field(NODE_INPUT, own.encode()),
             bytes_field(NODE_OUTPUT, owned),
-            bytes_field(3, owned),  # its name
+            bytes_field(NODE_NAME, owned),
             bytes_field(OP_TYPE, b"Mul"),
         ]
     )

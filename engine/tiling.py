@@ -77,7 +77,7 @@ def tiling_for(
         needed = bytes_needed(height, width, model.info.stride)
         if room is None or needed <= room.free:
             return None
-        return _largest(model, height, width, halo, room)
+        return largest(model, height, width, room, halo)
     if isinstance(tile, str):
         raise DreamError(f"tile must be auto, off or a number of pixels, not '{tile}'")
     return _by_hand(Tiling(tile, field_of(model), halo), model, height, width, room)
@@ -120,8 +120,8 @@ def _by_hand(
     return tiling
 
 
-def _largest(model: Model, height: int, width: int, halo: int | None, room: Room) -> Tiling:
-    """Return the largest tiles that fit."""
+def largest(model: Model, height: int, width: int, room: Room, halo: int | None = None) -> Tiling:
+    """Return the largest tiles of a picture that fit. Raise DreamError when none does."""
     field = field_of(model)
     most = min(room.free - FOR_THE_REST, MOST_FOR_A_TILE)
     stride = field.stride
