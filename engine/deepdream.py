@@ -21,7 +21,14 @@ from ort_deepdream.engine.octaves import grown, octave_sizes, shrunk, sizes_by_h
 from ort_deepdream.engine.settings import Settings, as_text, as_typed, chosen
 from ort_deepdream.engine.shaping import refuse_tiles, shaping_of
 from ort_deepdream.engine.tiled_ascent import TiledAscent, UnfinishedStepError
-from ort_deepdream.engine.tiling import AUTO, Tile, Tiling, store_for, tiling_for
+from ort_deepdream.engine.tiling import (
+    AUTO,
+    Tile,
+    Tiling,
+    check_choices,
+    store_for,
+    tiling_for,
+)
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
 
@@ -137,7 +144,10 @@ def dream(
     tiling = tiling_for(model, height, width, tile, halo)
     if tiling is not None:
         refuse_tiles(settings)
-    store = Store() if tiling is None else store_for(height, width, keep_octaves)
+    store = Store()
+    if tiling is not None:
+        check_choices(settings, height, width, keeping.is_wanted)
+        store = store_for(height, width, keep_octaves)
     climb = _Climb(model, settings, sizes, tiling, store, on_step, on_tile)
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     down, across = (height, width) if tiling is None else tiling.crop(height, width)
@@ -268,7 +278,9 @@ class _Climb:
         # `step` is in levels of the picture; the network's units may be others.
         self.length = settings.step * float(model.info.scale.mean())
         self.shaping = shaping_of(settings)
-        self.total_work = settings.iterations * sum(h * w for h, w in sizes)
+        self.iterations = settings.iterations_of(len(sizes))
+        steps = zip(self.iterations, sizes, strict=True)
+        self.total_work = sum(count * h * w for count, (h, w) in steps)
         self.objectives: list[list[float]] = []
         self.idle_steps = 0
         self.stopped = False
@@ -279,7 +291,7 @@ class _Climb:
         `seen` makes the whole RGB picture of one in the midst of it.
         """
         height, width = image.shape[2:]
-        last = self.settings.iterations
+        last = self.iterations[len(self.objectives)]
         shift = self.shift()
         ascent = self.ascent(height, width, seen)
         ascent.put(image, *shift)
@@ -343,7 +355,7 @@ class _Climb:
                 octave=len(self.objectives),
                 octaves=len(self.sizes),
                 iteration=len(self.objectives[-1]) + bool(tiles),
-                iterations=self.settings.iterations,
+                iterations=self.iterations[len(self.objectives) - 1],
                 height=height,
                 width=width,
                 objective=finished[-1] if finished else math.nan,

@@ -31,6 +31,11 @@ class Keeping:
         self.mask = mask
         self.begun: Array | None = None
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything of the photograph is kept."""
+        return self.mask is not None or self.colours or self.contrast
+
     def begin(self, image: Array) -> Array:
         """Take note of the picture [1, 3, h, w] that an octave begins with, and return it."""
         if self.mask is not None:

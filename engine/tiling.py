@@ -13,6 +13,8 @@ from pathlib import Path
 from ort_deepdream.engine.mapped import Store, pictures_folder
 from ort_deepdream.engine.memory import Room, available, bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.engine.shaping import shaping_of
 from ort_deepdream.engine.tiles import Axis, Field, divide
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import CACHE_VARIABLE
@@ -28,6 +30,7 @@ IN_MEMORY = 256_000_000  # bytes of whole pictures; more are in files
 
 # A dream's whole pictures: the photograph's octaves, what they become, its gradient, the result.
 BYTES_OF_PICTURES = 60  # for each pixel of the largest octave
+BYTES_OF_KEEPING = 60  # in memory, of masks, colours and contrast
 BYTES_OF_AN_OCTAVE = 24  # kept, all of them together
 
 
@@ -135,6 +138,28 @@ def largest(model: Model, height: int, width: int, room: Room, halo: int | None 
         f"{width}x{height} pixels take about {gigabytes(needed + FOR_THE_REST)} with their halo; "
         f"choose an earlier layer or a smaller --halo"
     )
+
+
+def check_choices(settings: Settings, height: int, width: int, keeps: bool) -> None:
+    """Raise DreamError for what a dream in tiles cannot have.
+
+    That is a gradient that is shaped, for which all of it would be at hand; and, where the memory
+    has not room for several whole pictures, what `keeps` something of the photograph.
+    """
+    stages = shaping_of(settings).stages
+    if stages:
+        names = ", ".join(f"--{as_typed(stage)}" for stage in stages)
+        raise DreamError(
+            f"{names} shapes the gradient of a whole picture, and this one is divided into tiles; "
+            f"leave it out, or choose --tile off and a picture that fits into memory"
+        )
+    room = available()
+    needed = height * width * BYTES_OF_KEEPING
+    if keeps and room is not None and needed > room.free - FOR_THE_REST - MOST_FOR_A_TILE:
+        raise DreamError(
+            f"a mask, --keep-colours and --keep-contrast take {gigabytes(needed)} of memory at "
+            f"{width}x{height} pixels, and {gigabytes(room.free)} are {room.limit}; leave them out"
+        )
 
 
 def store_for(height: int, width: int, keep_octaves: bool) -> Store:
