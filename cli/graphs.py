@@ -44,7 +44,7 @@ def export(
     say_written(
         output,
         f"{output}: {size:.1f} MB, {', '.join(layers)}, {loaded.identity} "
-        f"(sha256 {loaded.sha256[:12]}), {seconds:.1f} s"
+        f"(sha256 {loaded.sha256[:12]}), {seconds:.1f} s",
     )
 
 
@@ -58,7 +58,7 @@ def verify(path: Path, machine: Machine) -> None:
         model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
         from ort_deepdream.export import verify as judge
 
-        margin = model.backend.margin
+        margin = model.backend.margin(model.info.stride)
         rounded = model.backend.rounding or model.precision != FULL
         rows = judge.verify(path, model.gradient, rounded=rounded, margin=margin)
     failed = nudged = 0

@@ -44,7 +44,7 @@ class Backend:
     memory: str  # where its pictures lie, as `OrtValue` names devices
     fixed_sizes: bool  # a session for each size of picture, rather than one for all
     in_auto: bool = True
-    margin: int = 0  # pixels that a side must have beyond the layer's stride
+    whole_windows: bool = False  # it has no pool whose window is wider than its padded picture
     provider_options: Mapping[str, str] = field(default_factory=dict)
     plugin: Plugin | None = None  # with the provider, for an onnxruntime that was built without it
     # The provider options that have it compute float32 files in another type, by that type.
@@ -112,6 +112,14 @@ class Backend:
             have = f"{' and '.join(others)} has it" if others else "no backend has it"
             raise DreamError(f"backend {self.name} does not compute in {name}; {have}")
         return self.with_options(self.roundings[name])
+
+    def margin(self, stride: int) -> int:
+        """Return how many pixels beyond a layer's stride a side must have.
+
+        GoogLeNet's pools of 3 with a stride of 2 read two elements where a side is as long as the
+        stride; they read three from one half longer on, less a pixel.
+        """
+        return max(stride // 2 - 1, 0) if self.whole_windows else 0
 
     @property
     def captures(self) -> bool:
@@ -242,7 +250,7 @@ BACKENDS = {
                 "pip install onnxruntime-openvino",
             ),
             fixed_sizes=True,  # it compiles for a shape
-            margin=1,  # it has no pool whose window, 3 wide, is wider than its padded picture
+            whole_windows=True,
             in_auto=False,  # its device may be the CPU
             provider_options={
                 DEVICE_TYPE: "CPU",  # GPU and NPU by --provider-option

@@ -75,7 +75,7 @@ class Model:
     @property
     def least_side(self) -> int:
         """Pixels of the smallest picture that can be dreamt on here."""
-        return self.info.least_side + self.backend.margin
+        return self.info.least_side + self.backend.margin(self.info.stride)
 
     @property
     def placement(self) -> Mapping[str, int]:
