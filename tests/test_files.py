@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -397,6 +398,58 @@ def test_a_name_that_is_too_long(tmp_path):
     with pytest.raises(DreamError, match="the name is too long for this disk"), writing(path):
         require_writable(path)
     assert names(tmp_path) == []
+
+
+@UNIX
+def test_a_link_that_leads_back_to_itself(tmp_path):
+    path = tmp_path / "a.txt"
+    path.symlink_to(path)
+    with pytest.raises(DreamError, match="a link that leads back to itself"), writing(path):
+        write_text(path, "x")
+    assert names(tmp_path) == ["a.txt"]
+
+
+@UNIX
+def test_a_file_that_may_not_grow(tmp_path):
+    """As under `ulimit -f`, whose signal Python ignores."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    path = tmp_path / "a.txt"
+    try:
+        with pytest.raises(DreamError, match=r"allow more \(ulimit -f\)"), writing(path):
+            write_text(path, "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(tmp_path) == []
+
+
+@UNIX
+def test_a_disk_that_is_full_in_earnest(tmp_path):
+    small = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(tmp_path)]
+    if shutil.which("mount") is None or subprocess.run(small, capture_output=True).returncode:
+        pytest.skip("this user may mount nothing")
+    try:
+        path = tmp_path / "a.txt"
+        write_text(path, "old")
+        with pytest.raises(DreamError, match="the disk is full; make room"), writing(path):
+            write_text(path, "x" * 100_000)
+        assert names(tmp_path) == ["a.txt"]
+        assert path.read_text() == "old"
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@UNIX
+def test_what_reads_a_pipe_and_goes(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: path.open("rb").close())
+    reader.start()
+    with pytest.raises(DreamError, match="who reads it has gone"), writing(path):
+        write_text(path, "x" * 1_000_000)
+    reader.join()
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -387,6 +387,10 @@ def _in_words(path: Path, error: OSError) -> DreamError:
         return DreamError(f"{path}: is write-protected; choose another name")
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return DreamError(f"{path}: the disk is full; make room or choose another folder")
+    if error.errno == errno.EFBIG:
+        return DreamError(
+            f"{path}: is larger than a file may be here; allow more (ulimit -f), or another disk"
+        )
     # Below /proc an existing folder answers so too.
     if isinstance(error, FileNotFoundError) and is_missing(folder):
         return DreamError(f"{path}: the folder {folder} does not exist; create it first")
