@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.deepdream import Progress
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
@@ -38,13 +39,22 @@ from ort_deepdream.measure.torch_step import (
 Array = NDArray[np.float32]
 
 
+def use_threads(threads: int | None) -> None:
+    """Have PyTorch compute with so many threads; None: with those that a quota or affinity leaves.
+
+    Of a quota PyTorch knows as little as ONNX Runtime does, and both should have the same.
+    """
+    threads = default_threads() if threads is None else threads
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
 class PyTorchContender(LoadedContender):
     """A network that PyTorch runs, eagerly or compiled, on the CPU or on a GPU."""
 
     def __init__(self, spec: ContenderSpec) -> None:
         super().__init__(spec)
-        if spec.threads is not None:
-            torch.set_num_threads(spec.threads)
+        use_threads(spec.threads)
         self.device = spec.backend
         if self.device != "cpu" and not torch.cuda.is_available():
             raise DreamError(f"this PyTorch ({torch.__version__}) sees no GPU")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 import torch
 
 from ort_deepdream import DreamError, Settings
+from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.onnx_runtime import OnnxRuntimeContender
 from ort_deepdream.measure.plan import plan_torch
-from ort_deepdream.measure.pytorch import PyTorchContender
+from ort_deepdream.measure.pytorch import PyTorchContender, use_threads
 from ort_deepdream.weights.builtin import shipped_file
 
 LAYER = "conv2/3x3"
@@ -105,3 +107,20 @@ def test_the_contenders(tmp_path):
         ("PyTorch compiled, cuda", ("step",)),
         ("PyTorch graphed, cuda", ("step",)),
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_pytorch_has_no_more_threads_than_its_cores():
+    cores, before = os.sched_getaffinity(0), torch.get_num_threads()
+    if default_threads() is not None or len(cores) == 1:
+        pytest.skip("less than the machine is granted already, or there is one core")
+    torch.set_num_threads(2)
+    os.sched_setaffinity(0, [min(cores)])
+    try:
+        use_threads(None)
+        assert torch.get_num_threads() == default_threads() == 1
+        use_threads(2)
+        assert torch.get_num_threads() == 2
+    finally:
+        os.sched_setaffinity(0, cores)
+        torch.set_num_threads(before)
