@@ -347,7 +347,7 @@ class _Climb:
             return None
         height, width = ascent.height, ascent.width
         finished = [value for octave in self.objectives for value in octave]
-        work = height * width * tile / tiles if tiles else 0.0  # of an iteration
+        work = height * width * tile / tiles if tiles else 0  # of an iteration
         for values, (h, w) in zip(self.objectives, self.sizes, strict=False):
             work += len(values) * h * w
         return told(

@@ -120,6 +120,12 @@ class Settings:
         Limits(1, 100_000),
         unit="pixels",
     )
+    octave_iterations: tuple[int, ...] = setting(
+        (),
+        "Steps in each octave, instead of iterations: the last number is for the picture's own "
+        "size, and the first for all sizes that have none.",
+        Limits(least=1),
+    )
     keep_colours: bool = setting(
         False, "Dream in lightness alone: the photograph's colours stay, in Oklab."
     )
@@ -131,6 +137,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    def iterations_of(self, octaves: int) -> list[int]:
+        """Return how many steps each of so many octaves has, the smallest first."""
+        given = self.octave_iterations or (self.iterations,)
+        return [*given[:1] * (octaves - len(given)), *given][-octaves:]
 
 
 def check_settings(settings: Any) -> None:

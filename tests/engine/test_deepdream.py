@@ -458,3 +458,16 @@ def test_a_dream_without_end_can_be_stopped(model):
     result = dream(model, rgb, settings, on_step=lambda at: at.iteration < 3)
     assert result.stopped
     assert len(result.objectives[0]) == 3
+
+
+def test_each_octave_may_have_iterations_of_its_own(model):
+    seen: list[tuple[int, int, float]] = []
+    settings = dataclasses.replace(QUICK, octaves=3, octave_iterations=(1, 4))
+    result = dream(
+        model, picture(), settings, lambda at: seen.append((at.octave, at.iterations, at.fraction))
+    )
+    assert [len(values) for values in result.objectives] == [1, 1, 4]
+    assert [at[:2] for at in seen] == [(1, 1), (2, 1), *[(3, 4)] * 4]
+    fractions = [at[2] for at in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1

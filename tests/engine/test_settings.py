@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 from kinds_of_settings import Kinds
 
-from ort_deepdream import DreamError
+from ort_deepdream import DreamError, Settings
 from ort_deepdream.engine.settings import chosen, off_by_default, option_words
 
 NOTEBOOK = ["iterations", "octaves", "octave_scale", "step", "jitter", "seed"]
@@ -54,3 +54,18 @@ def test_what_is_on_is_typed_and_stored():
 
 def test_json_has_no_tuples():
     assert Kinds(rounds=[5, 10], seed=1) == Kinds(rounds=(5, 10), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "octaves", "expected"),
+    [
+        ((), 3, [10, 10, 10]),
+        ((7,), 2, [7, 7]),
+        ((5, 10, 20), 3, [5, 10, 20]),
+        ((5, 10, 20), 5, [5, 5, 5, 10, 20]),
+        ((5, 10, 20), 2, [10, 20]),
+        ((5, 10, 20), 1, [20]),
+    ],
+)
+def test_the_last_of_the_iterations_is_for_the_pictures_own_size(given, octaves, expected):
+    assert Settings(octave_iterations=given).iterations_of(octaves) == expected
