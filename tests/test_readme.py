@@ -118,6 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("documents")
     with Image.open(ROOT / "examples" / "landscape.jpg") as picture:
         picture.resize((96, 64)).save(path / "photo.jpg")
+    Image.radial_gradient("L").resize((96, 64)).save(path / "mask.png")
     for name in ("result.json", "before.json", "after.json"):
         shutil.copy(RESULT, path / name)
     return path

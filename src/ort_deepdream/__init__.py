@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.deepdream import Dream, Progress, dream
     from ort_deepdream.engine.gradient_file import ModelInfo
     from ort_deepdream.engine.image import Picture, read_metadata, read_picture, write_picture
+    from ort_deepdream.engine.image.resizing import read_mask
     from ort_deepdream.engine.loading import find_backend, load_model
     from ort_deepdream.engine.model import Model
+    from ort_deepdream.engine.presets import Preset, find_preset
     from ort_deepdream.engine.probe import why_unusable
     from ort_deepdream.engine.settings import Settings
     from ort_deepdream.engine.visualise.drawing import Visualisation, visualise
@@ -42,14 +44,17 @@ __all__ = [
     "Model",
     "ModelInfo",
     "Picture",
+    "Preset",
     "Progress",
     "Settings",
     "Visualisation",
     "VisualiseSettings",
     "dream",
     "find_backend",
+    "find_preset",
     "load_layer",
     "load_model",
+    "read_mask",
     "read_metadata",
     "read_picture",
     "visualise",
@@ -68,6 +73,8 @@ _HOMES = {
     "load_layer": "layers",
     "Model": "engine.model",
     **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
+    **dict.fromkeys(("Preset", "find_preset"), "engine.presets"),
+    "read_mask": "engine.image.resizing",
     "Settings": "engine.settings",
     **dict.fromkeys(("Visualisation", "visualise"), "engine.visualise.drawing"),
     "VisualiseSettings": "engine.visualise.settings",

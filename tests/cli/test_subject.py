@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ort_deepdream import read_metadata, read_picture
+from ort_deepdream import DreamError, find_preset, read_metadata, read_picture
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.engine.settings import Settings
 
@@ -215,7 +215,7 @@ def test_a_preset_without_layers_goes_with_a_gradient_file(quick):
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_presets_octaves_grow_with_the_picture(name):
     preset = PRESETS[name]
-    sizes = [(30, 40), (150, 200), (427, 640), (1000, 3000), (3000, 4000)]
+    sizes = [(30, 40), (200, 300), (427, 640), (1000, 3000), (3000, 4000)]
     counts = [preset.settings(*size, {"seed": 1}).octaves for size in sizes]
     assert counts == sorted(counts)
     assert (counts[0], len(set(counts))) == ((1, 5) if preset.smallest else (4, 1))
@@ -226,8 +226,30 @@ def test_a_presets_octaves_grow_with_the_picture(name):
     assert preset.settings(3000, 4000, {"octave_sizes": (9,), "seed": 1}).octave_sizes == (9,)
 
 
+def test_a_preset_is_found_by_its_name():
+    assert find_preset("eyes") is PRESETS["eyes"]
+    with pytest.raises(DreamError, match=r"there is no preset 'eye': did you mean eyes\?"):
+        find_preset("eye")
+
+
 def test_the_classic_preset_is_the_notebook():
     assert PRESETS["classic"].settings(427, 640, {"seed": 1}) == Settings(seed=1)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_in_the_document_as_it_is(name):
+    preset = PRESETS[name]
+    page = (Path(__file__).parents[2] / "docs" / "dreaming.md").read_text("utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+    _, _, about, layer, settings, smallest, _ = (cell.strip() for cell in row.split("|"))
+    chosen = preset.settings(1000, 1000, {"seed": 1})
+    assert about == preset.about
+    assert [layer.strip("`")] == [*(preset.layers or ("any",))]
+    assert settings.partition(",")[0] == str(chosen.iterations)
+    assert f"--step {chosen.step:g}`" in settings or chosen.step == 1.5
+    for option in ("smooth", "keep_colours", "keep_contrast"):
+        assert bool(getattr(chosen, option)) == (f"--{option.replace('_', '-')}" in settings)
+    assert smallest == (f"{preset.smallest} pixels" if preset.smallest else "4 octaves")
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -260,7 +282,6 @@ def test_a_preview_is_there_meanwhile_and_is_the_dream_in_the_end(quick, photo, 
 
 def test_an_unwritable_preview_does_not_lose_the_dream(dream, photo, model, monkeypatch):
     import ort_deepdream.cli.products as products
-    from ort_deepdream import DreamError
 
     real = products.write_picture
 
