@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ort_deepdream.cli.messages import plain, say, shown, table
 from ort_deepdream.errors import DreamError
+
+if TYPE_CHECKING:
+    from ort_deepdream.engine.backends import Backend
 
 
 def weights() -> None:
@@ -40,11 +45,13 @@ def backends() -> None:
     from rich.markup import escape
 
     from ort_deepdream.engine.backends import BACKENDS
+    from ort_deepdream.engine.devices import processor_name
     from ort_deepdream.engine.loading import find_backend
     from ort_deepdream.engine.probe import why_unusable
 
     made = table("name", "target", "device", "usable")
     best = find_backend("auto").name
+    ways: list[Backend] = []
     with shown(made):
         for backend in BACKENDS.values():
             reason = why_unusable(backend)
@@ -52,8 +59,27 @@ def backends() -> None:
             if backend.name == best:
                 usable += ", and what auto takes"
             made.add_row(backend.name, backend.target, backend.device or "", usable)
+            if reason is None and backend.device == processor_name():
+                ways += [backend, *(backend.in_precision(name) for name in backend.roundings)]
     say(
         f"onnxruntime {onnxruntime.__version__}: {', '.join(onnxruntime.get_available_providers())}"
+    )
+    if len(ways) > 1:
+        say(_quickest(ways))
+
+
+def _quickest(ways: Sequence[Backend]) -> str:
+    """Time a step on each way to compute on the processor, and tell them, the quickest first."""
+    from ort_deepdream.engine.probe import TIMED_LAYER, TIMED_SIDE, step_time
+
+    times = sorted((step_time(way), way.name, way.rounding or "") for way in ways)
+    told = [
+        f"{name}{f' --precision {rounding}' if rounding else ''} {1000 * seconds:.1f} ms"
+        for seconds, name, rounding in times
+    ]
+    return (
+        f"on the processor, a step of {TIMED_LAYER} on {TIMED_SIDE}x{TIMED_SIDE} pixels: "
+        f"{', '.join(told)}; `dream bench` measures a dream of your own"
     )
 
 

@@ -1,6 +1,8 @@
-"""Whether a backend works, by a step of the smallest gradient file there is."""
+"""Whether a backend works, by a step of the smallest gradient file there is; how quick it is."""
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 
@@ -10,9 +12,11 @@ from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.shaping import GRAPHS
 from ort_deepdream.errors import DreamError
+from ort_deepdream.weights.builtin import shipped_file
 
 SIDE = 8  # pixels
 CLOSE = 1e-2  # in levels: one step, also in TF32
+TIMED_LAYER, TIMED_SIDE, TIMED_STEPS = "conv2/3x3", 128, 8
 
 
 def probe(backend: Backend) -> None:
@@ -28,6 +32,25 @@ def probe(backend: Backend) -> None:
     error_found = float(np.abs(found - expected).max())
     if not error_found < CLOSE:  # so that NaN fails
         raise DreamError(f"a step comes out wrong there, by {error_found:.1e} levels")
+
+
+def step_time(backend: Backend) -> float:
+    """Return the seconds of the quickest of some steps of TIMED_LAYER, TIMED_SIDE pixels square.
+
+    Raise DreamError when it fails.
+    """
+    model = Model(
+        read_gradient_file(shipped_file(TIMED_LAYER, backend.target)), backend.as_installed()
+    )
+    rgb = np.random.default_rng(0).uniform(0, 255, (TIMED_SIDE, TIMED_SIDE, 3))
+    ascent = make_ascent(model, TIMED_SIDE, TIMED_SIDE)
+    ascent.put(model.preprocess(rgb))
+    times = []
+    for _ in range(TIMED_STEPS):
+        begun = time.perf_counter()
+        ascent.step(1.5)
+        times.append(time.perf_counter() - begun)
+    return min(times)
 
 
 def why_unusable(backend: Backend) -> str | None:

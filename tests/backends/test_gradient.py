@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from ort_deepdream import DreamError, load_model
+from ort_deepdream.engine.devices import processor_features
 
 LIMIT = 1e-5  # relative, of a float32 gradient; found: 1e-6 and less
 HALF_LIMIT = 0.05  # of a float16 one, for its pools choose among rounded values; found: 0.012
+BFLOAT16_LIMIT = 0.2  # eight bits for float16's eleven; `dream verify` compares it with PyTorch's
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,19 @@ def test_float16_is_right_or_refused(backend, references, truth):
     error = np.linalg.norm(gradient - exact) / np.linalg.norm(exact)
     print(f"\n{backend.name} float16 {case}: gradient off by {error:.1e}", end="")
     assert error < HALF_LIMIT
+
+
+def test_bfloat16_is_near_and_is_not_float32(backend, references, truth):
+    """Where a backend has it; `dream verify --precision bfloat16` judges it."""
+    if "bfloat16" not in backend.roundings:
+        pytest.skip("this backend has none")
+    case = "bvlc/45x38/noise"
+    model = load_model(references / "bvlc.onnx", backend.in_precision("bfloat16"))
+    assert model.precision == "bfloat16"
+    exact = truth[f"{case}/gradient"]
+    _, gradient = model.gradient(truth[f"{case}/image"])
+    error = np.linalg.norm(gradient - exact) / np.linalg.norm(exact)
+    print(f"\n{backend.name} bfloat16 {case}: gradient off by {error:.1e}", end="")
+    has_it = "avx512_bf16" in str(processor_features())
+    assert error < (BFLOAT16_LIMIT if has_it else LIMIT)
+    assert not has_it or error > LIMIT

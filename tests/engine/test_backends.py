@@ -314,3 +314,32 @@ def test_every_reason_is_one_line():
     for backend in BACKENDS.values():
         reason = backend.why_not()
         assert reason is None or ("\n" not in reason and reason.strip() == reason)
+
+
+# --- What float32 files are computed in -----------------------------------------------------------
+
+
+def test_a_precision_that_a_backend_lacks_names_the_one_that_has_it():
+    with pytest.raises(DreamError) as caught:
+        find_backend("cpu", precision="bfloat16")
+    assert str(caught.value) == "backend cpu does not compute in bfloat16; openvino has it"
+    with pytest.raises(DreamError, match="does not compute in int3; no backend has it"):
+        find_backend("cpu", precision="int3")
+    assert find_backend("cpu", precision="float32").rounding is None
+
+
+def test_a_precision_is_an_option_of_its_provider():
+    asked = BACKENDS["openvino"].in_precision("bfloat16")
+    assert asked.rounding == "bfloat16"
+    assert asked.provider_options.items() > BACKENDS["openvino"].provider_options.items()
+    assert BACKENDS["openvino"].in_precision("float32") == BACKENDS["openvino"]
+
+
+def test_a_picture_must_be_larger_where_windows_must_be_whole():
+    margins = {stride: BACKENDS["openvino"].margin(stride) for stride in (1, 2, 4, 8, 16, 32)}
+    assert margins == {1: 0, 2: 0, 4: 1, 8: 3, 16: 7, 32: 15}
+    assert BACKENDS["cpu"].margin(16) == 0
+
+
+def test_a_step_is_timed():
+    assert 0 < ort_deepdream.engine.probe.step_time(BACKENDS["cpu"]) < 60
