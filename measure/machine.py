@@ -210,8 +210,8 @@ def _wheel(name: str) -> str | None:
 def _commit() -> str | None:
     """Return the commit of what runs, with a + when files of a checkout differ from it.
 
-    It is the checkout's, or what pip noted when it installed from a repository. Other installed
-    copies have a version only: None.
+    It is the checkout's, what pip noted when it installed from a repository, or what the build did
+    in a checkout (scripts/fresh_build.py). Other installed copies have a version only: None.
     """
     return _commit_of_checkout(Path(__file__).resolve().parents[1]) or _commit_of_install()
 
@@ -238,8 +238,15 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def _commit_of_install() -> str | None:
-    """Return the commit that pip installed, where that was from a repository."""
+    """Return the commit that pip installed, where that was from a repository or a checkout."""
     with suppress(PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
         noted = json.loads(distribution("ort-deepdream").read_text("direct_url.json") or "{}")
         return str(noted["vcs_info"]["commit_id"])[:12]
+    with suppress(OSError, ValueError):
+        return _built_of(Path(__file__).resolve().parents[1] / "commit.txt")
     return None
+
+
+def _built_of(path: Path) -> str | None:
+    text = path.read_text("ascii").strip()
+    return text if re.fullmatch(r"[0-9a-f]{7,40}\+?", text) else None

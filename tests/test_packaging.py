@@ -136,6 +136,17 @@ def test_pip_finds_a_wheel_of_each_dependency_for_each_machine(machine, tmp_path
 DECOYS = ("cli", "engine", "export", "measure", "models", "report", "weights")
 
 
+def committed(folder: Path) -> str:
+    """Make a repository of a folder; return its commit as the package notes it."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
+    asked = [*git, "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(
+        asked, cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
 @pytest.mark.slow
 def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
     pip = [sys.executable, "-m", "pip"]
@@ -145,6 +156,7 @@ def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
         if (ROOT / name).is_file() and not name.startswith(("docs/", "tests/")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
+    commit = committed(source)
     stale = source / "build" / "lib" / "ort_deepdream" / "engine" / "removed.py"
     stale.parent.mkdir(parents=True)
     stale.write_text("gone = True\n")
@@ -154,6 +166,8 @@ def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
     site = tmp_path / "site"
     subprocess.run([*pip, "install", "-q", "--no-deps", "--target", site, wheel], check=True)
     assert not list(site.rglob("removed.py"))  # what an earlier build left in build/
+    assert (site / "ort_deepdream" / "commit.txt").read_text() == commit
+    assert not (source / "src" / "ort_deepdream" / "commit.txt").exists()
     for name in DECOYS:
         (site / name).mkdir()
         (site / name / "__init__.py").write_text("raise ImportError('not the one you want')\n")

@@ -172,6 +172,16 @@ def test_the_commit_of_an_installed_copy_is_what_pip_noted(installed, source):
     assert this_machine().commit is None
 
 
+@pytest.mark.parametrize("noted", ["0123456789ab", "0123456789ab+\n"])
+def test_the_commit_of_an_installed_copy_is_what_its_build_noted(installed, noted):
+    installed.write_text(json.dumps({"url": "file:///src", "dir_info": {}}))
+    path = installed.parents[1] / "ort_deepdream" / "commit.txt"
+    path.write_text(noted)
+    assert this_machine().commit == noted.strip()
+    path.write_text("\x1b[2J")
+    assert this_machine().commit is None
+
+
 @pytest.mark.parametrize("name", ["onnxruntime-openvino", "onnxruntime-webgpu", "onnxruntime"])
 def test_the_version_of_onnx_runtime_is_told_whatever_its_wheel_is_called(name):
     packages = {"numpy": "2.0.0", name: "1.2.3", "torch": "3.0"}
