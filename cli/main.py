@@ -16,6 +16,7 @@ from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import NAME, complain, say
 from ort_deepdream.cli.typed import is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.version import VERSION
 
@@ -201,6 +202,44 @@ def info(picture: options.DreamFile) -> None:
     from ort_deepdream.cli.listings import info as print_info
 
     print_info(picture)
+
+
+@app.command(
+    epilog=examples(
+        "dream visualise -l inception_4c/output:84",
+        "dream visualise -l inception_4c/output --channels 0-15 --size 128",
+        "dream visualise -l inception_4d/output:5 --neuron -o neuron.png",
+    )
+)
+@options.with_visualise_settings
+def visualise(
+    layer: options.Drawn = None,
+    channels: options.Channels = None,
+    weights: options.Weights = None,
+    model: options.Model = None,
+    *,
+    settings: VisualiseSettings,
+    backend: options.BackendName = "auto",
+    threads: options.Threads = None,
+    provider_option: options.ProviderOptions = None,
+    provider_library: options.ProviderLibrary = None,
+    precision: options.ComputedIn = "float32",
+    allow_cpu_nodes: options.AllowCpuNodes = False,
+    output: options.DrawingOutput = None,
+) -> None:
+    """Draw what a channel of the network answers to most, from noise.
+
+    Several channels make a sheet. Each step shows the network the picture a
+    little moved, turned and enlarged, and changes its spectrum, so that figures
+    come out in whole and in the colours of photographs.
+    """
+    from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.visualising import Asked, draw
+
+    machine = Machine(
+        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
+    )
+    draw(Asked(tuple(layer or ()), channels, weights, model), settings, machine, output)
 
 
 @app.command(

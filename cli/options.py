@@ -19,6 +19,7 @@ from ort_deepdream.cli.typed import (
     one_of,
     output_file,
     picture_size,
+    ranges,
 )
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.engine.settings import (
@@ -28,6 +29,7 @@ from ort_deepdream.engine.settings import (
     as_typed,
     off_by_default,
 )
+from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError
 
 DEFAULT_LAYER = "inception_4c/output"
@@ -520,6 +522,44 @@ OpenBrowser = Annotated[
 ]
 
 
+Drawn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        "-l",
+        metavar="LAYER",
+        help="What to draw: LAYER:CHANNEL, or a whole LAYER. May be repeated: each is a picture of "
+        "a sheet. `dream layers` lists them.",
+        show_default=f"{DEFAULT_LAYER}:84",
+        rich_help_panel=MODEL,
+    ),
+]
+Channels = Annotated[
+    Any,  # a tuple of numbers: a parser makes it of one word
+    typer.Option(
+        "--channels",
+        "-c",
+        metavar="0-31,40",
+        parser=ranges("--channels"),
+        help="Channels of the layer, each a picture of a sheet.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+DrawingOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        parser=output_file,
+        help="The picture. A file of that name is replaced.",
+        show_default="named after the layer, *.png; a second one *-2.png",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
 def with_loop_settings(
     *names: str, **defaults: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -528,11 +568,26 @@ def with_loop_settings(
     With names, for those alone; `defaults` are this command's own. It is called with the Settings
     that were typed. They raise DreamError when out of range.
     """
-    loop = [
-        _loop_option(setting, defaults.get(setting.name, setting.default))
-        for setting in fields(Settings)
-        if not names or setting.name in names
-    ]
+    return _with_options(
+        Settings,
+        [
+            _loop_option(setting, defaults.get(setting.name, setting.default))
+            for setting in fields(Settings)
+            if not names or setting.name in names
+        ],
+    )
+
+
+def with_visualise_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting of a visualisation, as `with_loop_settings`."""
+    loop = [_loop_option(setting, setting.default) for setting in fields(VisualiseSettings)]
+    return _with_options(VisualiseSettings, loop)(command)
+
+
+def _with_options(
+    kind: type[Any], loop: list[inspect.Parameter]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `loop`, and call it with what `kind` makes of them."""
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command)
@@ -544,7 +599,7 @@ def with_loop_settings(
         def with_settings(**values: Any) -> None:
             typed = {option.name: values.pop(option.name) for option in loop}
             given = {name: value for name, value in typed.items() if value is not None}
-            command(**values, settings=Settings(**given))
+            command(**values, settings=kind(**given))
 
         vars(with_settings)["__signature__"] = signature.replace(parameters=parameters)
         return with_settings

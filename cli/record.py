@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,21 @@ def record(
     Settings that are off are not stored. Files are named without their folders: a picture is passed
     on, its maker's folders are not.
     """
-    import hashlib  # here, where the dream is done: not before its first step
-
-    info = model.info
     values = {
         "command": _command(subject, wanted, model, settings, machine),
         "source": storable(subject.photo.name),
+        **what_ran(model),
+        **{name: as_text(value) for name, value in chosen(settings).items()},
+    }
+    return stored(values)
+
+
+def what_ran(model: Model) -> dict[str, str]:
+    """Return what is stored of a model, and of the programs that ran it."""
+    import hashlib  # here, where the dream is done: not before its first step
+
+    info = model.info
+    return {
         "architecture": info.architecture,
         "layers": json.dumps(info.layers),
         "weights": info.weights,
@@ -46,10 +56,13 @@ def record(
         "placement": json.dumps(dict(model.placement)),
         "precision": model.precision,
         "threads": "all" if model.threads is None else str(model.threads),
-        **{name: as_text(value) for name, value in chosen(settings).items()},
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
     }
+
+
+def stored(values: Mapping[str, str]) -> dict[str, str]:
+    """Return values as a picture's metadata has them: keys of ours, and this program's name."""
     software = {"Software": f"ort-deepdream {VERSION}"}
     return software | {PREFIX + key: value for key, value in values.items()}
 

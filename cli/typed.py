@@ -50,6 +50,32 @@ def numbers(kind: type, name: str, limits: Limits) -> Callable[[Any], Any]:
     return read
 
 
+MOST_CHANNELS = 4096  # at once: of no layer there are more
+
+
+def ranges(name: str) -> Callable[[Any], Any]:
+    """Return a reader of whole numbers and ranges of them, such as `0-31,40`, for option `name`."""
+
+    def read(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text
+        found: list[int] = []
+        for part in text.split(","):
+            first, dash, last = part.strip().partition("-")
+            ends = (first, last if dash else first)
+            if not all(end.isdecimal() and len(end) <= 6 for end in ends):
+                raise DreamError(f"{name} must be numbers and ranges such as 0-31,40, not '{text}'")
+            begin, end = map(int, ends)
+            if begin > end or len(found) + end - begin >= MOST_CHANNELS:
+                raise DreamError(
+                    f"{name} {part}: a range goes upwards, and all have {MOST_CHANNELS} at most"
+                )
+            found += range(begin, end + 1)
+        return tuple(found)
+
+    return read
+
+
 def one_of(names: Sequence[str], name: str) -> Callable[[Any], Any]:
     """Return a reader of one of some names for the option `name`; an empty word is none of them."""
 
