@@ -155,6 +155,8 @@ def run_command(
     provider_library: options.ProviderLibrary = None,
     precision: options.ComputedIn = "float32",
     allow_cpu_nodes: options.AllowCpuNodes = False,
+    tile: options.TileSize = "auto",
+    halo: options.Halo = None,
     output: options.PictureOutput = None,
     force: options.Force = False,
     save_octaves: options.SaveOctaves = False,
@@ -186,12 +188,14 @@ def run_command(
         from ort_deepdream.cli import photo as photos
         from ort_deepdream.cli.products import Products
         from ort_deepdream.cli.subject import Subject
+        from ort_deepdream.cli.tiles import Tiles
 
         subject = Subject(photo, size, scale, mask)
         products = Products(
             output, force, save_octaves, preview, animate, compare, opened=open_picture
         )
-        photos.run(subject, wanted, settings_for, machine, products, load)
+        tiles = Tiles(tile, halo)
+        photos.run(subject, wanted, settings_for, machine, tiles, products, load)
 
 
 @app.command(

@@ -19,6 +19,7 @@ from ort_deepdream.cli.typed import (
     one_of,
     output_file,
     picture_size,
+    tile,
     ranges,
 )
 from ort_deepdream.engine.presets import PRESETS
@@ -152,6 +153,27 @@ ComputedIn = Annotated[
         metavar="NAME",
         help="What float32 files are computed in: float32, or bfloat16, which is less exact and "
         "quicker, with --backend openvino on processors that have it.",
+        rich_help_panel=MACHINE,
+    ),
+]
+TileSize = Annotated[
+    str,
+    typer.Option(
+        "--tile",
+        metavar="SIZE",
+        parser=tile,
+        help="Compute a large picture in tiles of so many pixels, each with all around it that the "
+        "layer sees: auto where the memory does not suffice for the whole, off, or pixels.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Halo = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        parser=number(int, "--halo", Limits(0, 100_000)),
+        help="Pixels around a tile that are seen: fewer are quicker, and less exact.",
+        show_default="all that the layer sees",
         rich_help_panel=MACHINE,
     ),
 ]

@@ -13,10 +13,12 @@ from ort_deepdream.cli.products import Products, Watcher
 from ort_deepdream.cli.record import record
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.cli.subject import Subject
+from ort_deepdream.cli.tiles import Tiles, said
 from ort_deepdream.engine.deepdream import Dream, Progress, dream
 from ort_deepdream.engine.image import Picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.tiling import OFF, Tiling
 from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import mark, write_marks
 from ort_deepdream.step import Array
@@ -29,6 +31,7 @@ def run(
     wanted: Request,
     settings_for: SettingsFor,
     machine: Machine,
+    tiles: Tiles,
     products: Products,
     load: Callable[[], Model],
 ) -> None:
@@ -39,16 +42,19 @@ def run(
     inputs = *subject.files, *wanted.files
     outputs = products.outputs(subject.photo, inputs, picture, settings)
     model = load()
+    tiling = tiles.divide(model, height, width)
+    if tiling is not None:
+        note(said(tiling, model, height, width))
     mark("session")
     started = time.perf_counter()
     watcher = Watcher(outputs, picture)
-    result = _watched(model, picture, mask, settings, products.octaves, watcher)
+    result = _watched(model, picture, mask, settings, products.octaves, tiling, watcher)
     seconds = time.perf_counter() - started
     _note_oddities(result, model)
     if products.dream is None and not products.force and outputs.dream.exists():
         # Another dream of this photo was quicker.
         outputs = products.outputs(subject.photo, inputs, picture, settings)
-    outputs.write(picture, result, record(subject, wanted, model, settings, machine))
+    outputs.write(picture, result, record(subject, wanted, model, settings, machine, tiling))
     if watcher.animation is not None and outputs.animation is not None:
         watcher.animation.write(outputs.animation)
     mark("write")
@@ -67,6 +73,7 @@ def _watched(
     mask: Array | None,
     settings: Settings,
     keep_octaves: bool,
+    tiling: Tiling | None,
     watcher: Watcher,
 ) -> Dream:
     """Dream with a progress bar."""
@@ -78,7 +85,14 @@ def _watched(
             update(at.fraction, f"{place}, step {at.iteration}/{at.iterations}")
             watcher.step(at)
 
-        return dream(model, picture.rgb, settings, show, keep_octaves, mask)
+        def show_tile(at: Progress) -> None:
+            place = f"octave {at.octave}/{at.octaves}, step {at.iteration}/{at.iterations}"
+            update(at.fraction, f"{place}, tile {at.tile}/{at.tiles}")
+
+        tile, halo = (OFF, None) if tiling is None else (tiling.tile, tiling.halo)
+        return dream(
+            model, picture.rgb, settings, show, keep_octaves, mask, tile, halo, on_tile=show_tile
+        )
 
 
 def _note_oddities(result: Dream, model: Model) -> None:

@@ -13,8 +13,10 @@ import onnxruntime
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.cli.subject import Subject
+from ort_deepdream.cli.tiles import words as tile_words
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
+from ort_deepdream.engine.tiling import Tiling
 from ort_deepdream.text import storable
 from ort_deepdream.version import VERSION
 
@@ -23,7 +25,12 @@ COMMAND = f"{PREFIX}command"
 
 
 def record(
-    subject: Subject, wanted: Request, model: Model, settings: Settings, machine: Machine
+    subject: Subject,
+    wanted: Request,
+    model: Model,
+    settings: Settings,
+    machine: Machine,
+    tiling: Tiling | None,
 ) -> dict[str, str]:
     """Return text for the picture's metadata; `deepdream.command` makes the picture again.
 
@@ -31,8 +38,9 @@ def record(
     on, its maker's folders are not.
     """
     values = {
-        "command": _command(subject, wanted, model, settings, machine),
+        "command": _command(subject, wanted, model, settings, machine, tiling),
         "source": storable(subject.photo.name),
+        **({} if tiling is None else {"tiling": str(tiling)}),
         **what_ran(model),
         **{name: as_text(value) for name, value in chosen(settings).items()},
     }
@@ -68,7 +76,12 @@ def stored(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _command(
-    subject: Subject, wanted: Request, model: Model, settings: Settings, machine: Machine
+    subject: Subject,
+    wanted: Request,
+    model: Model,
+    settings: Settings,
+    machine: Machine,
+    tiling: Tiling | None,
 ) -> str:
     if wanted.file is not None:
         source = ["--model", wanted.file.name]
@@ -76,4 +89,5 @@ def _command(
         weights = Path(wanted.weights).name
         source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
     words = ["dream", "run", *subject.words(), *source, *machine.words(model.backend)]
+    words += tile_words(tiling)
     return shlex.join(map(storable, [*words, *option_words(settings)]))

@@ -87,6 +87,18 @@ def one_of(names: Sequence[str], name: str) -> Callable[[Any], Any]:
     return choose
 
 
+TILES = Limits(1, LARGEST)
+
+
+def tile(text: Any) -> Any:
+    """Return what `--tile` says: auto, off or a number of pixels. Raise DreamError for others."""
+    if not isinstance(text, str) or text in ("auto", "off"):
+        return text
+    if not text.isdecimal():
+        raise DreamError(f"--tile must be auto, off or a number of pixels, not '{text[:SHOWN]}'")
+    return number(int, "--tile", TILES)(text)
+
+
 def input_file(text: Any) -> Any:
     """Return the path of a file to read. Raise DreamError for an address on the web."""
     if isinstance(text, str) and is_address(text):

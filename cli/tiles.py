@@ -1,0 +1,37 @@
+"""`--tile` and `--halo`: how a picture that is too large for the memory is divided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ort_deepdream.engine.memory import bytes_needed, gigabytes
+from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.tiling import Tile, Tiling, tiling_for
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The two options, as a command was given them."""
+
+    tile: Tile
+    halo: int | None
+
+    def divide(self, model: Model, height: int, width: int) -> Tiling | None:
+        """Return how a picture of this size is divided, None for not. Raise DreamError."""
+        return tiling_for(model, height, width, self.tile, self.halo)
+
+
+def said(tiling: Tiling, model: Model, height: int, width: int) -> str:
+    """Return what is said of tiles before the dream begins."""
+    whole, part = (
+        gigabytes(bytes_needed(*size, model.info.stride))
+        for size in ((height, width), tiling.crop(height, width))
+    )
+    return f"{tiling}; they take {part} of memory, the whole picture would take {whole}"
+
+
+def words(tiling: Tiling | None) -> list[str]:
+    """Return the options again, for a command line that repeats the dream."""
+    if tiling is None:
+        return []
+    return [f"--tile={tiling.tile}", *([] if tiling.halo is None else [f"--halo={tiling.halo}"])]
