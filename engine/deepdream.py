@@ -107,10 +107,10 @@ def dream(
     on_step: OnStep | None = None,
     keep_octaves: bool = False,
     mask: Array | None = None,
-    guide: Array | None = None,
     tile: Tile = AUTO,
     halo: int | None = None,
     on_tile: OnStep | None = None,
+    guide: Array | None = None,
 ) -> Dream:
     """Dream on an RGB picture [H, W, 3] in 0..255.
 
