@@ -91,7 +91,15 @@ def _watched(
 
         tile, halo = (OFF, None) if tiling is None else (tiling.tile, tiling.halo)
         return dream(
-            model, picture.rgb, settings, show, keep_octaves, mask, tile, halo, on_tile=show_tile
+            model,
+            picture.rgb,
+            settings,
+            show,
+            keep_octaves,
+            mask,
+            tile=tile,
+            halo=halo,
+            on_tile=show_tile,
         )
 
 
