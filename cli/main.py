@@ -108,7 +108,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback(
     epilog=examples(
         "dream photo.jpg",
-        "dream run photo.jpg --layer inception_4e/output --octaves 6 -o eyes.png",
+        "dream photo.jpg --preset creatures --size 640",
+        "dream run photo.jpg --layer inception_4e/output --octaves 6 -o birds.png",
         "dream layers --filter 4c",
         "dream run --help",
     )
@@ -131,6 +132,8 @@ def main(
     "run",
     epilog=examples(
         "dream run photo.jpg",
+        "dream run photo.jpg --preset creatures --size 640 --open",
+        "dream run photo.jpg --preset soft --mask mask.png --compare both.png",
         "dream run photo.jpg -l inception_4d/output:139 --weights bvlc --seed 7",
         NEEDS_EXPORT,
         "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output",
@@ -169,7 +172,8 @@ def run_command(
 
     The picture is changed so that a layer of the network answers more strongly,
     first at a small size, then at larger ones. Early layers draw lines and
-    textures; late ones draw eyes, animals and buildings.
+    textures; late ones draw eyes, animals and things. A preset is a layer with
+    settings that suit it.
 
     The dream stores all its settings, and under 'deepdream.command' the line
     that makes it again.

@@ -44,7 +44,8 @@ BENCH_SEED = 0  # of every dream of a bench unless one is typed, so that all do 
 
 # The headings that `--help` groups options under.
 MODEL = "What to dream"
-SUBJECT = "Where to dream"
+SIZE = "At what size"
+KEPT = "What to keep of the photo"
 LOOP = "How to dream"
 MACHINE = "Where to run"
 AMOUNT = "How much to measure"
@@ -192,8 +193,7 @@ PresetName = Annotated[
         "-p",
         metavar="NAME",
         parser=one_of(tuple(PRESETS), "--preset"),
-        help=f"A way to dream: {', '.join(PRESETS)}. It sets the layer and what stands under "
-        f"{LOOP!r}; what is typed beside it has its way.",
+        help=f"A way to dream: {', '.join(PRESETS)}. What is typed beside it has its way.",
         show_default=False,
         rich_help_panel=MODEL,
     ),
@@ -206,7 +206,7 @@ PictureSize = Annotated[
         parser=picture_size,
         help="Resize the photo first: its longest side to N pixels, or to W x H exactly.",
         show_default=False,
-        rich_help_panel=SUBJECT,
+        rich_help_panel=SIZE,
     ),
 ]
 PictureScale = Annotated[
@@ -217,7 +217,7 @@ PictureScale = Annotated[
         parser=number(float, "--scale", Limits(most=1000, above=0)),
         help="Resize the photo first: both sides to X times theirs.",
         show_default=False,
-        rich_help_panel=SUBJECT,
+        rich_help_panel=SIZE,
     ),
 ]
 Mask = Annotated[
@@ -229,7 +229,7 @@ Mask = Annotated[
         help="Where to dream: white dreams, black stays as it is, grey is between. 'alpha' for the "
         "photo's own transparency.",
         show_default=False,
-        rich_help_panel=SUBJECT,
+        rich_help_panel=KEPT,
     ),
 ]
 PictureOutput = Annotated[
@@ -657,7 +657,8 @@ def _loop_option(setting: Field[Any], default: Any) -> inspect.Parameter:
         **_reading(setting, several[0] if several else kind),
         help=setting.metadata["help"],
         show_default=(made and setting.metadata["shown_default"]) or not off_by_default(setting),
-        rich_help_panel=LOOP,
+        # The two names of a switch would leave the words of the others no room.
+        rich_help_panel=KEPT if kind is bool else LOOP,
     )
     return inspect.Parameter(
         setting.name,
