@@ -174,8 +174,10 @@ def test_the_wheel_dreams_beside_packages_called_as_its_rooms(tmp_path):
     assert {path.name for path in site.iterdir() if path.is_dir()} - {*DECOYS} == {
         "bin",
         "ort_deepdream",
+        "share",
         *(path.name for path in site.glob("*.dist-info")),
     }
+    assert (site / "share/man/man1/dream.1").read_text("utf-8").startswith(".TH DREAM 1")
     words = ["run", ROOT / "examples/sky-182x158.png", "--iterations", "1", "--octaves", "1"]
     done = subprocess.run(
         # Not the checkout: `-P` keeps its folder out, `-S` its editable install.
