@@ -1,6 +1,6 @@
-"""Make docs/images: what presets, a mask, and kept colours and contrast do to a photograph.
+"""Make docs/images: what presets, masks, guides, and kept colours do to a photograph.
 
-    python -m scripts.picture_choices [presets] [mask] [kept]
+    python -m scripts.picture_choices [presets] [mask] [kept] [guide]
 
 The dreams are made at the photograph's size and shown smaller.
 """
@@ -22,6 +22,8 @@ from scripts.make_gallery import as_image, sheet
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
 CAT, LANDSCAPE = (ROOT / "examples" / name for name in ("cat.jpg", "landscape.jpg"))
+SKY = ROOT / "examples" / "sky-182x158.png"
+LED = 273, 237  # pixels of the sky that a guide leads
 EYED = "inception_4a/output"
 LAYER = "inception_4c/output"  # the default, for presets without one
 SEED = 1
@@ -86,7 +88,21 @@ def kept() -> None:
     write("kept.jpg", [(title, smaller(rgb, (300, 200))) for title, rgb in pictures], columns=2)
 
 
-MAKERS = {"presets": presets, "mask": mask, "kept": kept}
+def guide() -> None:
+    """Write the sky, the cat as its guide, and what it leads to at three layers."""
+    sky, cat = read_picture(SKY).resized(*LED), read_picture(CAT).rgb
+    height, width = sky.rgb.shape[:2]
+    square = cat[:, 100 : 100 + round(len(cat) * width / height)]
+    pictures = [("the photograph", sky.rgb), ("--guide", smaller(square, (width, height)))]
+    plain = dream(load_layer(LAYER, backend="cpu"), sky.rgb, Settings(seed=SEED))
+    pictures.append((f"{LAYER}, without", plain.rgb))
+    for layer in ("inception_3b/output", "inception_4b/output", LAYER):
+        model = load_layer(layer, backend="cpu", guided=True)
+        pictures.append((layer, dream(model, sky.rgb, Settings(seed=SEED), guide=cat).rgb))
+    write("guide.jpg", pictures, columns=3)
+
+
+MAKERS = {"presets": presets, "mask": mask, "kept": kept, "guide": guide}
 
 
 def main() -> None:
