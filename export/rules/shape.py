@@ -74,6 +74,12 @@ def mean_along(emit: Emitter, x: ir.Value, dim: Sequence[int], keepdim: bool = F
     return emit.ReduceMean(x, emit.ints(dim), keepdims=int(keepdim))
 
 
+@lowers(aten.zeros.default)
+def zeros(emit: Lowering, size: Sequence[Any], **_: Any) -> ir.Value:
+    """Return zeros: the gradient of a part that nothing reads."""
+    return emit.ConstantOfShape(emit.Concat(*(emit.size(side) for side in size), axis=0))
+
+
 @lowers(aten.ones_like.default)
 def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
     """Return autograd's seed: ones in the shape of the objective, a scalar."""
@@ -85,12 +91,14 @@ def ones_like(emit: Emitter, x: ir.Value, **_: Any) -> ir.Value:
 @lowers(aten.expand.default)
 def expand(emit: Lowering, x: ir.Value, size: Sequence[Any], *, implicit: bool = False) -> ir.Value:
     """Return x repeated along axes of length 1; x itself where arithmetic does that anyway."""
-    if x.shape is None or len(x.shape) not in (0, len(size)):
-        raise NotImplementedError("more axes")
-    pairs = list(zip(x.shape, size, strict=False))
+    assert x.shape is not None
+    before = emit.node.args[0]
+    if isinstance(before, fx.Node) and before.meta.get("sizes") == tuple(size):
+        return x
+    pairs = zip(reversed(list(x.shape)), reversed(size), strict=False)
     if any(have != 1 and isinstance(wanted, PictureSize) for have, wanted in pairs):
         raise NotImplementedError("axes that are not of length 1")
-    if (pairs and all(have == wanted for have, wanted in pairs)) or _is_broadcast(emit.node):
+    if _is_broadcast(emit.node):
         return x
     if any(isinstance(side, PictureSize) for side in size):
         return emit.Expand(x, emit.Concat(*(emit.size(side) for side in size), axis=0))
