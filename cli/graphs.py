@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ort_deepdream.cli.exporting import SUFFIXES, export_to
+from ort_deepdream.cli.exporting import SUFFIXES, export_network_to, export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import say, say_written, shown, stages, table
+from ort_deepdream.cli.networks import Network
 from ort_deepdream.cli.options import DEFAULT_WEIGHTS
 from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.cli.sources import architecture_name, find_weights
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.sizes import parse_sides
 from ort_deepdream.weights.builtin import shipped_layers
 
 if TYPE_CHECKING:
@@ -30,26 +32,56 @@ def export(
     output: Path,
     weights: str,
     layers: Sequence[str],
+    guided: Sequence[str],
     target: str | None,
     precision: str,
     picture_size: str | None,
 ) -> None:
-    """Write the gradient file for `layers` to `output`."""
+    """Write the gradient file for `layers`, and those that a guide will lead, to `output`."""
     require_extra("export")  # do not download what cannot be used then
     check_output(output, [weights], SUFFIXES)
     started = time.perf_counter()
-    loaded = export_to(output, find_weights(weights), layers, target, precision, picture_size)
+    source = find_weights(weights)
+    loaded = export_to(output, source, layers, target, precision, picture_size, guided)
     seconds = time.perf_counter() - started
     size = output.stat().st_size / 1e6
     say_written(
         output,
-        f"{output}: {size:.1f} MB, {', '.join(layers)}, {loaded.identity} "
+        f"{output}: {size:.1f} MB, {', '.join([*layers, *guided])}, {loaded.identity} "
         f"(sha256 {loaded.sha256[:12]}), {seconds:.1f} s",
     )
 
 
-def verify(path: Path, machine: Machine) -> None:
-    """Compare the file at `path` with PyTorch, row by row; exit with 1 when one fails."""
+def export_network(
+    output: Path,
+    network: Network,
+    weights: str | None,
+    layers: Sequence[str],
+    guided: Sequence[str],
+    target: str | None,
+    precision: str,
+    picture_size: str | None,
+) -> None:
+    """Write the gradient file for layers of another network to `output`."""
+    started = time.perf_counter()
+    made = export_network_to(
+        output, network, weights, layers, target, precision, picture_size, guided
+    )
+    seconds = time.perf_counter() - started
+    loaded, size = made.weights, output.stat().st_size / 1e6
+    only = f", for pictures of {made.only_size} alone" if made.only_size else ""
+    say_written(
+        output,
+        f"{output}: {size:.1f} MB, {', '.join([*layers, *guided])} of {network.name}{only}, "
+        f"weights {loaded.identity} (sha256 {loaded.sha256[:12]}), {seconds:.1f} s",
+    )
+
+
+def verify(path: Path, machine: Machine, network: str | None = None) -> None:
+    """Compare the file at `path` with PyTorch, row by row; exit with 1 when one fails.
+
+    `network` is the one it is of, where that is code of one's own.
+    """
     require_extra("export")
     from ort_deepdream.engine.loading import load_model
 
@@ -58,9 +90,13 @@ def verify(path: Path, machine: Machine) -> None:
         model = load_model(path, machine.find(), allow_cpu_nodes=machine.allow_cpu_nodes)
         from ort_deepdream.export import verify as judge
 
+        if model.info.guides:
+            model = model.with_guide(judge.guide_rgb())
         margin = model.backend.margin(model.info.stride)
         rounded = model.backend.rounding or model.precision != FULL
-        rows = judge.verify(path, model.gradient, rounded=rounded, margin=margin)
+        rows = judge.verify(
+            path, model.gradient, rounded=rounded, margin=margin, network_name=network
+        )
     failed = nudged = 0
     made = table("size", "picture", "objective", "torch", "gradient", "torch", "limit", "")
     with shown(made):
@@ -89,6 +125,29 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.limit:.1e}",
         ("[green]pass[/]" if row.passed else "[bold red]FAIL[/]") + "*" * (row.attempt - 1),
     )
+
+
+def network_layers(network: str, text: str, picture_size: str | None, excluded: str | None) -> None:
+    """List the layers of another network, those with `text` in a name."""
+    if excluded is not None:
+        raise DreamError("--network has layers of its own: leave --weights and --architecture out")
+    require_extra("export")
+    sides = parse_sides(picture_size)[::-1] if picture_size is not None else None
+    with stages() as show_stage:
+        show_stage("loading PyTorch")
+        from ort_deepdream.export.module_weights import module_architecture
+
+        show_stage(f"making {network}")
+        architecture = module_architecture(Network(network).find(), sides)
+    found = [name for name in architecture.layers if text in name]
+    if not found:
+        raise DreamError(f"no layer of {network} has '{text}' in its name")
+    made = table("layer", "channels", "stride", "pictures", numbers=("channels", "stride"))
+    with shown(made):
+        for name in found:
+            shape, only = architecture.layers[name], architecture.ways[name].size
+            pictures = f"{only[1]}x{only[0]} alone" if only is not None else "any size"
+            made.add_row(name, str(shape.channels), str(shape.stride), pictures)
 
 
 def layers(weights: str | None, architecture: str | None, text: str) -> None:

@@ -146,6 +146,11 @@ def run_command(
     layer: options.Layers = None,
     weights: options.Weights = None,
     model: options.Model = None,
+    guide: options.Guide = None,
+    guide_layer: options.GuideLayers = None,
+    network: options.NetworkName = None,
+    mean: options.NetworkMean = None,
+    std: options.NetworkStd = None,
     preset: options.PresetName = "",
     size: options.PictureSize = None,
     scale: options.PictureScale = None,
@@ -180,9 +185,18 @@ def run_command(
     """
     from ort_deepdream.cli.loading import loading
     from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.networks import network as network_of
     from ort_deepdream.cli.sources import request
 
-    wanted = request(model, weights, layer, preset)
+    wanted = request(
+        model,
+        weights,
+        layer,
+        preset,
+        guide is not None,
+        guide_layer,
+        network_of(network, mean, std),
+    )
     settings_for = options.settings_for(context, settings, preset)
     machine = Machine(
         backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
@@ -194,7 +208,7 @@ def run_command(
         from ort_deepdream.cli.subject import Subject
         from ort_deepdream.cli.tiles import Tiles
 
-        subject = Subject(photo, size, scale, mask)
+        subject = Subject(photo, size, scale, mask, guide)
         products = Products(
             output, force, save_octaves, preview, animate, compare, opened=open_picture
         )
@@ -256,6 +270,8 @@ def visualise(
         "dream export --weights bvlc -l inception_4c/output:12 -o channel.onnx",
         "dream export --weights seeded:0 --precision float16 -o random.onnx",
         "dream export --size 512x512 -o 512.onnx",
+        "# with torchvision, of the networks extra:",
+        "dream export --network resnet50 -l layer4.1.conv2 -o resnet.onnx",
     )
 )
 def export(
@@ -265,6 +281,10 @@ def export(
     target: options.TargetName = None,
     precision: options.Precision = "float32",
     size: options.OneSize = None,
+    guide_layer: options.ExportedGuideLayers = None,
+    network: options.NetworkName = None,
+    mean: options.NetworkMean = None,
+    std: options.NetworkStd = None,
 ) -> None:
     """Write a gradient file for some layers.
 
@@ -274,11 +294,18 @@ def export(
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
+    from ort_deepdream.cli import networks
     from ort_deepdream.cli.graphs import export as export_file
+    from ort_deepdream.cli.graphs import export_network
     from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 
-    chosen = weights or DEFAULT_WEIGHTS, layer or [DEFAULT_LAYER]
-    export_file(output, *chosen, target, precision, size)
+    chosen = networks.network(network, mean, std)
+    written = target, precision, size
+    if chosen is not None:
+        export_network(output, chosen, weights, layer or [], guide_layer or [], *written)
+        return
+    layers = layer or ([] if guide_layer else [DEFAULT_LAYER])
+    export_file(output, weights or DEFAULT_WEIGHTS, layers, guide_layer or [], *written)
 
 
 @app.command(
@@ -291,6 +318,7 @@ def verify(
     provider_library: options.ProviderLibrary = None,
     precision: options.ComputedIn = "float32",
     allow_cpu_nodes: options.AllowCpuNodes = False,
+    network: options.NetworkName = None,
 ) -> None:
     """Compare a gradient file with PyTorch.
 
@@ -303,17 +331,10 @@ def verify(
     from ort_deepdream.cli.graphs import verify as verify_file
     from ort_deepdream.cli.machine import Machine
 
-    verify_file(
-        file,
-        Machine(
-            backend,
-            None,
-            tuple(provider_option or ()),
-            allow_cpu_nodes,
-            provider_library,
-            precision,
-        ),
+    machine = Machine(
+        backend, None, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
     )
+    verify_file(file, machine, network)
 
 
 @app.command(
@@ -321,12 +342,16 @@ def verify(
         "dream layers",
         "dream layers --filter 5x5",
         "dream layers --architecture torchvision --filter inception4c",
+        "# with torchvision, of the networks extra:",
+        "dream layers --network resnet50 --filter conv2",
     )
 )
 def layers(
     weights: options.Weights = None,
     architecture: options.ArchitectureName = None,
     text: options.NameFilter = "",
+    network: options.NetworkName = None,
+    size: options.OneSize = None,
 ) -> None:
     """List the layers that a dream can amplify.
 
@@ -336,8 +361,12 @@ def layers(
     which needs PyTorch.
     """
     from ort_deepdream.cli.graphs import layers as list_layers
+    from ort_deepdream.cli.graphs import network_layers
 
-    list_layers(weights, architecture, text)
+    if network is not None:
+        network_layers(network, text, size, weights or architecture)
+    else:
+        list_layers(weights, architecture, text)
 
 
 weights_app = typer.Typer(cls=Commands)

@@ -19,8 +19,8 @@ from ort_deepdream.cli.typed import (
     one_of,
     output_file,
     picture_size,
-    tile,
     ranges,
+    tile,
 )
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.engine.settings import (
@@ -93,6 +93,37 @@ Weights = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+NetworkName = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="NAME",
+        help="Another network: one of torchvision's, such as resnet50, or MODULE:FUNCTION of your "
+        "own (./nets.py:make), whose code is run. Its layers are modules, such as layer4.1.conv2.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+NetworkMean = Annotated[
+    str | None,
+    typer.Option(
+        "--mean",
+        metavar="R,G,B",
+        help="What --network takes off a picture in 0..1.",
+        show_default="that of its weights, or ImageNet's",
+        rich_help_panel=MODEL,
+    ),
+]
+NetworkStd = Annotated[
+    str | None,
+    typer.Option(
+        "--std",
+        metavar="R,G,B",
+        help="What --network divides a picture by then.",
+        show_default="that of its weights, or ImageNet's",
+        rich_help_panel=MODEL,
+    ),
+]
 Model = Annotated[
     Path | None,
     typer.Option(
@@ -132,6 +163,17 @@ ProviderOptions = Annotated[
         "--provider-option",
         metavar="KEY=VALUE",
         help="An option of ONNX Runtime's execution provider, such as use_tf32=0. May be repeated.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+ProviderLibrary = Annotated[
+    Path | None,
+    typer.Option(
+        "--provider-library",
+        metavar="FILE",
+        parser=input_file,
+        help="The library of a plug-in for ONNX Runtime, for --backend with any name.",
         show_default=False,
         rich_help_panel=MACHINE,
     ),
@@ -230,6 +272,38 @@ Mask = Annotated[
         "photo's own transparency.",
         show_default=False,
         rich_help_panel=KEPT,
+    ),
+]
+Guide = Annotated[
+    Path | None,
+    typer.Option(
+        "--guide",
+        metavar="PICTURE",
+        parser=input_file,
+        help="What to dream of: each place grows towards what it is most like in this picture.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+GuideLayers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guide-layer",
+        metavar="LAYER",
+        help="The layer at which the guide leads; those of --layer are then amplified as usual. "
+        "May be repeated.",
+        show_default="those of --layer",
+        rich_help_panel=MODEL,
+    ),
+]
+ExportedGuideLayers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guide-layer",
+        metavar="LAYER",
+        help="A layer at which a guide will lead, for `dream run --guide`. May be repeated.",
+        show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 PictureOutput = Annotated[

@@ -37,11 +37,14 @@ def run(
 ) -> None:
     """Dream on a picture and write what was dreamt, its settings stored in it."""
     picture, mask = subject.read()
+    guide = subject.read_guide()
     height, width = picture.rgb.shape[:2]
     settings = settings_for(height, width)
     inputs = *subject.files, *wanted.files
     outputs = products.outputs(subject.photo, inputs, picture, settings)
     model = load()
+    if guide is not None:
+        model = model.with_guide(guide)
     tiling = tiles.divide(model, height, width)
     if tiling is not None:
         note(said(tiling, model, height, width))

@@ -41,6 +41,7 @@ def record(
         "command": _command(subject, wanted, model, settings, machine, tiling),
         "source": storable(subject.photo.name),
         **({} if tiling is None else {"tiling": str(tiling)}),
+        **_guide(subject, model),
         **what_ran(model),
         **{name: as_text(value) for name, value in chosen(settings).items()},
     }
@@ -75,6 +76,19 @@ def stored(values: Mapping[str, str]) -> dict[str, str]:
     return software | {PREFIX + key: value for key, value in values.items()}
 
 
+def _guide(subject: Subject, model: Model) -> dict[str, str]:
+    """Return what is stored of a guide: its file, by its name and sha256, and where it led."""
+    if subject.guide is None:
+        return {}
+    import hashlib
+
+    return {
+        "guide": storable(subject.guide.name),
+        "guide_sha256": hashlib.sha256(subject.guide.read_bytes()).hexdigest(),
+        "guide_layers": json.dumps([layer.name for layer in model.info.guides]),
+    }
+
+
 def _command(
     subject: Subject,
     wanted: Request,
@@ -87,7 +101,10 @@ def _command(
         source = ["--model", wanted.file.name]
     else:
         weights = Path(wanted.weights).name
-        source = ["--weights", weights, *(f"--layer={layer}" for layer in wanted.layers)]
+        source = ["--weights", weights] if weights else []
+        source += wanted.network.words() if wanted.network is not None else []
+        source += [f"--layer={layer}" for layer in wanted.layers]
+        source += [f"--guide-layer={layer}" for layer in wanted.guided]
     words = ["dream", "run", *subject.words(), *source, *machine.words(model.backend)]
     words += tile_words(tiling)
     return shlex.join(map(storable, [*words, *option_words(settings)]))

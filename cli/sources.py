@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ort_deepdream import layers
-from ort_deepdream.cli.exporting import export_to
+from ort_deepdream.cli.exporting import export_network_to, export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
+from ort_deepdream.cli.networks import Network, require_layers
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.errors import DreamError, nearest
@@ -38,18 +39,30 @@ class Request:
     file: Path | None
     weights: str
     layers: tuple[str, ...]
+    guided: tuple[str, ...] = ()  # layers that a guide leads, beside the others
+    network: Network | None = None  # another than the built-in ones; its usual weights are ""
 
     @property
     def files(self) -> tuple[Path | str, ...]:
         """The files that it names; a name of weights may be that of none."""
-        return (self.weights,) if self.file is None else (self.file,)
+        if self.file is not None:
+            return (self.file,)
+        code = self.network.name.rpartition(":")[0] if self.network is not None else ""
+        return tuple(name for name in (self.weights, code) if name)
 
 
 def request(
-    file: Path | None, weights: str | None, layers: Sequence[str] | None, preset: str = ""
+    file: Path | None,
+    weights: str | None,
+    layers: Sequence[str] | None,
+    preset: str = "",
+    guide: bool = False,
+    guide_layers: Sequence[str] | None = None,
+    network: Network | None = None,
 ) -> Request:
     """Return what was asked for, with the preset's layers or the defaults where none are named.
 
+    With a `guide` it leads at `guide_layers`, or else at all layers.
     Raise DreamError when both a file and what it would be made of are named.
     """
     usual = PRESETS[preset].layers if preset else ()
@@ -59,13 +72,26 @@ def request(
             f"--model and --preset {preset} exclude each other: a gradient file has its layers in "
             f"it; {strengths} has none of its own"
         )
-    if file is not None and (weights or layers):
-        other = "--layer" if layers else "--weights"
+    if file is not None and (weights or layers or network is not None):
+        other = "--layer" if layers else "--weights" if weights else "--network"
         raise DreamError(
             f"--model and {other} exclude each other: a gradient file has its layers and weights "
             f"in it; leave one out, or make another file with `dream export`"
         )
-    return Request(file, weights or DEFAULT_WEIGHTS, tuple(layers or usual or [DEFAULT_LAYER]))
+    if guide_layers and not guide:
+        raise DreamError("--guide-layer says where a guide leads; name the guide with --guide")
+    if guide_layers and file is not None:
+        raise DreamError(
+            "--model and --guide-layer exclude each other: a gradient file has its layers in it; "
+            "leave one out, or make another file with `dream export`"
+        )
+    if network is not None:
+        require_layers(network, [*(layers or ()), *(guide_layers or ())])
+    chosen = weights or ("" if network is not None else DEFAULT_WEIGHTS)
+    if guide_layers:
+        return Request(file, chosen, tuple(layers or ()), tuple(guide_layers), network)
+    named = tuple(layers or usual or [DEFAULT_LAYER])
+    return Request(file, chosen, *(((), named) if guide else (named, ())), network)
 
 
 def sweep_cache() -> None:
@@ -76,7 +102,9 @@ def sweep_cache() -> None:
 
 def model_at_hand(wanted: Request, target: str) -> Path | None:
     """Return the gradient file for a request if it takes no work: a given or a shipped one."""
-    return wanted.file or at_hand(wanted.layers, wanted.weights, target)
+    if wanted.file is not None or wanted.guided or wanted.network is not None:
+        return wanted.file
+    return at_hand(wanted.layers, wanted.weights, target)
 
 
 def find_model(wanted: Request, target: str) -> Path:
@@ -84,6 +112,8 @@ def find_model(wanted: Request, target: str) -> Path:
 
     Raise DreamError when there is none to be had.
     """
+    if wanted.network is not None:
+        return _of_network(wanted, wanted.network, target)
     return model_at_hand(wanted, target) or _joined(wanted, target) or _exported(wanted, target)
 
 
@@ -105,9 +135,12 @@ def _downloaded(entry: Entry) -> Path:
 
 
 def _joined(wanted: Request, target: str) -> Path | None:
+    if wanted.layers and wanted.guided:
+        return None
     with stages() as show_stage:
         show_stage("reading the weights")
-        return joined(wanted.layers, wanted.weights, target, find_weights)
+        named, guided = wanted.layers or wanted.guided, bool(wanted.guided)
+        return joined(named, wanted.weights, target, find_weights, guided)
 
 
 def architecture_name(source: str) -> str:
@@ -121,31 +154,55 @@ def architecture_name(source: str) -> str:
 def _exported(wanted: Request, target: str) -> Path:
     """Return the gradient file in the cache, exported first if it is not there."""
     named = find_named(wanted.weights)
+    layers = (*wanted.layers, *wanted.guided)
     if named is not None and (named.shipped or not location(named).exists()):
         # Nothing can be kept of it yet; and what cannot be used then is not downloaded.
-        layer = nearest(wanted.layers[0], shipped_layers())
+        layer = nearest(layers[0], shipped_layers())
         require_extra("export", f", or dream of one shipped layer: {layer}")
     weights = find_weights(wanted.weights)
-    path = cache_folder() / GRAPHS / f"{_key(weights, wanted.layers, target)}.onnx"
+    path = cache_folder() / GRAPHS / f"{_key(weights, wanted, target)}.onnx"
     if not path.is_file():
         with cache_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-        export_to(path, weights, wanted.layers, target)
+        export_to(path, weights, wanted.layers, target, guided=wanted.guided)
         with cache_errors():
             write_bytes(path, sealed(path.read_bytes()))
-        note(f"exported {', '.join(wanted.layers)}; kept for the next time in {path.parent}")
+        note(f"exported {', '.join(layers)}; kept for the next time in {path.parent}")
     return path
 
 
-def _key(weights: str, layers: Sequence[str], target: str) -> str:
+def _of_network(wanted: Request, network: Network, target: str) -> Path:
+    """Return the gradient file in the cache of another network; one's own is exported each time.
+
+    Nobody can tell what its code depends on.
+    """
+    require_extra("export")
+    asked = json.dumps(network.words())
+    path = cache_folder() / GRAPHS / f"{_key(wanted.weights, wanted, target, asked)}.onnx"
+    if network.is_own or not path.is_file():
+        with cache_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        weights = wanted.weights or None
+        export_network_to(path, network, weights, wanted.layers, target, guided=wanted.guided)
+        with cache_errors():
+            write_bytes(path, sealed(path.read_bytes()))
+        layers = ", ".join((*wanted.layers, *wanted.guided))
+        note(f"exported {layers} of {network.name}; `dream export` makes a file of it to keep")
+    return path
+
+
+def _key(weights: str, wanted: Request, target: str, network: str = "") -> str:
     """Return a name for the file that these make; whatever changes it changes the name."""
     import hashlib
 
     from ort_deepdream.weights.readers import sha256_of
 
-    content = weights if weights.startswith("seeded:") else sha256_of(weights)
+    is_file = not network or Path(weights).is_file()
+    content = sha256_of(weights) if is_file and not weights.startswith("seeded:") else weights
     # The version alone is not enough: a rule changed in a checkout must not meet older files.
-    parts = [content, list(layers), target, VERSION, _digest(_exporter())]
+    layers = [list(wanted.layers), list(wanted.guided)]
+    named = [network] if network else []
+    parts = [content, *layers, target, VERSION, _digest(_exporter()), *named]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 

@@ -27,6 +27,7 @@ class Subject:
     size: str | None = None
     scale: float | None = None
     mask: str | None = None
+    guide: Path | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and self.scale is not None:
@@ -36,7 +37,7 @@ class Subject:
     def files(self) -> tuple[Path, ...]:
         """The files that it is read from."""
         masks = () if self.mask in (None, ALPHA) else (Path(str(self.mask)),)
-        return (self.photo, *masks)
+        return (self.photo, *masks, *([self.guide] if self.guide is not None else []))
 
     def read(self) -> tuple[Picture, Array | None]:
         """Return the picture to dream on and its mask. Raise DreamError for what is none."""
@@ -50,6 +51,10 @@ class Subject:
 
         return picture, read_mask(self.mask, width, height)
 
+    def read_guide(self) -> Array | None:
+        """Return the pixels of the guide. Raise DreamError for what is no picture."""
+        return None if self.guide is None else read_picture(self.guide).rgb
+
     def words(self) -> list[str]:
         """Return the words that ask for it again, files without their folders."""
         words = [self.photo.name]
@@ -57,6 +62,7 @@ class Subject:
         words += [f"--scale={self.scale}"] if self.scale is not None else []
         if self.mask is not None:
             words.append(f"--mask={self.mask if self.mask == ALPHA else Path(self.mask).name}")
+        words += [f"--guide={self.guide.name}"] if self.guide is not None else []
         return words
 
     def _resized(self, picture: Picture) -> Picture:
