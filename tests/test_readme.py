@@ -119,6 +119,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Image.open(ROOT / "examples" / "landscape.jpg") as picture:
         picture.resize((96, 64)).save(path / "photo.jpg")
     Image.radial_gradient("L").resize((96, 64)).save(path / "mask.png")
+    with Image.open(ROOT / "examples" / "cat.jpg") as picture:
+        picture.resize((80, 60)).save(path / "flowers.jpg")
     for name in ("result.json", "before.json", "after.json"):
         shutil.copy(RESULT, path / name)
     return path
@@ -144,6 +146,7 @@ def test_the_commands_run(folder, environment):
     made = {path.name for path in folder.iterdir()} - given
     numbered = {f"photo-dream{number}.png" for number in ("", "-2", "-3")}
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
+    pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
     assert made == {*pictures, "dream.onnx", "report.html"}
 
 
