@@ -62,6 +62,22 @@ ASCEND = f"""{MEAN}
     raised = Add (image, change)
 """
 
+# CoreML has no Abs, Equal and Where: a gradient of nothing changes nothing all the same, and one
+# that is not finite makes a picture that is not.
+ASCEND_COREML = f"""
+    minus = Constant <value = float {{-1}}> ()
+    turned = Mul (gradient, minus)
+    magnitude = Max (gradient, turned)
+    kept = ReduceMean (magnitude)
+    mean = Squeeze (kept)
+    tiny = Constant <value = float {{{NO_GRADIENT}}}> ()
+    huge = Constant <value = float {{3e38}}> ()
+    clamped = Clip (mean, tiny, huge)
+    factor = Div (length, clamped)
+    change = Mul (gradient, factor)
+    raised = Add (image, change)
+"""
+
 # `usable` and `mean` are of the gradient as it was before it was shaped.
 ASCEND_SHAPED = f"""
     mean = Identity ({named("measured")})
@@ -125,8 +141,26 @@ CUDA = """
     report = Concat <axis = 0> (objectives, means)
 """
 
+# Nor Min and Gather; GatherND takes whole rows along the first axis.
+COREML = """
+    below = Constant <value = float {-1}> ()
+    floored = Max (raised, low)
+    upside = Mul (floored, below)
+    ceiling = Mul (high, below)
+    limited = Max (upside, ceiling)
+    clipped = Mul (limited, below)
+    last = Constant <value = int64[1] {1}> ()
+    row = Unsqueeze (rows, last)
+    column = Unsqueeze (columns, last)
+    by_row = Transpose <perm = [2, 0, 1, 3]> (clipped)
+    lowered = GatherND (by_row, row)
+    by_column = Transpose <perm = [3, 1, 2, 0]> (lowered)
+    moved = GatherND (by_column, column)
+    next = Transpose <perm = [1, 2, 3, 0]> (moved)
+"""
+
 BEGINNINGS = {"cuda": UNPACK}  # by graph target
-ENDS = {"cpu": CPU, "portable": PORTABLE, "cuda": CUDA}
+ENDS = {"cpu": CPU, "portable": PORTABLE, "cuda": CUDA, "coreml": COREML}
 
 
 # The smallest gradient file: objective 1/2 sum(image^2), whose gradient is the picture itself. It
@@ -147,7 +181,7 @@ def ascent_model(target: str) -> onnx.ModelProto:
 
     One that gives blocks is given the objective too.
     """
-    return checked(_end(target, ASCEND, GIVEN))
+    return checked(_end(target, ASCEND_COREML if target == "coreml" else ASCEND, GIVEN))
 
 
 def shaped_ascent_model(target: str) -> onnx.ModelProto:

@@ -15,7 +15,7 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
-from ort_deepdream.export.expansions import Expansion, cpu, cuda, expand, portable
+from ort_deepdream.export.expansions import Expansion, coreml, cpu, cuda, expand, portable
 from ort_deepdream.export.passes import (
     arithmetic,
     bands,
@@ -101,6 +101,22 @@ TARGETS = {
             ),
             cpu.EXPANSIONS,
             finishing=(measure_by_image, pools.merge_strided_pools),
+        ),
+        Target(
+            "coreml",
+            "CoreML's ML Programs, of known sizes: operators that its table has; never run there",
+            (
+                arithmetic.merge_constant_factors,
+                masks.mask_before_slice,
+                masks.drop_idle_masks,
+                masks.mask_before_pool,
+                first_layer.fuse_first_layers,
+                sums.merge_pointwise_sums,
+                norm.share_scaled_gradient,
+                bands.fold_factor_into_band,
+            ),
+            coreml.EXPANSIONS,
+            finishing=(measure_by_image,),
         ),
         Target(
             "cuda",

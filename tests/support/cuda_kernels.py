@@ -1,4 +1,4 @@
-"""Which nodes of a graph have no CUDA kernel, by ONNX Runtime's own documentation.
+"""Which nodes of a graph CUDA has no kernel for, or another provider, by ONNX Runtime's own table.
 
 A graph that was written without a GPU at hand may hold an operator that CUDA cannot run in its
 version or its type; ONNX Runtime then moves the node to the CPU, and the picture with it. This says
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +27,48 @@ TABLE = Path(__file__).parents[1] / "export/data/cuda_kernels.json"
 OWN = {("com.microsoft", "FusedConv"): "float"}
 
 Types = dict[str, str]  # of each value: "float16"
+Kernels = dict[str, list[dict[str, Any]]]
+Own = Mapping[tuple[str, str], str]
 
 
 @functools.cache
-def table() -> dict[str, list[dict[str, Any]]]:
+def table() -> Kernels:
     """The documented kernels; the file says where they are from."""
-    kernels: dict[str, list[dict[str, Any]]] = json.loads(TABLE.read_text())["kernels"]
+    return read_kernels(TABLE)
+
+
+def read_kernels(path: Path) -> Kernels:
+    """The kernels in a file such as TABLE."""
+    kernels: Kernels = json.loads(path.read_text())["kernels"]
     return kernels
 
 
 def without_cuda_kernel(model: onnx.ModelProto) -> list[str]:
     """One line for each node that CUDA has no kernel for."""
+    return without_kernel(model, table(), "CUDA", OWN)
+
+
+def without_kernel(
+    model: onnx.ModelProto, kernels: Kernels, provider: str, own: Own | None = None
+) -> list[str]:
+    """One line for each node that has none of `kernels`, nor any of ONNX Runtime's own in `own`."""
     opset = next(entry.version for entry in model.opset_import if entry.domain == "")
     types = _types(shape_inference.infer_shapes(model, check_type=True, strict_mode=True))
-    return [
+    lines = [
         f"{node.name or node.output[0]}: {reason}"
         for node in model.graph.node
-        if (reason := _reason(node, opset, types)) is not None
+        if (reason := _reason(node, opset, types, kernels, own or {})) is not None
     ]
+    return [line.replace("has no kernel", f"has no {provider} kernel") for line in lines]
 
 
-def _reason(node: onnx.NodeProto, opset: int, types: Types) -> str | None:
-    if (node.domain, node.op_type) in OWN:
+def _reason(
+    node: onnx.NodeProto, opset: int, types: Types, kernels: Kernels, own: Own
+) -> str | None:
+    if (node.domain, node.op_type) in own:
         given = {types[name] for name in node.input if name}
-        wrong = given - {OWN[node.domain, node.op_type]}
-        return (
-            f"{node.op_type} has no CUDA kernel for {', '.join(sorted(wrong))}" if wrong else None
-        )
+        wrong = given - {own[node.domain, node.op_type]}
+        return f"{node.op_type} has no kernel for {', '.join(sorted(wrong))}" if wrong else None
     if node.domain not in ("", "ai.onnx"):
         return f"{node.domain}.{node.op_type} is not an operator of ai.onnx"
     if any(attribute.type == onnx.AttributeProto.GRAPH for attribute in node.attribute):
@@ -61,18 +76,17 @@ def _reason(node: onnx.NodeProto, opset: int, types: Types) -> str | None:
     if node.op_type == "Constant":  # an initializer, by the time kernels are looked for
         return None
     schema = defs.get_schema(node.op_type, opset)
-    of_version = [row for row in table().get(node.op_type, []) if _serves(row, schema)]
+    of_version = [row for row in kernels.get(node.op_type, []) if _serves(row, schema)]
     if not of_version:
-        known = ", ".join(str(row["since"]) for row in table().get(node.op_type, []))
-        return (
-            f"{node.op_type} of version {schema.since_version} (opset {opset}) has no CUDA kernel"
-            + (f", only those from version {known}" if known else " of any version")
+        known = ", ".join(str(row["since"]) for row in kernels.get(node.op_type, []))
+        return f"{node.op_type} of version {schema.since_version} (opset {opset}) has no kernel" + (
+            f", only those from version {known}" if known else " of any version"
         )
     parameters = dict(_parameters(node, schema, types))
     if any(_takes(row, parameters) for row in of_version):
         return None
     given = ", ".join(f"{name} = {found}" for name, found in sorted(parameters.items()))
-    return f"{node.op_type} of version {schema.since_version} has no CUDA kernel for {given}"
+    return f"{node.op_type} of version {schema.since_version} has no kernel for {given}"
 
 
 def _serves(row: dict[str, Any], schema: defs.OpSchema) -> bool:
