@@ -142,8 +142,8 @@ BackendName = Annotated[
         "--backend",
         "-b",
         metavar="NAME",
-        help="auto, cpu, cuda, tensorrt, openvino, webgpu, qnn, nv-tensorrt-rtx, or ONNX Runtime's "
-        "name for another execution provider. `dream backends` tells which can be used here.",
+        help="auto, cpu, cuda or another that `dream backends` lists, which tells what can be used "
+        "here; or ONNX Runtime's name for an execution provider.",
         rich_help_panel=MACHINE,
     ),
 ]

@@ -258,6 +258,33 @@ BACKENDS = {
             roundings={"bfloat16": {"load_config": BFLOAT16}},
         ),
         _plugged_in(Plugin("QNNExecutionProvider", "onnxruntime-qnn", "onnxruntime_qnn")),
+        Backend(  # written by ONNX Runtime's tables, and never run
+            "coreml",
+            "CoreMLExecutionProvider",
+            "coreml",
+            _needs("CoreMLExecutionProvider", "the onnxruntime for macOS has it"),
+            memory="cpu",
+            fixed_sizes=True,  # an ML Program has no operator that waits for a size
+            in_auto=False,
+            provider_options={
+                "ModelFormat": "MLProgram",
+                # The Neural Engine computes in float16, which the masks' slope does not fit into.
+                "MLComputeUnits": "CPUAndGPU",
+                "RequireStaticInputShapes": "1",
+            },
+        ),
+        Backend(  # as coreml
+            "directml",
+            "DmlExecutionProvider",
+            "portable",
+            _needs(
+                "DmlExecutionProvider",
+                "on Windows, in an environment of its own, pip install onnxruntime-directml",
+            ),
+            memory="cpu",
+            fixed_sizes=True,
+            in_auto=False,
+        ),
         Backend(
             "cpu",
             "CPUExecutionProvider",

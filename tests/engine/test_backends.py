@@ -24,7 +24,9 @@ from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_un
 from ort_deepdream.engine.ascent import Ascent
 from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
 
-CHOICE = "choose auto, cuda, tensorrt, nv-tensorrt-rtx, webgpu, openvino, qnn or cpu"
+CHOICE = (
+    "choose auto, cuda, tensorrt, nv-tensorrt-rtx, webgpu, openvino, qnn, coreml, directml or cpu"
+)
 
 
 @pytest.fixture
