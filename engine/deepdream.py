@@ -25,7 +25,7 @@ from ort_deepdream.engine.tiling import (
     AUTO,
     Tile,
     Tiling,
-    check_choices,
+    require_room_to_keep,
     store_for,
     tiling_for,
 )
@@ -142,11 +142,11 @@ def dream(
     keeping = Keeping(model, settings, as_mask(mask, height, width))
     sizes, left_out = _sizes(height, width, settings, model)
     tiling = tiling_for(model, height, width, tile, halo)
-    if tiling is not None:
-        refuse_tiles(settings)
     store = Store()
     if tiling is not None:
-        check_choices(settings, height, width, keeping.is_wanted)
+        refuse_tiles(settings)
+        if keeping.is_wanted:
+            require_room_to_keep(height, width)
         store = store_for(height, width, keep_octaves)
     climb = _Climb(model, settings, sizes, tiling, store, on_step, on_tile)
     on_cpu = model.backend.provider == "CPUExecutionProvider"
@@ -319,11 +319,10 @@ class _Climb:
         if self.tiling is None:
             return make_ascent(self.model, height, width, self.shaping)
 
-        def on_tile(done: int, count: int) -> bool | None:
+        def on_tile(ascent: TiledAscent, done: int, count: int) -> bool | None:
             return self.report(self.on_tile, ascent, seen, done, count)
 
-        ascent = TiledAscent(self.model, height, width, self.tiling, self.store, on_tile)
-        return ascent
+        return TiledAscent(self.model, height, width, self.tiling, self.store, on_tile)
 
     def shift(self) -> tuple[int, int]:
         """Draw by how many pixels the picture is rolled before a step: down and across.

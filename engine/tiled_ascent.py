@@ -23,7 +23,8 @@ from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed
 
 HUGE = 3e38  # a mean above it belongs to a gradient that is not finite
 
-OnTile = Callable[[int, int], bool | None]  # is told how many are done, and of how many
+# Is told how many are done, and of how many.
+OnTile = Callable[["TiledAscent", int, int], bool | None]
 
 
 class UnfinishedStepError(Exception):
@@ -44,7 +45,7 @@ class TiledAscent:
         width: int,
         tiling: Tiling,
         store: Store | None = None,
-        on_tile: OnTile = lambda done, count: None,
+        on_tile: OnTile = lambda ascent, done, count: None,
     ) -> None:
         self.backend = model.backend
         self.height, self.width = height, width
@@ -92,7 +93,7 @@ class TiledAscent:
         objective = 0.0
         for number, (rows, columns) in enumerate(self._tiles(), 1):
             objective += self._add(rows, columns, last=number == self.count)
-            if self.on_tile(number, self.count) is False:
+            if self.on_tile(self, number, self.count) is False:
                 self._fill_gradient(0)
                 raise UnfinishedStepError
         return objective

@@ -10,11 +10,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ort_deepdream.engine.guide import bytes_per_pixel
 from ort_deepdream.engine.mapped import Store, pictures_folder
 from ort_deepdream.engine.memory import Room, available, bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.settings import Settings, as_typed
-from ort_deepdream.engine.shaping import shaping_of
 from ort_deepdream.engine.tiles import Axis, Field, divide
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import CACHE_VARIABLE
@@ -77,7 +76,7 @@ def tiling_for(
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     room = available() if on_cpu else None
     if tile == AUTO:
-        needed = bytes_needed(height, width, model.info.stride)
+        needed = _bytes(model, (height, width))
         if room is None or needed <= room.free:
             return None
         return largest(model, height, width, room, halo)
@@ -114,7 +113,7 @@ def _by_hand(
     crop = tiling.crop(height, width)
     if crop == (height, width):
         return None  # one tile: the picture
-    needed = bytes_needed(*crop, model.info.stride)
+    needed = _bytes(model, crop)
     if room is not None and needed > room.free:
         raise DreamError(
             f"tiles of {tiling.tile} pixels take about {gigabytes(needed)} of memory with their "
@@ -130,7 +129,7 @@ def largest(model: Model, height: int, width: int, room: Room, halo: int | None 
     stride = field.stride
     for tile in range(max(height, width) // stride * stride, 0, -stride):
         tiling = Tiling(tile, field, halo)
-        needed = bytes_needed(*tiling.crop(height, width), model.info.stride)
+        needed = _bytes(model, tiling.crop(height, width))
         if needed <= most:
             return tiling
     raise DreamError(
@@ -140,22 +139,20 @@ def largest(model: Model, height: int, width: int, room: Room, halo: int | None 
     )
 
 
-def check_choices(settings: Settings, height: int, width: int, keeps: bool) -> None:
-    """Raise DreamError for what a dream in tiles cannot have.
+def _bytes(model: Model, size: tuple[int, int]) -> int:
+    """Return the memory that a step on a picture, or a tile, of this size takes."""
+    more = bytes_per_pixel(model.info.guides, model.guide) if model.guide else 0.0
+    return bytes_needed(*size, model.info.stride) + int(size[0] * size[1] * more)
 
-    That is a gradient that is shaped, for which all of it would be at hand; and, where the memory
-    has not room for several whole pictures, what `keeps` something of the photograph.
+
+def require_room_to_keep(height: int, width: int) -> None:
+    """Raise DreamError when several whole pictures do not fit into memory beside a tile.
+
+    That is what it takes to keep something of a photograph: masked parts, colours or contrast.
     """
-    stages = shaping_of(settings).stages
-    if stages:
-        names = ", ".join(f"--{as_typed(stage)}" for stage in stages)
-        raise DreamError(
-            f"{names} shapes the gradient of a whole picture, and this one is divided into tiles; "
-            f"leave it out, or choose --tile off and a picture that fits into memory"
-        )
     room = available()
     needed = height * width * BYTES_OF_KEEPING
-    if keeps and room is not None and needed > room.free - FOR_THE_REST - MOST_FOR_A_TILE:
+    if room is not None and needed > room.free - FOR_THE_REST - MOST_FOR_A_TILE:
         raise DreamError(
             f"a mask, --keep-colours and --keep-contrast take {gigabytes(needed)} of memory at "
             f"{width}x{height} pixels, and {gigabytes(room.free)} are {room.limit}; leave them out"
