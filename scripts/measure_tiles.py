@@ -5,9 +5,10 @@
     python -m scripts.measure_tiles large          # memory and time of 4 to 64 megapixels
     python -m scripts.measure_tiles large --side 16384 --iterations 1
 
-Times are of the processor, not of the clock: all threads together, which another program's load
-changes little. The peak of memory is the kernel's (VmHWM), of a process that reads a PNG, dreams on
-it in tiles and writes a PNG. What lies in files counts as far as it is in memory.
+Times are of the processor, not of the clock, and with one thread, which does not wait for others:
+another program's load changes them little. The peak of memory is the kernel's (VmHWM), of a process
+that reads a PNG, dreams on it in tiles and writes a PNG. What lies in files counts as far as it is
+in memory.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ picture = read_picture(source)
 stage("read", began)
 began = time.process_time()
 settings = Settings(seed=0, iterations=int(iterations), octaves=int(octaves))
-made = dream(load_layer(layer, backend="cpu"), picture.rgb, settings, tile=int(tile))
+model = load_layer(layer, backend="cpu", threads=1)
+made = dream(model, picture.rgb, settings, tile=int(tile))
 stage("dream", began)
 began = time.process_time()
 write_picture(target, made.rgb)
@@ -85,7 +87,7 @@ def agreement(layers: Sequence[str]) -> Iterator[str]:
     yield "| layer | halo | picture | tile | crop | gradient | objective |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for layer in layers:
-        model = load_layer(layer, backend="cpu")
+        model = load_layer(layer, backend="cpu", threads=1)
         field = field_of(model)
         for height, width in SIZES:
             image = model.preprocess(photo(height, width))
@@ -103,18 +105,17 @@ def agreement(layers: Sequence[str]) -> Iterator[str]:
 
 def halos(layer: str, tile: int) -> Iterator[str]:
     """Yield a table of what a smaller halo changes in the gradient, and how much time it takes."""
-    model = load_layer(layer, backend="cpu")
+    model = load_layer(layer, backend="cpu", threads=1)
     field = field_of(model)
-    height = width = 4 * tile
+    height = width = 3 * tile
     image = model.preprocess(photo(height, width))
-    _, whole = model.gradient(image)
+    objective, whole = model.gradient(image)
+    tiled_gradient(model, image[..., :tile, :tile], Tiling(tile, field))  # warm
     exact = None
     yield "| halo | crop | gradient, 2-norm | gradient, largest | objective | processor time |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    objective = model.gradient(image)[0]
     for halo in (field.halo, *reversed(HALOS)):
         tiling = Tiling(tile, field, halo)
-        tiled_gradient(model, image, tiling)  # warm
         began = time.process_time()
         total, gradient = tiled_gradient(model, image, tiling)
         seconds = time.process_time() - began
@@ -133,7 +134,7 @@ def large(
     sides: Sequence[int], layer: str, tile: int | None, iterations: int, octaves: int
 ) -> Iterator[str]:
     """Yield a table of memory and time of dreams on squares of so many pixels."""
-    model = load_layer(layer, backend="cpu")
+    model = load_layer(layer, backend="cpu", threads=1)
     yield (
         "| picture | tile | peak reading | peak dreaming | peak writing | processor seconds for a "
         "megapixel and iteration |"
