@@ -288,3 +288,22 @@ def test_roll_into_is_numpys_roll(height, width, down, across):
     target = np.full_like(source, np.nan)
     roll_into(target, source, down, across)
     assert (target == np.roll(source, (down, across), (-2, -1))).all()
+
+
+@pytest.mark.parametrize("target", sorted(ENDS))
+def test_the_ends_of_a_step_for_each_target_make_the_same_picture(tmp_path, target):
+    """At the limits too; and a gradient of nothing changes nothing."""
+    path = write_gradient_file(tmp_path / "tiny.onnx")
+
+    def picture(name: str, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        backend = dataclasses.replace(BACKENDS["cpu"], target=name, fixed_sizes=True)
+        ascent = make_ascent(load_model(path, backend), *image.shape[2:])
+        ascent.put(image)
+        for down, across in ((2, -3), (0, 1)):
+            ascent.step(40.0, down, across)
+        return ascent.take()
+
+    image = np.random.default_rng(5).uniform(-100, 100, (1, 3, 6, 9)).astype(np.float32)
+    assert np.allclose(picture(target, image), picture("portable", image), rtol=1e-6, atol=1e-4)
+    nothing = np.zeros_like(image)
+    assert np.array_equal(picture(target, nothing), nothing)
