@@ -78,7 +78,10 @@ def settle() -> None:
 
 
 def load(path: str, options: Mapping[str, str]) -> Model:
-    return load_model(path, find_backend("cuda", options))
+    """Load a model; one for dreams with a guide has a grey one."""
+    model = load_model(path, find_backend("cuda", options))
+    guide = np.full((60, 80, 3), 127, np.float32)
+    return model.with_guide(guide) if model.info.guides else model
 
 
 def measure(
