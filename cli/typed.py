@@ -59,12 +59,15 @@ def ranges(name: str) -> Callable[[Any], Any]:
     def read(text: Any) -> Any:
         if not isinstance(text, str):
             return text
+        short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
         found: list[int] = []
         for part in text.split(","):
             first, dash, last = part.strip().partition("-")
             ends = (first, last if dash else first)
             if not all(end.isdecimal() and len(end) <= 6 for end in ends):
-                raise DreamError(f"{name} must be numbers and ranges such as 0-31,40, not '{text}'")
+                raise DreamError(
+                    f"{name} must be numbers and ranges such as 0-31,40, not '{short}'"
+                )
             begin, end = map(int, ends)
             if begin > end or len(found) + end - begin >= MOST_CHANNELS:
                 raise DreamError(

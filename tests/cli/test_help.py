@@ -12,7 +12,7 @@ import sys
 import pytest
 import typer
 
-from ort_deepdream import Settings
+from ort_deepdream import Settings, VisualiseSettings
 from ort_deepdream.cli.main import app
 from ort_deepdream.cli.options import with_loop_settings
 from ort_deepdream.engine.settings import Limits
@@ -29,6 +29,7 @@ def test_the_commands():
     assert list(COMMANDS) == [
         "run",
         "info",
+        "visualise",
         "export",
         "verify",
         "layers",
@@ -177,10 +178,12 @@ NUMBERS = {
     "compare a.json b.json --fail-above": "--fail-above must be",
     "run a.jpg --scale": "--scale must be",
     "run a.jpg --threads": "--threads must be",
+    "visualise --channels": "--channels must be",
     "web --port": "--port must be",
     **{
-        f"run a.jpg --{setting.name.replace('_', '-')}": f"--{setting.name.replace('_', '-')} must"
-        for setting in dataclasses.fields(Settings)
+        f"{command} --{setting.name.replace('_', '-')}": f"--{setting.name.replace('_', '-')} must"
+        for command, kind in (("run a.jpg", Settings), ("visualise", VisualiseSettings))
+        for setting in dataclasses.fields(kind)
         if isinstance(setting.metadata["limits"], Limits)
     },
 }
