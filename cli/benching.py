@@ -101,6 +101,11 @@ def _plan(asked: Asked) -> Plan:
         compiled = asked.profile == "full"
         found += plan_torch(asked.threads, find, settings, compiled)
     model, info = describe_model(found)
+    if info.guides:
+        raise DreamError(
+            f"{asked.model.file}: is for dreams with a guide, and those are not measured; name "
+            f"another --model, or none"
+        )
     sizes = tuple(map(parse_size, asked.sizes)) or profile.sizes
     trials = asked.trials or profile.trials
     return Plan(

@@ -27,7 +27,6 @@ from ort_deepdream.gradient_format import (
     sealed,
 )
 from ort_deepdream.protobuf import bytes_field, field, fields, integer_field
-from ort_deepdream.version import VERSION
 from ort_deepdream.weights.architecture import LayerShape
 from ort_deepdream.weights.catalogue import cache_errors
 from ort_deepdream.weights.prepared import LARGEST_FILE, Prepared, require_intact
@@ -65,7 +64,7 @@ def join(
     """
     content = shipped.read_bytes()
     parts = [*(str(term) for term in terms), weights.file_sha256]
-    asked = json.dumps([*parts, *(["guided", VERSION] if guided else [])])
+    asked = json.dumps([*parts, *(["guided", _digest_of_guiding()] if guided else [])])
     key = hashlib.sha256(content + asked.encode()).hexdigest()[:12]
     path = weights.path.with_name(f"{weights.path.stem}-{key}.onnx")
     if _is_whole(path):
@@ -78,6 +77,12 @@ def join(
         write_bytes(path, sealed(point_at(content, weights)))
         _prune(path.parent)
     return path
+
+
+def _digest_of_guiding() -> str:
+    """Return a sum of what gives a file its guide: changed, it must not meet older files."""
+    sources = (Path(__file__).with_name(name) for name in ("guiding.py", "nearest.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def _led(content: bytes, terms: Sequence[Term], shape: LayerShape) -> bytes:

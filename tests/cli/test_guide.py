@@ -89,5 +89,8 @@ def test_an_exported_file_is_verified_and_dreams(dream, photo, guide):
     assert checked.exit_code == 0, checked.stdout
     done = dream("run", photo, "--model", path, "--guide", guide, *QUICK)
     assert done.exit_code == 0, done.stderr
+    assert (
+        "led.onnx: is for dreams with a guide, and" in dream("bench", photo, "--model", path).error
+    )
     refused = dream("run", photo, "--model", path, *QUICK).error
     assert "led.onnx: is for dreams with a guide; name a picture with --guide" in refused
