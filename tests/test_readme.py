@@ -147,6 +147,7 @@ def test_the_commands_run(folder, environment):
     numbered = {f"photo-dream{number}.png" for number in ("", "-2", "-3")}
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
+    pictures |= {"even.png", "smooth.png", "led.png", "sheet.png", "inception_4c-output-84.png"}
     assert made == {*pictures, "dream.onnx", "report.html"}
 
 
