@@ -37,10 +37,10 @@ class ContenderSpec:
     threads: int | None
     settings: Settings
     compiled: bool = False  # by torch.compile
-    graphed: bool = False  # PyTorch's gradient as a CUDA graph
     options: Mapping[str, str] = field(default_factory=dict)
     allow_cpu_nodes: bool = False
     default_session: bool = False  # gradients by ONNX Runtime's default options, not the engine's
+    graphed: bool = False  # PyTorch's gradient as a CUDA graph
 
     def dump(self) -> str:
         """Return it as JSON, for `read_spec`."""

@@ -112,7 +112,7 @@ def graphed(step: Gradient) -> Gradient:
     captured: dict[torch.Size, tuple[torch.cuda.CUDAGraph, Tensor, tuple[Tensor, Tensor]]] = {}
 
     def capture(image: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, tuple[Tensor, Tensor]]:
-        given, aside = image.clone(), torch.cuda.Stream()
+        given, aside = image.clone(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):  # so that cuDNN's choices are made before
             for _ in range(BEFORE_CAPTURE):
