@@ -17,6 +17,7 @@ from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.tiles import Axis, Field, divide
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import CACHE_VARIABLE
+from ort_deepdream.weights.receptive_field import Window
 
 AUTO, OFF = "auto", "off"
 Tile = int | str  # pixels, AUTO or OFF
@@ -77,8 +78,8 @@ def tiling_for(
     room = available() if on_cpu else None
     if tile == AUTO:
         needed = _bytes(model, (height, width))
-        if room is None or needed <= room.free:
-            return None
+        if room is None or needed <= room.free or not _windows(model):
+            return None  # where it does not fit, the size that would is said
         return largest(model, height, width, room, halo)
     if isinstance(tile, str):
         raise DreamError(f"tile must be auto, off or a number of pixels, not '{tile}'")
@@ -87,18 +88,24 @@ def tiling_for(
 
 def field_of(model: Model) -> Field:
     """Return what the layers of a model see. Raise DreamError where that is not known."""
+    windows = _windows(model)
+    if not windows:
+        raise DreamError(
+            f"{model.file.path.name}: it is not known how far {', '.join(model.info.layers)} sees, "
+            f"so there are no tiles; choose --tile off and a picture that fits into memory"
+        )
+    return Field(windows)
+
+
+def _windows(model: Model) -> tuple[tuple[Window, ...], ...]:
+    """Return the windows of each of a model's layers; none where they are not known."""
     from ort_deepdream.weights.architectures import ARCHITECTURES  # few need it
 
     architecture = ARCHITECTURES.get(model.info.architecture)
     names = dict.fromkeys(name.partition("=")[0].partition(":")[0] for name in model.info.layers)
     shapes = [architecture.layers.get(name) if architecture else None for name in names]
     windows = [shape.windows for shape in shapes if shape is not None and shape.windows]
-    if len(windows) < len(names):
-        raise DreamError(
-            f"{model.file.path.name}: it is not known how far {', '.join(names)} sees, so there "
-            f"are no tiles; choose --tile off and a picture that fits into memory"
-        )
-    return Field(tuple(windows))
+    return tuple(windows) if len(windows) == len(names) else ()
 
 
 def _by_hand(
