@@ -43,12 +43,23 @@ def find_backend(
     else:
         backend = _best() if name == "auto" else backend_named(name)
     backend = backend.in_precision(precision).with_options(options or {})
+    _refuse_half(backend)
     if backend.memory == "cuda" and backend.provider_options.get("use_tf32") == "0":
         os.environ[TF32_OVERRIDE] = "0"
     reason = backend.why_not()
     if reason is not None:
         raise DreamError(f"backend {backend.name} cannot be used here: {reason}")
     return backend.as_installed()
+
+
+def _refuse_half(backend: Backend) -> None:
+    """Raise DreamError when TensorRT was asked to round a float32 network, sums and squares too."""
+    option = "trt_fp16_enable"
+    if backend.provider_options.get(option, "0").lower() in ("1", "true"):
+        raise DreamError(
+            f"{option} would round what float16 cannot hold, such as squares in LRN; leave it out, "
+            f"and take a file that was exported with --precision float16"
+        )
 
 
 def _best() -> Backend:

@@ -69,6 +69,28 @@ def test_a_library_that_is_missing(broken, libraries, library, tmp_path):
     assert "\n" not in reason
 
 
+NVINFER = ("libnvinfer.so.10", "libnvinfer_plugin.so.10", "libnvonnxparser.so.10")
+
+
+@pytest.mark.parametrize(
+    ("there", "error"),
+    [
+        ((), "libnvinfer.so.10: cannot open"),
+        (("libnvinfer.so.11",), "libnvinfer.so.10: cannot open"),  # tensorrt-cu13 without a bound
+        (NVINFER, "undefined symbol"),
+    ],
+    ids=["none", "a newer one", "a broken one"],
+)
+def test_a_tensorrt_that_does_not_load(broken, libraries, there, error, tmp_path):
+    for name in there:
+        part(tmp_path / name)
+    reason = broken(LD_LIBRARY_PATH=f"{libraries}:{tmp_path}")("reason", name="tensorrt")
+    assert reason.startswith("TensorRT 10 does not load (")
+    assert error in reason
+    assert reason.endswith("; pip install 'tensorrt-cu13<11'")
+    assert "\n" not in reason
+
+
 def test_a_convolution_that_fails(broken):
     """As with libraries that do not fit one another: the probe has one."""
     reason = broken(STANDIN_CUDNN_FAILS="1")("unusable")

@@ -261,6 +261,19 @@ def test_tensorrt_keeps_its_engines_beside_the_graphs(tmp_path):
     assert caches(BACKENDS["tensorrt"], None) == caches(BACKENDS["cuda"], tmp_path) == {}
 
 
+def test_tensorrt_may_not_round_a_float32_network():
+    with pytest.raises(DreamError, match=r"trt_fp16_enable would round .* --precision float16"):
+        find_backend("tensorrt", {"trt_fp16_enable": "1"})
+    assert not [name for name in BACKENDS["tensorrt"].provider_options if "fp16" in name]
+
+
+def test_tensorrt_builds_an_engine_for_each_size_and_captures_nothing():
+    backend = BACKENDS["tensorrt"]
+    assert (backend.target, backend.memory, backend.fixed_sizes) == ("portable", "cuda", True)
+    assert not backend.captures
+    assert not backend.in_auto
+
+
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
