@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ort_deepdream.engine.memory import bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.settings import Settings
+from ort_deepdream.engine.shaping import refuse_tiles
 from ort_deepdream.engine.tiling import Tile, Tiling, tiling_for
 
 
@@ -16,9 +18,14 @@ class Tiles:
     tile: Tile
     halo: int | None
 
-    def divide(self, model: Model, height: int, width: int) -> Tiling | None:
+    def divide(
+        self, model: Model, settings: Settings, height: int, width: int
+    ) -> Tiling | None:
         """Return how a picture of this size is divided, None for not. Raise DreamError."""
-        return tiling_for(model, height, width, self.tile, self.halo)
+        tiling = tiling_for(model, height, width, self.tile, self.halo)
+        if tiling is not None:
+            refuse_tiles(settings)
+        return tiling
 
 
 def said(tiling: Tiling, model: Model, height: int, width: int) -> str:
