@@ -18,9 +18,7 @@ class Tiles:
     tile: Tile
     halo: int | None
 
-    def divide(
-        self, model: Model, settings: Settings, height: int, width: int
-    ) -> Tiling | None:
+    def divide(self, model: Model, settings: Settings, height: int, width: int) -> Tiling | None:
         """Return how a picture of this size is divided, None for not. Raise DreamError."""
         tiling = tiling_for(model, height, width, self.tile, self.halo)
         if tiling is not None:
