@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -118,11 +119,11 @@ def _drawn(
 
 
 def _name(asked: Asked, requests: Sequence[Request]) -> Path:
-    """Return what the picture is called if nobody says: after its layer."""
-    first = requests[0].layers[0] if asked.model is None else asked.model.stem
-    several = "-sheet" if len(requests) > 1 else ""
-    named = first.partition(":")[0] if asked.channels is not None else first
-    return Path(f"{named.replace('/', '-').replace(':', '-').replace('=', '-')}{several}.png")
+    """Return what the picture is called if nobody says: after its layer, or the first one."""
+    named = requests[0].layers[0] if asked.model is None else asked.model.stem
+    if len(requests) > 1:
+        named = f"{named.partition(':')[0]}-sheet"
+    return Path(f"{re.sub('[/:=]', '-', named)}.png")
 
 
 def _ahead(requests: Sequence[Request], target: str) -> list[Path] | None:
