@@ -79,8 +79,8 @@ class Model:
 
     @property
     def placement(self) -> Mapping[str, int]:
-        """Nodes of the step by execution provider, in the sessions made so far."""
-        return next((session.placement for session in self.sessions.values()), {})
+        """Nodes of a step by execution provider, in the session used last."""
+        return next((session.placement for session in reversed(self.sessions.values())), {})
 
     @property
     def precision(self) -> str:
