@@ -178,17 +178,6 @@ ProviderLibrary = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
-ProviderLibrary = Annotated[
-    Path | None,
-    typer.Option(
-        "--provider-library",
-        metavar="FILE",
-        parser=input_file,
-        help="The library of a plug-in for ONNX Runtime, for --backend with any name.",
-        show_default=False,
-        rich_help_panel=MACHINE,
-    ),
-]
 ComputedIn = Annotated[
     str,
     typer.Option(

@@ -91,7 +91,8 @@ def request(
     if guide_layers:
         return Request(file, chosen, tuple(layers or ()), tuple(guide_layers), network)
     named = tuple(layers or usual or [DEFAULT_LAYER])
-    return Request(file, chosen, *(((), named) if guide else (named, ())), network)
+    plain, led = ((), named) if guide else (named, ())
+    return Request(file, chosen, plain, led, network)
 
 
 def sweep_cache() -> None:

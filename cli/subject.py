@@ -47,7 +47,7 @@ class Subject:
             return picture, None
         if self.mask == ALPHA:
             return picture, self._transparency(picture)
-        from ort_deepdream.engine.image.resizing import read_mask
+        from ort_deepdream.engine.image.masks import read_mask
 
         return picture, read_mask(self.mask, width, height)
 

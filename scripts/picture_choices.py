@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def presets() -> None:
     pictures = [("the photograph", smaller(photograph))]
     for name, preset in track(PRESETS.items(), "presets"):
         model = load_layer((preset.layers or (LAYER,))[0], backend="cpu")
-        settings = preset.settings(*photograph.shape[:2], {"seed": SEED})
+        settings = preset.settings(DREAMT[1], DREAMT[0], {"seed": SEED})
         pictures.append((f"--preset {name}", smaller(dream(model, photograph, settings).rgb)))
     write("presets.jpg", pictures, columns=4)
 
@@ -67,7 +68,7 @@ def mask() -> None:
         ImageDraw.Draw(drawn).ellipse((left, top, right, bottom), fill=0)
     levels = np.asarray(drawn.filter(ImageFilter.GaussianBlur(6)), np.float32)
     settings = PRESETS["creatures"].settings(height, width, {"seed": SEED})
-    dreamt = dream(model, photograph, settings, mask=levels / 255).rgb
+    dreamt = dream(model, photograph, settings, mask=levels / np.float32(255)).rgb
     shown = np.repeat(levels[:, :, np.newaxis], 3, axis=2)
     pictures = [("the photograph", photograph), ("--mask", shown), ("the dream", dreamt)]
     write("mask.jpg", [(title, smaller(rgb, (300, 200))) for title, rgb in pictures], columns=3)
@@ -76,7 +77,7 @@ def mask() -> None:
 def kept() -> None:
     """Write the cat's dream, and those that keep its colours and its contrast."""
     model, photograph = load_layer(EYED, backend="cpu"), read_picture(CAT).rgb
-    choices = [
+    choices: list[tuple[str, dict[str, Any]]] = [
         ("plain", {}),
         ("--keep-colours", {"keep_colours": True}),
         ("--keep-contrast", {"keep_contrast": True}),

@@ -40,10 +40,12 @@ class Picture:
         return f"<Picture {width}x{height}{alpha}{profile}>"
 
     def resized(self, width: int, height: int) -> Picture:
-        """Return the picture in another size, by Lanczos' filter."""
-        from ort_deepdream.engine.image.resizing import resized
+        """Return the picture in another size, by Lanczos' filter; of its own size it is itself."""
+        if self.rgb.shape[:2] == (height, width):
+            return self
+        from ort_deepdream.engine.image.scaling import scaled  # for the few that are
 
-        return resized(self, width, height)
+        return Picture(*scaled(self.rgb, self.alpha, width, height), self.icc_profile)
 
     @property
     def image(self) -> Image.Image:

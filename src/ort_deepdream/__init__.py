@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.deepdream import Dream, Progress, dream
     from ort_deepdream.engine.gradient_file import ModelInfo
     from ort_deepdream.engine.image import Picture, read_metadata, read_picture, write_picture
-    from ort_deepdream.engine.image.resizing import read_mask
+    from ort_deepdream.engine.image.masks import read_mask
     from ort_deepdream.engine.loading import find_backend, load_model
     from ort_deepdream.engine.model import Model
     from ort_deepdream.engine.presets import Preset, find_preset
@@ -74,7 +74,7 @@ _HOMES = {
     "Model": "engine.model",
     **dict.fromkeys(("Picture", "read_metadata", "read_picture", "write_picture"), "engine.image"),
     **dict.fromkeys(("Preset", "find_preset"), "engine.presets"),
-    "read_mask": "engine.image.resizing",
+    "read_mask": "engine.image.masks",
     "Settings": "engine.settings",
     **dict.fromkeys(("Visualisation", "visualise"), "engine.visualise.drawing"),
     "VisualiseSettings": "engine.visualise.settings",
