@@ -138,7 +138,7 @@ def _options(
     # Not only for a graph in memory: for one in a file it replaces that file's folder.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path",
-        os.fsencode(weights.resolve()),  # type: ignore[arg-type]  # a name may be no text
+        os.fsencode(weights.resolve()),  # a name may be no text
     )
     return options
 
