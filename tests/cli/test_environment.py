@@ -252,6 +252,22 @@ def test_a_name_that_is_not_utf8_is_dreamt_on(undecodable, model):
     assert r"bad\xff.png" in stored["deepdream.command"]
 
 
+def test_folders_whose_names_are_not_utf8(undecodable, tmp_path):
+    """A cache, and one with a gradient file and its weights beside it."""
+    folder = undecodable.with_name(os.fsdecode(b"d\xff"))
+    folder.mkdir()
+    for name in ("conv2-3x3.onnx", "weights.safetensors"):
+        shutil.copy(ROOT / "weights" / "builtin" / name, folder)
+    environment = {**os.environ, "ORT_DEEPDREAM_CACHE": str(folder / "cache")}
+    pictures = []
+    for source in (("-m", folder / "conv2-3x3.onnx"), ("-l", "conv2/3x3")):
+        output = tmp_path / "dream.png"
+        done = shell("", "run", undecodable, *source, *QUICK, "-o", output, env=environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        pictures.append(read_picture(output).rgb)
+    assert (pictures[0] == pictures[1]).all()
+
+
 def test_a_name_that_is_not_utf8_is_measured(undecodable, model):
     words = ("-b", "cpu", "--size", "32x32", "--trials", 1, "--budget", 1)
     done = shell("", "bench", undecodable, "-m", model, *words)
