@@ -7,7 +7,7 @@ held by a session, and the processor's time; what a GPU of given speeds would th
     python -m scripts.cuda_counts             # print, with the processor's time on this machine
     python -m scripts.cuda_counts --bandwidth 2e12 --launch 2e-6 --flops 30e12
     python -m scripts.cuda_counts --write     # into docs/performance.md
-    python -m scripts.cuda_counts --shipped   # every shipped file, for tests/cuda
+    python -m scripts.cuda_counts --shipped   # shipped files, and some in float16, for tests/cuda
 
 Needs gcc, and onnxruntime-gpu on Linux.
 """
@@ -41,6 +41,7 @@ TARGETS = ("portable", "cuda")
 SMALL, MIDDLE, LARGE = SIZES = (158, 182), (512, 512), (1024, 1024)  # (height, width)
 PLAIN, CAPTURED = {"enable_cuda_graph": "0"}, {"enable_cuda_graph": "1"}
 WAYS = {"plain": PLAIN, "captured": CAPTURED}
+HALF, HALVES = "float16", (LAYER, "inception_5b/output")
 MIB, TIMES = 2**20, 300
 # What a step may never ask for, however it is made.
 NEVER = ("host_callbacks", "forbidden", "captured_host_copies", "stale_replays")
@@ -213,11 +214,40 @@ def measured(
 
 
 def shipped(ask: Ask) -> dict[str, dict[str, Any]]:
-    """Return what a step of every shipped file counts, and what its sessions hold."""
-    return {
-        path.name: {way: of_file(ask, path, options) for way, options in WAYS.items()}
-        for path in shipped_files()
-    }
+    """Return what a step of every form counts, and what its sessions hold."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in forms():
+            path = form(name, Path(folder))
+            found[name] = {way: of_file(ask, path, options) for way, options in WAYS.items()}
+    return found
+
+
+def forms() -> list[str]:
+    """Return the names of all that is counted: shipped files, and float16 of some of their layers.
+
+    Of float16 there are the default layer and the deepest, which has every kind of node.
+    """
+    halves = [
+        f"{layer.replace('/', '-')}.{target}.{HALF}.onnx" for layer in HALVES for target in TARGETS
+    ]
+    return [*(path.name for path in shipped_files()), *halves]
+
+
+def form(name: str, folder: Path) -> Path:
+    """Return the file of a form; of float16 it is exported into `folder`, of weights that vary."""
+    if HALF not in name:
+        return WEIGHTS_FILE.parent / name
+    from ort_deepdream.export.model_file import export_gradient, save
+    from ort_deepdream.export.targets import TARGETS as GRAPH_TARGETS
+    from ort_deepdream.export.weights import load_weights
+
+    stem, target, *_ = name.split(".")
+    layer, path = stem.replace("-", "/"), folder / name
+    if not path.exists():
+        weights = load_weights("seeded:0")
+        save(export_gradient(weights, [layer], GRAPH_TARGETS[target], HALF), path)
+    return path
 
 
 def shipped_files() -> list[Path]:

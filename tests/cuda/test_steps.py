@@ -14,7 +14,7 @@ import pytest
 from graphs import exported
 
 from ort_deepdream.weights.builtin import shipped_file
-from scripts.cuda_counts import CAPTURED, PLAIN, WAYS, measured, of_file, shipped_files
+from scripts.cuda_counts import CAPTURED, PLAIN, WAYS, form, forms, measured, of_file
 from scripts.cuda_counts import SHIPPED as COUNTS
 
 LAYER = "inception_4c/output"
@@ -107,8 +107,8 @@ def test_other_objectives(cuda, options, layers, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", shipped_files(), ids=lambda path: path.stem)
-def test_every_shipped_file(cuda, path, way):
+@pytest.mark.parametrize("name", forms())
+def test_every_form(cuda, name, tmp_path):
     """`python -m scripts.cuda_counts --shipped` wrote down what is dearer or cheaper."""
-    assert of_file(cuda, path, WAYS[way]) == FORMS[path.name][way]
+    path = form(name, tmp_path)
+    assert {way: of_file(cuda, path, options) for way, options in WAYS.items()} == FORMS[name]
