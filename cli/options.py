@@ -224,6 +224,7 @@ PresetName = Annotated[
         "-p",
         metavar="NAME",
         parser=one_of(tuple(PRESETS), "--preset"),
+        autocompletion=lambda incomplete: [name for name in PRESETS if name.startswith(incomplete)],
         help=f"A way to dream: {', '.join(PRESETS)}. What is typed beside it has its way.",
         show_default=False,
         rich_help_panel=MODEL,

@@ -42,6 +42,10 @@ def test_a_shell_is_told_commands_and_options(shell):
     options = run(**{VARIABLE: f"complete_{shell}", **asked(shell, "dream run --keep-con")})
     assert "--keep-contrast" in options
     assert "--keep-colours" not in options
+    presets = run(**{VARIABLE: f"complete_{shell}", **asked(shell, "dream run --preset st")})
+    assert "strong" in presets
+    assert "strokes" in presets
+    assert "eyes" not in presets
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no bash here")
