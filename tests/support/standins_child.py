@@ -24,6 +24,7 @@ from standins import RUNTIME, added
 from ort_deepdream import BACKENDS, DreamError, Model, Settings, dream, load_model, why_unusable
 from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.loading import find_backend
+from ort_deepdream.engine.shaping import Shaping
 from ort_deepdream.measure.operators import kernel_runs, kernels, profiled
 
 Answer = Callable[..., Any]
@@ -85,17 +86,23 @@ def load(path: str, options: Mapping[str, str]) -> Model:
 
 
 def measure(
-    path: str, size: Size, options: Mapping[str, str], steps: int = 4, times: int = 0
+    path: str,
+    size: Size,
+    options: Mapping[str, str],
+    steps: int = 4,
+    times: int = 0,
+    shaping: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Where the step's nodes are, and what each of `steps` steps asked for.
 
+    `shaping` are the strengths of the stages that shape the gradient, by name.
     With `times`, the processor's time is told too, in seconds for each of so many steps more, in
     the best of some batches.
     """
     settle()
     held = runtime().bytes()
     model = load(path, options)
-    ascent = make_ascent(model, *size)
+    ascent = make_ascent(model, *size, Shaping(**(shaping or {})))
     ascent.put(np.zeros((1, 3, *size), np.float32))
     counted = []
     for number in range(steps):
