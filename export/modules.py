@@ -71,6 +71,8 @@ class ModuleNetwork(Network):
         """Return the values [N, C, h, w] of layers by their names; compute what they need alone."""
         ways = self.architecture.ways
         calls = {name: ways[name].calls for name in wanted}
+        if not calls:
+            return {}
         found = watch(self.module, image, calls)
         return {
             name: value.permute(0, 3, 1, 2) if ways[name].channels_last else value
