@@ -385,7 +385,7 @@ TargetName = Annotated[
     typer.Option(
         "--target",
         metavar="NAME",
-        help="Whom to shape the graph for: cpu, cuda, or portable for every other backend.",
+        help="Whom to shape the graph for: cpu, cuda, coreml, or portable for every other backend.",
         show_default="cpu; portable for float16",
         rich_help_panel=MACHINE,
     ),
