@@ -21,8 +21,7 @@ from ort_deepdream.cli.networks import Network, require_layers
 from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.errors import DreamError, nearest
-from ort_deepdream.files import sweep, write_bytes
-from ort_deepdream.gradient_format import sealed
+from ort_deepdream.files import is_missing, sweep
 from ort_deepdream.layers import at_hand, find_named, joined
 from ort_deepdream.version import VERSION
 from ort_deepdream.weights.builtin import shipped_layers
@@ -65,6 +64,8 @@ def request(
     With a `guide` it leads at `guide_layers`, or else at all layers.
     Raise DreamError when both a file and what it would be made of are named.
     """
+    if weights == "":
+        raise DreamError("--weights has an empty name; name weights, or leave the option out")
     usual = PRESETS[preset].layers if preset else ()
     if file is not None and usual:
         strengths = " or ".join(name for name, one in PRESETS.items() if not one.layers)
@@ -156,18 +157,16 @@ def _exported(wanted: Request, target: str) -> Path:
     """Return the gradient file in the cache, exported first if it is not there."""
     named = find_named(wanted.weights)
     layers = (*wanted.layers, *wanted.guided)
-    if named is not None and (named.shipped or not location(named).exists()):
+    if named is not None and (named.shipped or is_missing(location(named))):
         # Nothing can be kept of it yet; and what cannot be used then is not downloaded.
         layer = nearest(layers[0], shipped_layers())
         require_extra("export", f", or dream of one shipped layer: {layer}")
     weights = find_weights(wanted.weights)
     path = cache_folder() / GRAPHS / f"{_key(weights, wanted, target)}.onnx"
-    if not path.is_file():
+    if is_missing(path):
         with cache_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
         export_to(path, weights, wanted.layers, target, guided=wanted.guided)
-        with cache_errors():
-            write_bytes(path, sealed(path.read_bytes()))
         note(f"exported {', '.join(layers)}; kept for the next time in {path.parent}")
     return path
 
@@ -180,13 +179,11 @@ def _of_network(wanted: Request, network: Network, target: str) -> Path:
     require_extra("export")
     asked = json.dumps(network.words())
     path = cache_folder() / GRAPHS / f"{_key(wanted.weights, wanted, target, asked)}.onnx"
-    if network.is_own or not path.is_file():
+    if network.is_own or is_missing(path):
         with cache_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
         weights = wanted.weights or None
         export_network_to(path, network, weights, wanted.layers, target, guided=wanted.guided)
-        with cache_errors():
-            write_bytes(path, sealed(path.read_bytes()))
         layers = ", ".join((*wanted.layers, *wanted.guided))
         note(f"exported {layers} of {network.name}; `dream export` makes a file of it to keep")
     return path

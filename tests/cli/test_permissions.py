@@ -44,7 +44,12 @@ LINES = {
     "verify no.onnx": ("no.onnx", "no permission to read it"),
     "export -w no.onnx -o x.onnx": ("no.onnx", "no permission to read it"),
 }
-IN_A_SHUT_CACHE = ("weights", "web --no-open", "run photo.png -b cpu -l conv2/3x3 -w seeded:0")
+IN_A_SHUT_CACHE = (
+    "weights",
+    "web --no-open",
+    "run photo.png -b cpu -l conv2/3x3 -w seeded:0",
+    "run photo.png -b cpu -l conv1/7x7_s2 -w seeded:0",
+)
 EACH = """
 import io, json, sys
 from contextlib import redirect_stderr, redirect_stdout

@@ -57,6 +57,7 @@ REFUSALS = {
     "run text.txt": ("text.txt", "not a picture"),
     "run .": ("is a folder",),
     "run ''": ("a file has an empty name; name one",),
+    "run photo.png --weights ''": ("--weights has an empty name",),
     "bench ''": ("a file has an empty name; name one",),
     "run cut.png --model 3a.onnx": ("cut.png", "cut short", "download it again"),
     "run tiny.png --model 3a.onnx -b cpu": ("64x7 pixels, too small", "must be 8 or more"),

@@ -28,7 +28,10 @@ def exports(model: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, 
     """What was exported: the model stands in for each, to save the seconds."""
     calls: list[tuple[object, ...]] = []
 
-    def export_to(path: Path, weights: str, layers: tuple[str, ...], target: str) -> None:
+    def export_to(
+        path: Path, weights: str, layers: tuple[str, ...], target: str, guided: tuple[str, ...]
+    ) -> None:
+        assert guided == ()
         calls.append((weights, layers, target))
         shutil.copy(model, path)
 
