@@ -113,7 +113,8 @@ def _resized_rows(
 ) -> Array:
     """Return some rows of a picture resized; `read` gives rows of the picture of `shape`."""
     old_height, old_width = shape[-2:]
-    lower, upper, weight = (values[rows] for values in _neighbours(old_height, height))
+    lower, upper, weight = _neighbours(old_height, height)
+    lower, upper, weight = lower[rows], upper[rows], weight[rows]
     first = int(lower[0])
     strip = read(slice(first, int(upper[-1]) + 1))
     lower, upper = lower - first, upper - first

@@ -77,7 +77,8 @@ def photo(height: int, width: int) -> Array:
 
 def tiled_gradient(model: Model, image: Array, tiling: Tiling) -> tuple[float, Array]:
     """Return the objective and the gradient of an image [1, 3, H, W], added up of tiles."""
-    ascent = TiledAscent(model, *image.shape[2:], tiling)
+    height, width = image.shape[2:]
+    ascent = TiledAscent(model, height, width, tiling)
     ascent.put(image)
     return ascent.add_up(), ascent.gradient
 
