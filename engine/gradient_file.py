@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ MOST_WORDS = 200  # characters of what is wrong with a description
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class GuidedLayer:
+class GuidedLayer(NamedTuple):
     """A layer at which a guide leads the dream."""
 
     name: str

@@ -15,7 +15,7 @@ from ort_deepdream.engine.gradient_file import GuidedLayer
 from ort_deepdream.errors import DreamError
 from ort_deepdream.gradient_format import features_output, guide_input, order_input
 from ort_deepdream.step import Array, Feed
-from ort_deepdream.weights.nearest import MOST_POSITIONS, guide_rows
+from ort_deepdream.weights.positions import MOST_POSITIONS, guide_rows
 
 # A larger guide is made smaller, as is one with more than MOST_POSITIONS in a layer: the time and
 # the memory of a step grow with them.

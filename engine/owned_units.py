@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import bytes_field, field, fields, integer_field
-from ort_deepdream.weights.nearest import led_values
+from ort_deepdream.weights.positions import led_values
 
 GRAPH = 7  # in ModelProto
 NODE, INPUT = 1, 11  # in GraphProto

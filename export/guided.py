@@ -17,14 +17,8 @@ from onnx_ir.convenience import replace_all_uses_with
 from ort_deepdream.export.emit import channels_of, operands
 from ort_deepdream.export.objective import stand_in_name
 from ort_deepdream.gradient_format import PREFIX, features_output, guide_input, order_input
-from ort_deepdream.weights.nearest import (
-    Array,
-    Nodes,
-    append_nearest,
-    guide_rows,
-    nearest_values,
-    parts,
-)
+from ort_deepdream.weights.nearest import Nodes, append_nearest
+from ort_deepdream.weights.positions import Array, guide_rows, nearest_values, parts
 from ort_deepdream.weights.terms import Term
 
 

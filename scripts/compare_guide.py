@@ -5,15 +5,16 @@
 
 The built-in weights, noise as the picture and as the guide, one thread. Steps with and without take
 turns, and it is the process's own time that counts, not the clock's: what else the machine does
-then matters little. `memory` is what a first step adds to what the process has, at its peak.
+then matters little. `memory` is what steps add to a process that has the model, at the peak.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +62,19 @@ def medians(plain: Ascent, led: Ascent, rounds: int) -> tuple[float, float, floa
     return float(without), float(with_guide), float(np.median(samples[:, 1] / samples[:, 0]))
 
 
-def peak_of(model: Model, size: Size) -> int:
-    """Return how many bytes a step adds to what the process has, at its peak."""
-    gc.collect()
+def peak_of(layer: str, size: Size, guide: Size | None) -> int:
+    """Return the bytes that steps add to what a fresh process has with the model, at the peak."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(_peak, layer, size, guide).result()
+
+
+def _peak(layer: str, size: Size, guide: Size | None) -> int:
+    model = guided(layer, guide) if guide else load_layer(layer, backend="cpu", threads=1)
     (PROC / "clear_refs").write_text("5")  # the peak is from now on
     before = _status("VmRSS")
-    ascending(model, size).step(1.5)
+    ascent = ascending(model, size)
+    for _ in range(2):
+        ascent.step(1.5)
     return _status("VmHWM") - before
 
 
@@ -82,13 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made.add_argument("-l", "--layer", action="append", help="default: every shipped one")
     made.add_argument("--size", type=parse_size, default=parse_size("512x512"), metavar="WxH")
     made.add_argument("--guide", type=parse_size, default=parse_size("320x240"), metavar="WxH")
-    made.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
+    made.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     o = made.parse_args(arguments)
     table = Table("layer", "guide's positions", "without", "with", "ratio", "memory")
     for layer in o.layer or LAYERS:
         try:
             plain, led = load_layer(layer, backend="cpu", threads=1), guided(layer, o.guide)
-            memory = peak_of(plain, o.size), peak_of(led, o.size)
+            memory = [peak_of(layer, o.size, guide) for guide in (None, o.guide)]
             without, with_guide, ratio = medians(
                 ascending(plain, o.size), ascending(led, o.size), o.rounds
             )

@@ -31,14 +31,8 @@ from ort_deepdream.protobuf import (
     text_of,
 )
 from ort_deepdream.weights.architecture import LayerShape
-from ort_deepdream.weights.nearest import (
-    Node,
-    Nodes,
-    append_nearest,
-    nearest_values,
-    parts,
-    rectified_features,
-)
+from ort_deepdream.weights.nearest import Node, Nodes, append_nearest, rectified_features
+from ort_deepdream.weights.positions import nearest_values, parts
 from ort_deepdream.weights.rewriting import (
     CHANNELS,
     DATA_TYPE,

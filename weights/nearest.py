@@ -8,8 +8,7 @@ all channels of it, and y_j those of the guide at its position j:
 
 All products at once are a matrix [positions of the guide, positions of the picture]. Where that
 may be large the guide's positions are taken in parts, one after the other, each compared with the
-best so far: PARTS says how many for a stride, so that a matrix never has more than MOST_POSITIONS /
-256 numbers for each pixel of the picture.
+best so far (weights/positions.py has how many).
 
 The largest product, and the number of the first position that has it, are found with ReduceMax,
 Equal, Where and ReduceMin: what ArgMax and TopK do with equal values is up to a provider, and on
@@ -27,29 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ort_deepdream.gradient_format import guide_input, order_input
+from ort_deepdream.weights.positions import nearest_values
 
-MOST_POSITIONS = 16384  # of a guide in a layer: 2048x2048 pixels at stride 16, 512x512 at 4
 NUMBERED = 1e9  # more than the number of any position
 
-Array = NDArray[np.float32]
 Attributes = Mapping[str, int | tuple[int, ...]]
-
-
-def parts(stride: int) -> int:
-    """Return in how many parts the positions of a guide are taken at a layer of this stride."""
-    return -(-256 // stride**2)
-
-
-def guide_rows(features: Array, count: int) -> tuple[Array, Array]:
-    """Return the features [1, C, h, w] of a guide as rows [n, C], and their numbers [n, 1].
-
-    There are as many as `count`, of parts, divides: a row that was added is the last one again,
-    which is never the first with the largest product.
-    """
-    rows = features[0].reshape(features.shape[1], -1).T
-    more = -len(rows) % count
-    rows = np.concatenate([rows, np.repeat(rows[-1:], more, axis=0)])
-    return rows, np.arange(len(rows), dtype=np.float32)[:, np.newaxis]
 
 
 @dataclass(frozen=True)
@@ -99,17 +80,6 @@ class Nodes:
         name = f"{self.prefix}{'_'.join(map(str, value.flat))}_{value.dtype}"
         self.constants[name] = value
         return name
-
-
-def nearest_values(layer: str) -> tuple[str, str]:
-    """Return what the nearest features at a layer are called, and their products."""
-    return f"nearest/{layer}", f"products/{layer}"
-
-
-def led_values(products: str) -> tuple[str, ...]:
-    """Return the names of `nearest_values` where `products` is the second of them, else none."""
-    start, _, layer = products.partition("/")
-    return nearest_values(layer) if start == "products" else ()
 
 
 def append_nearest(nodes: Nodes, x: str, layer: str, count: int) -> None:

@@ -18,7 +18,7 @@ from ort_deepdream.engine.memory import Room
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 from ort_deepdream.weights.googlenet import BVLC
 from ort_deepdream.weights.guiding import guided
-from ort_deepdream.weights.nearest import MOST_POSITIONS
+from ort_deepdream.weights.positions import MOST_POSITIONS
 from ort_deepdream.weights.terms import Term
 
 LAYER = "inception_3a/output"  # stride 8

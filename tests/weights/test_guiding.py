@@ -22,14 +22,8 @@ from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 from ort_deepdream.weights.guiding import guided
 from ort_deepdream.weights.joining import join
-from ort_deepdream.weights.nearest import (
-    MOST_POSITIONS,
-    Nodes,
-    append_nearest,
-    guide_rows,
-    nearest_values,
-    parts,
-)
+from ort_deepdream.weights.nearest import Nodes, append_nearest
+from ort_deepdream.weights.positions import MOST_POSITIONS, guide_rows, nearest_values, parts
 from ort_deepdream.weights.prepared import prepare
 from ort_deepdream.weights.rewriting import described
 from ort_deepdream.weights.terms import Term
