@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import resize
-from ort_deepdream.engine.oklab import recolour
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import Array
@@ -55,6 +54,8 @@ class Keeping:
         if self.contrast:
             image = _with_contrast(image, photo, self._weights(image))
         if self.colours:
+            from ort_deepdream.engine.oklab import recolour  # for the few that keep them
+
             rgb = recolour(self.model.deprocess(image), self.model.deprocess(photo))
             image = self.model.preprocess(rgb)
         return image
