@@ -37,6 +37,7 @@ SHIPPED = ROOT / "tests" / "cuda" / "shipped.json"
 BEGIN, END = "<!-- cuda-counts:begin -->", "<!-- cuda-counts:end -->"
 
 LAYER = "inception_4c/output"
+STEM = LAYER.replace("/", "-")
 TARGETS = ("portable", "cuda")
 SMALL, MIDDLE, LARGE = SIZES = (158, 182), (512, 512), (1024, 1024)  # (height, width)
 PLAIN, CAPTURED = {"enable_cuda_graph": "0"}, {"enable_cuda_graph": "1"}
@@ -60,6 +61,12 @@ OPERATORS = {
     **dict.fromkeys(("Concat", "Slice", "Sign", "Greater", "Cast"), MASKS),
 }
 
+
+def named(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
+
+
+SIDES = [*map(named, SIZES)]
 Size = tuple[int, int]
 Counts = Mapping[str, int]
 Ask = standins.Standins
@@ -133,11 +140,7 @@ def document(ask: Ask) -> str:
         (target, size): parts(ask, target, size) for target in TARGETS for size in (SMALL, LARGE)
     }
     totals = {key: total(found) for key, found in steps.items()}
-    held = {
-        target: [measured(ask, shipped_file(LAYER, target), PLAIN, size)["bytes"] for size in SIZES]
-        for target in TARGETS
-    }
-    return "\n\n".join([part_table(steps, totals), memory_table(held), reckoned(totals, GPUS)])
+    return "\n\n".join([part_table(steps, totals), ways_table(), reckoned(totals, GPUS)])
 
 
 def part_table(
@@ -166,11 +169,18 @@ def cells(counts: Counter[str]) -> list[str]:
     ]
 
 
-def memory_table(held: Mapping[str, Sequence[int]]) -> str:
-    """Return the table of what a session holds that has stepped."""
-    sizes = map(named, SIZES)
-    rows = [[t, *(f"{size / MIB:,.0f} MiB" for size in held[t])] for t in TARGETS]
-    return table(["held by a session", *sizes], rows)
+def ways_table() -> str:
+    """Return the table of the ways to compute the default layer, of what `--shipped` wrote down."""
+    head = ["way, not captured", f"launches at {named(SMALL)}", *(f"held at {s}" for s in SIDES)]
+    rows = []
+    for name, ways in json.loads(SHIPPED.read_text()).items():
+        stem, target, *half = name.removesuffix(".onnx").split(".")
+        for way in ways if stem == STEM else ():
+            if way != "captured":
+                words = [target, *half, *([way] if way != "plain" else [])]
+                held = (f"{size:,} MiB" for size in ways[way]["MiB"])
+                rows.append([", ".join(words), str(ways[way]["step"]["launches"]), *held])
+    return table(head, rows)
 
 
 def reckoned(totals: Mapping[tuple[str, Size], Counter[str]], gpus: Sequence[Gpu]) -> str:
@@ -219,8 +229,14 @@ def shipped(ask: Ask) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         for name in forms():
             path = form(name, Path(folder))
-            found[name] = {way: of_file(ask, path, options) for way, options in WAYS.items()}
+            found[name] = {way: of_file(ask, path, o) for way, o in ways_of(name).items()}
     return found
+
+
+def ways_of(name: str) -> dict[str, dict[str, str]]:
+    """Return the options of the ways that a form is counted in, by their names."""
+    last = {"channels last": {**PLAIN, "prefer_nhwc": "1"}}
+    return {**WAYS, **last} if name.startswith(f"{STEM}.portable.") else WAYS
 
 
 def forms() -> list[str]:
@@ -261,10 +277,6 @@ def of_file(ask: Ask, path: Path, options: Mapping[str, str]) -> dict[str, Any]:
     """Return what the last of some steps counts, and the MiB that a session for each size holds."""
     found = [measured(ask, path, options, size) for size in SIZES]
     return {"step": found[0]["steps"][-1], "MiB": [-(-run["bytes"] // MIB) for run in found]}
-
-
-def named(size: Size) -> str:
-    return f"{size[1]}x{size[0]}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
