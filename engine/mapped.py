@@ -20,13 +20,14 @@ import numpy as np
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import Array
-from ort_deepdream.weights.catalogue import CACHE_VARIABLE, cache_folder
 
 BAND = 1 << 24  # bytes of a picture that are worked on at once
 
 
 def pictures_folder() -> Path:
     """Return the folder for large pictures. Raise DreamError when this user has no home folder."""
+    from ort_deepdream.weights.catalogue import cache_folder  # few need it
+
     return cache_folder() / "pictures"
 
 
@@ -56,6 +57,8 @@ def _mapped(folder: Path, shape: tuple[int, ...]) -> Array:
             _reserve(file.fileno(), size)
             return np.frombuffer(mmap.mmap(file.fileno(), size), np.float32).reshape(shape)
     except OSError as error:
+        from ort_deepdream.weights.catalogue import CACHE_VARIABLE
+
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         reason = "the disk is full" if full else error.strerror or error
         raise DreamError(

@@ -16,7 +16,6 @@ from ort_deepdream.engine.memory import Room, available, bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.tiles import Axis, Field, divide
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.catalogue import CACHE_VARIABLE
 from ort_deepdream.weights.receptive_field import Window
 
 AUTO, OFF = "auto", "off"
@@ -177,6 +176,8 @@ def store_for(height: int, width: int, keep_octaves: bool) -> Store:
     folder = pictures_folder()
     free = _free_disk(folder)
     if free is not None and needed > free:
+        from ort_deepdream.weights.catalogue import CACHE_VARIABLE
+
         raise DreamError(
             f"a dream of {width}x{height} pixels takes {gigabytes(needed)} of {folder}, where "
             f"{gigabytes(free)} are free; make room, or name another folder in {CACHE_VARIABLE}"
