@@ -176,6 +176,7 @@ NUMBERS = {
     "bench a.jpg --trials": "--trials must be",
     "bench a.jpg --threads": "--threads must be",
     "compare a.json b.json --fail-above": "--fail-above must be",
+    "run a.jpg --halo": "--halo must be",
     "run a.jpg --scale": "--scale must be",
     "run a.jpg --threads": "--threads must be",
     "visualise --channels": "--channels must be",
