@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
@@ -18,10 +19,12 @@ from ort_deepdream.engine.deepdream import Dream, Progress, dream
 from ort_deepdream.engine.image import Picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
-from ort_deepdream.engine.tiling import OFF, Tiling
 from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import mark, write_marks
 from ort_deepdream.step import Array
+
+if TYPE_CHECKING:
+    from ort_deepdream.engine.tiling import Tiling
 
 SettingsFor = Callable[[int, int], Settings]  # a picture of this height and width
 
@@ -92,7 +95,7 @@ def _watched(
             place = f"octave {at.octave}/{at.octaves}, step {at.iteration}/{at.iterations}"
             update(at.fraction, f"{place}, tile {at.tile}/{at.tiles}")
 
-        tile, halo = (OFF, None) if tiling is None else (tiling.tile, tiling.halo)
+        tile, halo = ("off", None) if tiling is None else (tiling.tile, tiling.halo)
         return dream(
             model,
             picture.rgb,

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -16,9 +17,11 @@ from ort_deepdream.cli.subject import Subject
 from ort_deepdream.cli.tiles import words as tile_words
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
-from ort_deepdream.engine.tiling import Tiling
 from ort_deepdream.text import storable
 from ort_deepdream.version import VERSION
+
+if TYPE_CHECKING:
+    from ort_deepdream.engine.tiling import Tiling
 
 PREFIX = "deepdream."
 COMMAND = f"{PREFIX}command"

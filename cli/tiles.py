@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ort_deepdream.engine.memory import bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.shaping import refuse_tiles
-from ort_deepdream.engine.tiling import Tile, Tiling, tiling_for
+
+if TYPE_CHECKING:
+    from ort_deepdream.engine.tiling import Tiling
 
 
 @dataclass(frozen=True)
 class Tiles:
     """The two options, as a command was given them."""
 
-    tile: Tile
+    tile: int | str
     halo: int | None
 
     def divide(self, model: Model, settings: Settings, height: int, width: int) -> Tiling | None:
         """Return how a picture of this size is divided, None for not. Raise DreamError."""
+        if self.tile == "auto" and self.halo is None and model.fits(height, width):
+            return None
+        from ort_deepdream.engine.tiling import tiling_for  # few need it
+
         tiling = tiling_for(model, height, width, self.tile, self.halo)
         if tiling is not None:
             refuse_tiles(settings)

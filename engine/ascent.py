@@ -29,6 +29,10 @@ from ort_deepdream.step import Array, Feed
 CAPTURED: WeakKeyDictionary[Session, StaticAscent] = WeakKeyDictionary()
 
 
+class UnfinishedStepError(Exception):
+    """A step was stopped between two tiles (engine/tiled_ascent.py); the picture is as before."""
+
+
 class Ascent:
     """Steps on pictures of one size, [1, 3, height, width] in the network's units.
 

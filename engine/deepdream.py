@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import default_rng
 
-from ort_deepdream.engine.ascent import Ascent, make_ascent
+from ort_deepdream.engine.ascent import Ascent, UnfinishedStepError, make_ascent
 from ort_deepdream.engine.guide import bytes_per_pixel
 from ort_deepdream.engine.keeping import Keeping, as_mask
 from ort_deepdream.engine.mapped import Store
@@ -20,20 +20,14 @@ from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import grown, octave_sizes, shrunk, sizes_by_hand
 from ort_deepdream.engine.settings import Settings, as_text, as_typed, chosen
 from ort_deepdream.engine.shaping import refuse_tiles, shaping_of
-from ort_deepdream.engine.tiled_ascent import TiledAscent, UnfinishedStepError
-from ort_deepdream.engine.tiling import (
-    AUTO,
-    Tile,
-    Tiling,
-    require_room_to_keep,
-    store_for,
-    tiling_for,
-)
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import NO_GRADIENT, Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from ort_deepdream.engine.tiled_ascent import TiledAscent
+    from ort_deepdream.engine.tiling import Tiling
 
 
 def _no_picture() -> Array:
@@ -107,7 +101,7 @@ def dream(
     on_step: OnStep | None = None,
     keep_octaves: bool = False,
     mask: Array | None = None,
-    tile: Tile = AUTO,
+    tile: int | str = "auto",
     halo: int | None = None,
     on_tile: OnStep | None = None,
     guide: Array | None = None,
@@ -141,13 +135,17 @@ def dream(
     settings = settings or Settings()
     keeping = Keeping(model, settings, as_mask(mask, height, width))
     sizes, left_out = _sizes(height, width, settings, model)
-    tiling = tiling_for(model, height, width, tile, halo)
-    store = Store()
-    if tiling is not None:
-        refuse_tiles(settings)
-        if keeping.is_wanted:
-            require_room_to_keep(height, width)
-        store = store_for(height, width, keep_octaves)
+    tiling, store = None, Store()
+    # What is divided, which is rare, is imported where it is needed.
+    if halo is not None or not (tile == "off" or (tile == "auto" and model.fits(height, width))):
+        from ort_deepdream.engine.tiling import require_room_to_keep, store_for, tiling_for
+
+        tiling = tiling_for(model, height, width, tile, halo)
+        if tiling is not None:
+            refuse_tiles(settings)
+            if keeping.is_wanted:
+                require_room_to_keep(height, width)
+            store = store_for(height, width, keep_octaves)
     climb = _Climb(model, settings, sizes, tiling, store, on_step, on_tile)
     on_cpu = model.backend.provider == "CPUExecutionProvider"
     down, across = (height, width) if tiling is None else tiling.crop(height, width)
@@ -318,6 +316,8 @@ class _Climb:
         """Return what takes the steps of an octave."""
         if self.tiling is None:
             return make_ascent(self.model, height, width, self.shaping)
+
+        from ort_deepdream.engine.tiled_ascent import TiledAscent
 
         def on_tile(ascent: TiledAscent, done: int, count: int) -> bool | None:
             return self.report(self.on_tile, ascent, seen, done, count)

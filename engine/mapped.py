@@ -8,11 +8,9 @@ view of it is gone, or the process is killed, it is gone too.
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
@@ -31,11 +29,13 @@ def pictures_folder() -> Path:
     return cache_folder() / "pictures"
 
 
-@dataclass(frozen=True)
 class Store:
     """Where a dream's whole pictures are: in files in `folder`, or in memory where it is None."""
 
-    folder: Path | None = None
+    # Not a dataclass, and modules are imported where they are used: each start would pay for it.
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
 
     def empty(self, *shape: int) -> Array:
         """Return a new float32 array; in a file it is zero, else whatever was there.
@@ -48,7 +48,8 @@ class Store:
 
 
 def _mapped(folder: Path, shape: tuple[int, ...]) -> Array:
-    import tempfile  # few need it
+    import mmap
+    import tempfile
 
     size = prod(shape) * 4
     try:
@@ -83,7 +84,9 @@ def let_go(*arrays: Array) -> None:
             found = found.base
         if isinstance(found, memoryview):
             found = found.obj
-        if isinstance(found, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        if hasattr(found, "madvise"):
+            import mmap
+
             with suppress(OSError):
                 found.madvise(mmap.MADV_DONTNEED)
 

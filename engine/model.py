@@ -13,6 +13,7 @@ from ort_deepdream.engine import guide
 from ort_deepdream.engine.backends import Backend
 from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
 from ort_deepdream.engine.mapped import Store, bands, let_go
+from ort_deepdream.engine.memory import available, bytes_needed
 from ort_deepdream.engine.session import Session, Size, make_session, running, uncaptured
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import GRADIENT_OUTPUTS, Array, Feed, limits_feed
@@ -183,6 +184,18 @@ class Model:
                 break
             del self.sessions[key]
             held -= its_pixels
+
+    def fits(self, height: int, width: int) -> bool:
+        """Tell whether a step on a picture of this size fits into the memory, as far as is known.
+
+        It is of the CPU; other devices do not tell how much they have.
+        """
+        if self.backend.provider != "CPUExecutionProvider":
+            return True
+        more = guide.bytes_per_pixel(self.info.guides, self.guide)
+        room = available()
+        needed = bytes_needed(height, width, self.info.stride) + int(height * width * more)
+        return room is None or needed <= room.free
 
     def preprocess(self, rgb: Array, store: Store | None = None) -> Array:
         """Turn RGB [H, W, 3] in 0..255 into the network's image [1, 3, H, W], in `store`."""

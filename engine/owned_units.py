@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from ort_deepdream.engine.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import bytes_field, field, fields, integer_field
+from ort_deepdream.step import own_names
 from ort_deepdream.weights.positions import led_values
 
 GRAPH = 7  # in ModelProto
@@ -29,7 +30,7 @@ NODE, INPUT = 1, 11  # in GraphProto
 NODE_INPUT, NODE_OUTPUT, NODE_NAME, OP_TYPE = 1, 2, 3, 4
 FLOAT = 1
 
-OWN, OWNED = "own", "owned"  # names of what is added
+OWNED = "owned"  # begins the names of what is added
 # How a layer's gradient begins where the network goes on from it: its own part of the sum.
 BEGINNINGS = ("Mul", "Pad", "Add", "Sum")
 
@@ -51,16 +52,6 @@ class _Node:
             else:
                 out += field(number, wire_type, value)
         return bytes(out)
-
-
-def own_names(count: int) -> list[str]:
-    """Return the names of the inputs that say which units of each layer count."""
-    return [OWN] if count == 1 else [f"{OWN}/{number}" for number in range(count)]
-
-
-def is_own(name: str) -> bool:
-    """Tell whether an input is one of `own_names`."""
-    return name == OWN or name.startswith(f"{OWN}/")
 
 
 def counting_own_units(file: GradientFile) -> bytes:

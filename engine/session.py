@@ -22,7 +22,6 @@ from ort_deepdream.engine.backends import FATAL_ONLY, Backend
 from ort_deepdream.engine.checking import checked
 from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.gradient_file import GradientFile
-from ort_deepdream.engine.owned_units import counting_own_units, is_own
 from ort_deepdream.engine.shaping import step_fragments
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import (
@@ -33,6 +32,7 @@ from ort_deepdream.step import (
     PACKED_INPUTS,
     PACKED_OUTPUTS,
     SHAPING_INPUTS,
+    is_own,
 )
 from ort_deepdream.text import clean
 
@@ -88,6 +88,8 @@ def make_session(
         return _options(backend, weights, threads, size, profile)
 
     if own_units:
+        from ort_deepdream.engine.owned_units import counting_own_units  # few need it
+
         content = counting_own_units(file)
     else:
         content = file.content + step_fragments(backend.target, stages)

@@ -13,22 +13,18 @@ from typing import Any
 import numpy as np
 from onnxruntime import RunOptions
 
+from ort_deepdream.engine.ascent import UnfinishedStepError
 from ort_deepdream.engine.mapped import Store, bands, let_go
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.owned_units import own_names
 from ort_deepdream.engine.session import running, uncaptured
 from ort_deepdream.engine.tiles import Axis, Span, own_units
 from ort_deepdream.engine.tiling import Tiling
-from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed
+from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed, own_names
 
 HUGE = 3e38  # a mean above it belongs to a gradient that is not finite
 
 # Is told how many are done, and of how many.
 OnTile = Callable[["TiledAscent", int, int], bool | None]
-
-
-class UnfinishedStepError(Exception):
-    """A step was stopped between two tiles; the picture is as it was before."""
 
 
 class TiledAscent:

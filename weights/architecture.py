@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ort_deepdream.weights.receptive_field import Window
+if TYPE_CHECKING:
+    from ort_deepdream.weights.receptive_field import Window
 
 
 @dataclass(frozen=True)

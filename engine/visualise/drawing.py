@@ -13,14 +13,13 @@ import numpy as np
 
 from ort_deepdream.engine.memory import enough_memory
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.owned_units import OWN
 from ort_deepdream.engine.session import running, uncaptured
 from ort_deepdream.engine.visualise.adam import Adam
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.engine.visualise.spectrum import SpectralPicture, Spectrum
 from ort_deepdream.engine.visualise.views import View, random_placement
 from ort_deepdream.errors import DreamError
-from ort_deepdream.step import GRADIENT_OUTPUTS, Array
+from ort_deepdream.step import GRADIENT_OUTPUTS, OWN, Array
 from ort_deepdream.weights import receptive_field
 from ort_deepdream.weights.architectures import ARCHITECTURES
 

@@ -59,6 +59,8 @@ PACKED_OUTPUTS = {
     "next": PICTURE,
 }
 
+OWN = "own"  # begins the inputs of a graph for tiles (engine/owned_units.py)
+
 # A smaller mean of the gradient is rounding: the step lets it change nothing.
 NO_GRADIENT = 1e-30
 
@@ -89,3 +91,13 @@ def packed(feed: Feed) -> Feed:
 def rolled_indices(count: int, shift: int) -> Indices:
     """Return the indices that make `np.roll(x, shift)` of an `x` with `count` values."""
     return (np.arange(count, dtype=np.int64) - shift) % count
+
+
+def own_names(count: int) -> list[str]:
+    """Return the names of the inputs that say which units of each layer count."""
+    return [OWN] if count == 1 else [f"{OWN}/{number}" for number in range(count)]
+
+
+def is_own(name: str) -> bool:
+    """Tell whether an input is one of `own_names`."""
+    return name == OWN or name.startswith(f"{OWN}/")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ort_deepdream import read_metadata, read_picture
+from ort_deepdream.engine import model as model_module
 from ort_deepdream.engine import tiling
 from ort_deepdream.engine.memory import Room
 
@@ -53,7 +54,8 @@ def test_a_smaller_halo_is_said_to_be_one(dream, photo, model, tmp_path):
 
 
 def test_auto_divides_what_does_not_fit(dream, photo, model, monkeypatch):
-    monkeypatch.setattr(tiling, "available", lambda: Room(10_000_000, "free here"))
+    for module in (model_module, tiling):
+        monkeypatch.setattr(module, "available", lambda: Room(10_000_000, "free here"))
     monkeypatch.setattr(tiling, "FOR_THE_REST", 0)
     outcome = dream("run", photo, "--model", model, *SETTINGS)
     assert outcome.exit_code == 0
