@@ -96,7 +96,7 @@ def export_network_to(
             loaded, layers, chosen, precision, sides, on_stage=show_stage, guided=guided
         )
         save(model, path, on_stage=show_stage)
-    _, _, height, width = model.graph.inputs[0].shape or ()
+    height, width = list(model.graph.inputs[0].shape or ())[2:]
     only = f"{width}x{height}" if isinstance(width, int) else None
     return Exported(loaded, only)
 

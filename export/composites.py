@@ -90,8 +90,10 @@ class Convolved:
 
 def convolved(node: ir.Node) -> Convolved:
     """Return the attributes of a ConvInputGrad."""
-    along = (node.attributes[key].as_ints() for key in ("stride", "padding", "dilation"))
-    return Convolved(*map(tuple, along), groups=node.attributes["groups"].as_int())
+    stride, padding, dilation = (
+        tuple(node.attributes[key].as_ints()) for key in ("stride", "padding", "dilation")
+    )
+    return Convolved(stride, padding, dilation, node.attributes["groups"].as_int())
 
 
 def is_composite(node: ir.Node | None, op_type: str) -> bool:

@@ -181,7 +181,7 @@ def _lower_node(emit: Lowering, node: fx.Node, values: dict[fx.Node, Any]) -> An
     if node.target is operator.getitem:
         value = args[0][args[1]]
         _record_shape(value, node)
-        if node.args[0].target in MEASURED:  # type: ignore[union-attr]
+        if node.args[0].target in MEASURED:  # type: ignore[union-attr, operator]
             emit.note_sizes(node, value)
         return value
     assert isinstance(node.target, OpOverload), node.target

@@ -135,7 +135,9 @@ def probe(module: nn.Module, size: Size, until: Mapping[str, int] | None = None)
 
     with FakeTensorMode(allow_non_fake_inputs=True) as fake, torch.no_grad():
         named = [*module.named_parameters(), *module.named_buffers()]
-        state = {name: fake.from_tensor(tensor.detach()) for name, tensor in named}
+        state: dict[str, Tensor] = {
+            name: fake.from_tensor(tensor.detach()) for name, tensor in named
+        }
         hooks = [
             inner.register_forward_hook(
                 lambda module, given, value, name=name: _record(shapes, name, value)

@@ -7,7 +7,8 @@
 For each network with seeded weights: the gradient's error against float64 autograd, beside that of
 PyTorch's own float32 gradient; then the time of one gradient from memory to memory, by the exported
 file (for any size, where the network allows it) and by eager PyTorch in both memory formats. They
-take turns, and the least time of each counts, which other work on the machine disturbs least.
+take turns, and the least time of each counts, which other work on the machine disturbs least. On a
+busy machine `--cpu-time --threads 1` counts the processor's time instead.
 docs/networks.md has the table.
 """
 
@@ -39,6 +40,7 @@ from ort_deepdream.sizes import parse_sides
 from ort_deepdream.weights.terms import parse_term
 
 Array = NDArray[np.float32]
+Clock = Callable[[], float]
 
 # The last layer that still is a map of the picture, or the deepest that the rules reach.
 NETWORKS = {
@@ -68,7 +70,7 @@ NETWORKS = {
 }
 WEIGHTS = "seeded:0"
 CHECKED = (112, 96)  # (height, width) of the picture that gradients are compared on
-FORMATS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ class Result:
         return min(((name, min(self.samples[name])) for name in FORMATS), key=lambda pair: pair[1])
 
 
-def compare(name: str, size: tuple[int, int], rounds: int, threads: int, folder: Path) -> Result:
+def compare(
+    name: str, size: tuple[int, int], rounds: int, threads: int, clock: Clock, folder: Path
+) -> Result:
     """Export the network's layer, check its gradient, and time it at a size (height, width)."""
     layer = NETWORKS[name]
     weights = module_weights(find_module(name), [layer], WEIGHTS)
@@ -105,7 +109,7 @@ def compare(name: str, size: tuple[int, int], rounds: int, threads: int, folder:
     contenders: dict[str, Callable[[], object]] = {"ours": lambda: model.gradient(image)}
     for each, memory_format in FORMATS.items():
         contenders[each] = eager(weights, layer, image, memory_format)
-    return Result(name, layer, only, error, torch_error, interleaved(contenders, rounds))
+    return Result(name, layer, only, error, torch_error, interleaved(contenders, rounds, clock))
 
 
 def picture(size: tuple[int, int]) -> Array:
@@ -139,22 +143,34 @@ def eager(
     return gradient
 
 
-def interleaved(turns: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def interleaved(
+    turns: dict[str, Callable[[], object]], rounds: int, clock: Clock
+) -> dict[str, list[float]]:
     """Time each in turn, after one that does not count."""
     samples: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(rounds + 1):
         for name, turn in turns.items():
-            started = time.perf_counter()
+            started = clock()
             turn()
             if number:
-                samples[name].append(time.perf_counter() - started)
+                samples[name].append(clock() - started)
     return samples
 
 
 def show(results: Sequence[Result], size: tuple[int, int]) -> None:
     made = table(
-        *("network", "layer", "sizes", "error", "PyTorch's", "ours, ms", "PyTorch, ms", "ratio"),
-        numbers=("ours, ms", "PyTorch, ms", "ratio"),
+        *(
+            "network",
+            "layer",
+            "sizes",
+            "error",
+            "PyTorch's",
+            "ours, ms",
+            "PyTorch, ms",
+            "format",
+            "ratio",
+        ),
+        numbers=("ours, ms", "PyTorch, ms", "format", "ratio"),
     )
     print(f"one gradient at {size[1]}x{size[0]}")
     print(*describe(this_machine()), sep="\n")
@@ -168,7 +184,8 @@ def show(results: Sequence[Result], size: tuple[int, int]) -> None:
                 f"{r.error:.1e}",
                 f"{r.torch_error:.1e}",
                 f"{r.ours * 1e3:.0f}",
-                f"{seconds * 1e3:.0f} {best}",
+                f"{seconds * 1e3:.0f}",
+                best,
                 f"{r.ours / seconds:.2f}",
             )
 
@@ -179,14 +196,16 @@ def main() -> None:
     parser.add_argument("--size", default="224x224", metavar="WxH")
     parser.add_argument("--rounds", type=int, default=7, metavar="N")
     parser.add_argument("--threads", type=int, default=usable_cores(), metavar="N")
+    parser.add_argument("--cpu-time", action="store_true", help="count the processor's time")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE")
     o = parser.parse_args()
     width, height = parse_sides(o.size)
     torch.set_num_threads(o.threads)
+    clock = time.process_time if o.cpu_time else time.perf_counter
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for name in o.names or NETWORKS:
-            results.append(compare(name, (height, width), o.rounds, o.threads, Path(folder)))
+            results.append(compare(name, (height, width), o.rounds, o.threads, clock, Path(folder)))
             print(f"{name}: {results[-1].ours / results[-1].best_torch[1]:.2f}", flush=True)
     show(results, (height, width))
     if o.output is not None:

@@ -186,7 +186,10 @@ def split(emit: Emitter, x: ir.Value, size: int, dim: int = 0) -> list[ir.Value]
     if not isinstance(length, int):
         raise NotImplementedError("an axis whose length depends on the picture's size")
     refuse_picture_size(size)
-    return split_with_sizes(emit, x, [min(size, length - n) for n in range(0, length, size)], dim)
+    pieces: list[ir.Value] = split_with_sizes(
+        emit, x, [min(size, length - n) for n in range(0, length, size)], dim
+    )
+    return pieces
 
 
 @lowers(aten.split_with_sizes.default)
