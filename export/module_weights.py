@@ -8,7 +8,9 @@ Only what the layers need is read and kept: a file without the classifier will d
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -166,7 +168,8 @@ def _torchvisions(architecture: ModuleArchitecture, source: Source, name: str | 
         raise DreamError(f"there is no weights file {name}: {hint}")
     entry = source.weights[name or "DEFAULT"]
     try:
-        state: dict[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # torch.hub names the address there
+            state: dict[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # of urllib, of the cache's folder, or a wrong sum
         raise DreamError(
             f"{source.name}'s weights {entry.name} cannot be downloaded from {entry.url} "
