@@ -21,6 +21,7 @@ from ort_deepdream.engine.tiles import Axis, Span, own_units
 from ort_deepdream.engine.tiling import Tiling
 from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed, own_names
 
+STRIP = 128  # rows at once: with each pixel that is read the kernel maps 64 KiB of its file
 HUGE = 3e38  # a mean above it belongs to a gradient that is not finite
 
 # Is told how many are done, and of how many.
@@ -102,6 +103,7 @@ class TiledAscent:
         places = [*self._places(rows, columns)]
         for inside, there in places:
             self.crop[inside] = self.image[there]
+            let_go(self.image)
         own = own_units(self.field, (self.rows, rows), (self.columns, columns))
         counted = dict(zip(self.own_names, own, strict=True))
         feed: Feed = {"image": self.crop, **counted, **self.guide}
@@ -109,7 +111,7 @@ class TiledAscent:
             objective, gradient = self.session.run([*GRADIENT_OUTPUTS], feed, _options(last))
         for inside, there in places:
             self.gradient[there] += gradient[inside]
-        let_go(self.image, self.gradient)
+            let_go(self.gradient)
         return float(objective)
 
     @property
@@ -120,8 +122,10 @@ class TiledAscent:
     def _places(self, rows: Span, columns: Span) -> Iterator[tuple[Any, Any]]:
         """Yield the parts of a crop, each with its place in the picture, which is not rolled."""
         down, across = self.shift
-        for inside_rows, these_rows in _parts(rows.crop - down, self.rows):
-            for inside_columns, these_columns in _parts(columns.crop - across, self.columns):
+        for inside_rows, these_rows in _parts(rows.crop - down, self.rows, STRIP):
+            for inside_columns, these_columns in _parts(
+                columns.crop - across, self.columns, self.width
+            ):
                 yield (
                     (..., inside_rows, inside_columns),
                     (..., these_rows, these_columns),
@@ -155,15 +159,16 @@ class TiledAscent:
         return bands(self.height, self.width * 12)
 
 
-def _parts(begin: int, axis: Axis) -> Iterator[tuple[slice, slice]]:
+def _parts(begin: int, axis: Axis, most: int) -> Iterator[tuple[slice, slice]]:
     """Yield the parts of a crop along one axis, and where they lie in the picture, round its end.
 
-    `begin` is where the crop begins, counted without end in both directions.
+    `begin` is where the crop begins, counted without end in both directions. A part has `most`
+    pixels at most.
     """
     inside = 0
     while inside < axis.side:
         there = (begin + inside) % axis.length
-        count = min(axis.side - inside, axis.length - there)
+        count = min(axis.side - inside, axis.length - there, most)
         yield slice(inside, inside + count), slice(there, there + count)
         inside += count
 
