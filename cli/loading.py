@@ -55,13 +55,14 @@ def loading(wanted: Request, machine: Machine) -> Iterator[Callable[[], Model]]:
                 show_stage("loading the model")
                 model = loaded.result()
             if machine.backend == "auto" and machine.provider_library is None:
-                note(_what_auto_took(chosen))
+                note(what_auto_took(chosen))
             return model
 
         yield finish
 
 
-def _what_auto_took(chosen: Backend) -> str:
+def what_auto_took(chosen: Backend) -> str:
+    """Return what is said of a backend that nobody chose."""
     tried = [backend.name for backend in BACKENDS.values() if backend.in_auto]
     better = tried[: tried.index(chosen.name)]
     reason = f"; `dream backends` tells why not on {' or '.join(better)}" if better else ""

@@ -217,6 +217,78 @@ def run_command(
 
 
 @app.command(
+    epilog=examples(
+        "dream folder photos dreams",
+        "dream folder photos dreams --preset creatures --size 640 --workers 2",
+        "dream folder photos dreams --shard 1/4 --format jpg",
+    )
+)
+@options.with_loop_settings(seed=options.FOLDER_SEED)
+def folder(
+    context: typer.Context,
+    source: options.Folder,
+    output: options.OutputFolder,
+    layer: options.Layers = None,
+    weights: options.Weights = None,
+    model: options.Model = None,
+    guide: options.Guide = None,
+    guide_layer: options.GuideLayers = None,
+    network: options.NetworkName = None,
+    mean: options.NetworkMean = None,
+    std: options.NetworkStd = None,
+    preset: options.PresetName = "",
+    size: options.PictureSize = None,
+    scale: options.PictureScale = None,
+    mask: options.Mask = None,
+    *,
+    settings: Settings,
+    workers: options.Workers = 1,
+    shard: options.Shard = None,
+    backend: options.BackendName = "auto",
+    threads: options.Threads = None,
+    provider_option: options.ProviderOptions = None,
+    provider_library: options.ProviderLibrary = None,
+    precision: options.ComputedIn = "float32",
+    allow_cpu_nodes: options.AllowCpuNodes = False,
+    tile: options.TileSize = "auto",
+    halo: options.Halo = None,
+    picture_format: options.FolderFormat = "png",
+    force: options.ForceAll = False,
+) -> None:
+    """Dream on every picture in a folder.
+
+    Folders within it keep their structure. A dream that is there with the same
+    settings is not made again, so the same line goes on with what was
+    interrupted. Pictures that cannot be dreamt on are listed at the end, and the
+    exit code is 1; the others are made.
+    """
+    from ort_deepdream.cli import folder as folders
+    from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.networks import network as network_of
+    from ort_deepdream.cli.sources import request
+    from ort_deepdream.cli.subject import Subject
+    from ort_deepdream.cli.tiles import Tiles
+
+    wanted = request(
+        model,
+        weights,
+        layer,
+        preset,
+        guide is not None,
+        guide_layer,
+        network_of(network, mean, std),
+    )
+    loop = options.settings_for(context, settings, preset)
+    place = folders.Place(source, output, f".{picture_format}", shard or (1, 1), force)
+    subject = Subject(source, size, scale, mask, guide)
+    machine = Machine(
+        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
+    )
+    code = folders.run(place, subject, wanted, loop, machine, Tiles(tile, halo), workers)
+    raise typer.Exit(code)
+
+
+@app.command(
     epilog=examples("dream info photo-dream.png", "dream photo.jpg && dream info photo-dream.png")
 )
 def info(picture: options.DreamFile) -> None:

@@ -20,6 +20,7 @@ from ort_deepdream.cli.typed import (
     output_file,
     picture_size,
     ranges,
+    shard,
     tile,
 )
 from ort_deepdream.engine.presets import PRESETS
@@ -28,6 +29,7 @@ from ort_deepdream.engine.settings import (
     Limits,
     Settings,
     as_typed,
+    chosen,
     off_by_default,
 )
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
@@ -41,6 +43,7 @@ DEFAULT_TARGETS = {"float32": "cpu", "float16": "portable"}  # by precision
 # The notebook's own settings: with these every contender of a bench can dream, PyTorch included.
 NOTEBOOK = ("iterations", "octaves", "octave_scale", "step", "jitter", "seed")
 BENCH_SEED = 0  # of every dream of a bench unless one is typed, so that all do the same work
+FOLDER_SEED = 0  # likewise of a folder, so that the command typed again finds what is done
 
 # The headings that `--help` groups options under.
 MODEL = "What to dream"
@@ -356,6 +359,64 @@ Force = Annotated[
     typer.Option(
         "--force",
         help="Replace PHOTO-dream.png rather than write PHOTO-dream-2.png.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN",
+        parser=input_file,
+        help="The folder with the pictures, and folders within it.",
+        show_default=False,
+    ),
+]
+OutputFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        parser=input_file,
+        help="The folder for the dreams, named and placed as the pictures are. It is made.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        parser=number(int, "--workers", Limits(1, 256)),
+        help="Processes that dream at once, each on a picture of its own. The cores are shared "
+        "out among them, or --threads for each.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Shard = Annotated[
+    Any,  # two numbers: a parser makes them of one word
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        parser=shard,
+        help="Only every Nth picture from the Ith on, so that N machines can share a folder: 1/4 "
+        "to 4/4.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+FolderFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        parser=one_of(("png", "jpg", "webp", "tif"), "--format"),
+        help="What the dreams are written as: png, jpg, webp or tif.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ForceAll = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Dream again what is done, and replace whatever has a dream's name.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -693,9 +754,29 @@ def _with_options(
     return with_options
 
 
-def settings_for(
-    context: typer.Context, settings: Settings, preset: str
-) -> Callable[[int, int], Settings]:
+class LoopSettings:
+    """The settings for a picture of a height and width: as typed, or a preset's beside those."""
+
+    # Neither a dataclass nor a lambda: it costs nothing at a start, and travels to workers.
+
+    def __init__(self, settings: Settings, preset: str, typed: dict[str, Any]) -> None:
+        self.settings, self.preset, self.typed = settings, preset, typed
+
+    def __call__(self, height: int, width: int) -> Settings:
+        """Return the settings for a picture of this height and width, in pixels."""
+        if not self.preset:
+            return self.settings
+        return PRESETS[self.preset].settings(height, width, self.typed)
+
+    def choice(self) -> list[Any]:
+        """Return what decides them, as JSON can hold it, whatever the picture's size."""
+        if not self.preset:
+            return [chosen(self.settings)]
+        preset = PRESETS[self.preset]
+        return [{**preset.changed}, preset.smallest, self.typed]
+
+
+def settings_for(context: typer.Context, settings: Settings, preset: str) -> LoopSettings:
     """Return what gives the settings for a picture of a height and width.
 
     Of a preset they are those that were not typed. Raise DreamError for what excludes each other.
@@ -705,10 +786,8 @@ def settings_for(
     for name in ("octaves", "octave_scale"):
         if name in typed and "octave_sizes" in typed:
             raise DreamError(f"--octave-sizes and --{as_typed(name)} exclude each other")
-    if not preset:
-        return lambda height, width: settings
-    had = {name: getattr(settings, name) for name in {*typed, "seed"}}
-    return lambda height, width: PRESETS[preset].settings(height, width, had)
+    had = {name: getattr(settings, name) for name in sorted({*typed, "seed"})}
+    return LoopSettings(settings, preset, had)
 
 
 def _loop_option(setting: Field[Any], default: Any) -> inspect.Parameter:

@@ -37,8 +37,12 @@ def run(
     tiles: Tiles,
     products: Products,
     load: Callable[[], Model],
+    task: str = "",
 ) -> None:
-    """Dream on a picture and write what was dreamt, its settings stored in it."""
+    """Dream on a picture and write what was dreamt, its settings stored in it.
+
+    So is the key of a `task`, if it is one of many.
+    """
     picture, mask = subject.read()
     guide = subject.read_guide()
     height, width = picture.rgb.shape[:2]
@@ -60,7 +64,8 @@ def run(
     if products.dream is None and not products.force and outputs.dream.exists():
         # Another dream of this photo was quicker.
         outputs = products.outputs(subject.photo, inputs, picture, settings)
-    outputs.write(picture, result, record(subject, wanted, model, settings, machine, tiling))
+    stored = record(subject, wanted, model, settings, machine, tiling, task)
+    outputs.write(picture, result, stored)
     if watcher.animation is not None and outputs.animation is not None:
         watcher.animation.write(outputs.animation)
     mark("write")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PREFIX = "deepdream."
 COMMAND = f"{PREFIX}command"
+TASK = f"{PREFIX}task"
 
 
 def record(
@@ -34,6 +36,7 @@ def record(
     settings: Settings,
     machine: Machine,
     tiling: Tiling | None,
+    task: str = "",
 ) -> dict[str, str]:
     """Return text for the picture's metadata; `deepdream.command` makes the picture again.
 
@@ -47,21 +50,20 @@ def record(
         **_guide(subject, model),
         **what_ran(model),
         **{name: as_text(value) for name, value in chosen(settings).items()},
+        **({"task": task} if task else {}),
     }
     return stored(values)
 
 
 def what_ran(model: Model) -> dict[str, str]:
     """Return what is stored of a model, and of the programs that ran it."""
-    import hashlib  # here, where the dream is done: not before its first step
-
     info = model.info
     return {
         "architecture": info.architecture,
         "layers": json.dumps(info.layers),
         "weights": info.weights,
         "weights_sha256": info.weights_sha256,
-        "gradient_file_sha256": hashlib.sha256(model.file.content).hexdigest(),
+        "gradient_file_sha256": _sha256(model.file.content),
         "target": info.target,
         "backend": model.backend.name,
         "provider_options": json.dumps(dict(model.backend.provider_options)),
@@ -71,6 +73,14 @@ def what_ran(model: Model) -> dict[str, str]:
         "onnxruntime": onnxruntime.__version__,
         "numpy": np.__version__,
     }
+
+
+@lru_cache(maxsize=1)
+def _sha256(content: bytes) -> str:
+    """Return the sha256 of a gradient file; one that makes many dreams is read through once."""
+    import hashlib  # here, where the dream is done: not before its first step
+
+    return hashlib.sha256(content).hexdigest()
 
 
 def stored(values: Mapping[str, str]) -> dict[str, str]:

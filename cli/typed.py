@@ -90,6 +90,18 @@ def one_of(names: Sequence[str], name: str) -> Callable[[Any], Any]:
     return choose
 
 
+def shard(text: Any) -> Any:
+    """Return the two numbers of I/N. Raise DreamError for others."""
+    if not isinstance(text, str):
+        return text
+    part, _, parts = text.partition("/")
+    if not all(one.isdecimal() and len(one) <= 6 for one in (part, parts)):
+        raise DreamError(f"--shard must be I/N, such as 1/4, not '{text[:SHOWN]}'")
+    if not 1 <= int(part) <= int(parts):
+        raise DreamError(f"--shard {text}: I goes from 1 to N")
+    return int(part), int(parts)
+
+
 TILES = Limits(1, LARGEST)
 
 

@@ -30,6 +30,17 @@ def default_threads() -> int | None:
     return threads if threads < most else None
 
 
+def shared_out(processes: int) -> int:
+    """Return how many threads each of so many processes should start, at least one."""
+    return max(usable_threads() // processes, 1)
+
+
+def usable_threads() -> int:
+    """Return how many threads can compute at once: one for each physical core."""
+    most, granted = _physical(_processors()), quota()
+    return most if granted is None else min(most, math.ceil(granted))
+
+
 def usable_cores() -> int:
     """Return how many threads can compute at once: never more than the quota pays for."""
     granted = quota()

@@ -95,6 +95,18 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         return _metadata_from_json(image.getexif().get(ExifTags.Base.ImageDescription))
 
 
+def peek_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return what `read_metadata` does, without decoding the pixels: they may be damaged.
+
+    Raise DreamError for what is no picture by its beginning.
+    """
+    with _reading(Path(path)) as file:
+        image = Image.open(file, formats=READABLE)
+        if isinstance(image, PngImagePlugin.PngImageFile):
+            return {str(k): v for k, v in image.info.items() if isinstance(v, str)}
+        return _metadata_from_json(image.getexif().get(ExifTags.Base.ImageDescription))
+
+
 def _metadata_from_json(description: object) -> dict[str, str]:
     """Return metadata from an ImageDescription; {} for one in other words than ours."""
     try:

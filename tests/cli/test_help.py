@@ -28,6 +28,7 @@ PAGES = {"": GROUP, **COMMANDS, **INNER}
 def test_the_commands():
     assert list(COMMANDS) == [
         "run",
+        "folder",
         "info",
         "visualise",
         "export",
@@ -176,6 +177,7 @@ NUMBERS = {
     "bench a.jpg --trials": "--trials must be",
     "bench a.jpg --threads": "--threads must be",
     "compare a.json b.json --fail-above": "--fail-above must be",
+    "folder a b --workers": "--workers must be",
     "run a.jpg --halo": "--halo must be",
     "run a.jpg --scale": "--scale must be",
     "run a.jpg --threads": "--threads must be",
