@@ -81,7 +81,9 @@ def join(
 
 def _digest_of_guiding() -> str:
     """Return a sum of what gives a file its guide: changed, it must not meet older files."""
-    sources = (Path(__file__).with_name(name) for name in ("guiding.py", "nearest.py", "positions.py"))
+    sources = (
+        Path(__file__).with_name(name) for name in ("guiding.py", "nearest.py", "positions.py")
+    )
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 

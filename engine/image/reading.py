@@ -47,6 +47,7 @@ OTHERS = {
 MOST_BYTES = 1 << 30  # of a file: 16384x16384 pixels fit, however little they can be packed
 PILLOWS_LIMIT = 89_478_485  # pixels: Image.MAX_IMAGE_PIXELS, if nobody has set another
 MOST_PIXELS = 1 << 29  # then: who names a picture wants it, and what it takes is asked for first
+PIXELS_OF_A_BYTE = 8256  # of a file, at most: deflate packs 1032 bytes in one, each of 8 pixels
 BYTES_OF_A_PIXEL = 4  # in Pillow's image, of 8 bits
 MORE_BYTES = {"F": 36, "I": 36, "1": 8, "L": 8, "P": 8}  # by mode, with what is made of it
 LARGE = 1 << 26  # bytes of a PNG that is not read into memory before it is decoded
@@ -153,7 +154,7 @@ def _load_png(file: BufferedReader) -> _Loaded:
     else:
         colours = png.check(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         image = Image.open(file, formats=["PNG"])
-    _require_memory(image)
+    _check_large(file, image)
     key = transparent_level(image)
     image.load()
     return _Loaded(image, key, None, colours)
@@ -163,23 +164,31 @@ def _load_tiff(file: BufferedReader) -> _Loaded:
     from ort_deepdream.engine.image import tiff  # and Pillow's plug-in, which few photos need
 
     image = Image.open(file, formats=["TIFF"])
-    _require_memory(image)
+    _check_large(file, image)
     tiff.load(image)
     return _Loaded(image, None, None, None)
 
 
 def _load_other(file: BufferedReader) -> _Loaded:
     image = Image.open(file, formats=READABLE)
-    _require_memory(image)
+    _check_large(file, image)
     key, frame = transparent_level(image), first_frame(image)
     image.load()
     return _Loaded(image, key, frame, None)
 
 
-def _require_memory(image: Image.Image) -> None:
-    """Raise UnreadableError when a large picture would not fit into the memory that is there."""
+def _check_large(file: BufferedReader, image: Image.Image) -> None:
+    """Raise UnreadableError for a large picture that its file cannot hold, or the memory."""
     pixels = image.width * image.height
-    room = available() if pixels > PILLOWS_LIMIT else None
+    if pixels <= PILLOWS_LIMIT:
+        return
+    size = os.fstat(file.fileno()).st_size
+    if pixels > size * PIXELS_OF_A_BYTE:
+        raise UnreadableError(
+            f"{image.width}x{image.height} pixels are more than {size} bytes can hold: it is "
+            f"damaged; copy or download it again"
+        )
+    room = available()
     if room is None:
         return
     mode = "I" if image.mode.startswith("I;") else image.mode

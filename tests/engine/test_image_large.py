@@ -93,3 +93,16 @@ def test_more_pixels_than_pillow_takes_unasked(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MOST_PIXELS", 900)
     with pytest.raises(DreamError, match="1961 pixels are more than the limit of 900"):
         read_picture(path)
+
+
+def test_a_file_too_small_for_what_it_claims_is_not_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    Image.fromarray(RGB).save(path, compression="tiff_deflate")
+    size = path.stat().st_size
+    monkeypatch.setattr(reading, "PILLOWS_LIMIT", 100)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    monkeypatch.setattr(reading, "PIXELS_OF_A_BYTE", 1960 / size)
+    with pytest.raises(DreamError, match=f"53x37 pixels are more than {size} bytes can hold"):
+        read_picture(path)
+    monkeypatch.setattr(reading, "PIXELS_OF_A_BYTE", 1961 / size)
+    np.testing.assert_array_equal(read_picture(path).rgb, RGB)
