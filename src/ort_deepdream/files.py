@@ -21,6 +21,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,7 +49,11 @@ REMEDIES = {
 
 PREFIX, SUFFIX = ".ort-deepdream-", ".tmp"  # of what is still growing
 
+MANY, PAUSE = 500, 5.0  # so many files in a folder are looked at so many seconds apart
+
 Name = str | os.PathLike[str]
+
+_next_sweeps: dict[Path, float] = {}  # of folders with many files, by `time.monotonic`
 
 
 class WriteProtectedError(PermissionError):
@@ -142,17 +147,21 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             raise
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path) -> int:
     """Delete what killed processes of this user left in `folder`, and nothing else.
 
-    That is what has a name of ours and is locked by nobody, for who fills it locks it.
+    That is what has a name of ours and is locked by nobody, for who fills it locks it. Return how
+    many files were looked at.
     """
+    names: list[str] = []
     if fcntl is None:
-        return
+        return 0
     with suppress(OSError), os.scandir(folder) as entries:
-        for name in [entry.name for entry in entries]:
+        names = [entry.name for entry in entries]
+        for name in names:
             if name.startswith(PREFIX) and name.endswith(SUFFIX):
                 _drop_stale(Path(folder, name))
+    return len(names)
 
 
 @contextmanager
@@ -232,7 +241,7 @@ def _temporary_for(path: Name) -> Iterator[Path]:
     """Give a new file in the folder of `path`, which is gone at the end unless it was renamed."""
     _refuse_protected(path)
     folder = _system_folder() if _is_device(path) else Path(os.path.realpath(path)).parent
-    sweep(folder)
+    _sweep_again(folder)
     temporary = _new_name(folder)
     # What replaces a private file is private from the beginning.
     mode = 0o600 if Path(path).exists() else 0o666
@@ -246,6 +255,14 @@ def _temporary_for(path: Name) -> Iterator[Path]:
             temporary.unlink()
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _sweep_again(folder: Path) -> None:
+    """Sweep a folder; one with many files only now and then, for each of them is looked at."""
+    if time.monotonic() < _next_sweeps.get(folder, 0.0):
+        return
+    if sweep(folder) >= MANY:
+        _next_sweeps[folder] = time.monotonic() + PAUSE
 
 
 def _new_name(folder: Path) -> Path:
