@@ -20,21 +20,29 @@ from typing import Any
 import ort_deepdream.engine
 from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings, off_by_default
+from ort_deepdream.gradient_format import KEY, VALUE
 from ort_deepdream.protobuf import fields as fields_of
 from ort_deepdream.protobuf import text_of
 from ort_deepdream.version import VERSION
 from ort_deepdream.web import runtime
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_layers
+from ort_deepdream.weights.rewriting import (
+    CHANNELS,
+    EXTERNAL_DATA,
+    GRAPH,
+    INITIALIZER,
+    NAME,
+    RAW_DATA,
+)
 
 PAGE = Path(__file__).parent / "page"
 GRAPHS = Path(ort_deepdream.engine.__path__[0]) / "graphs"
 
 TARGET = "cpu"  # the graph target that is quickest in WebAssembly, and smallest in memory
 PIECE = 1 << 20  # bytes of the weights in each file
+SOURCES = (".css", ".html", ".js", ".mjs")
 RELEASE = "release.js"  # what the page knows of its own files; made here
 MEANWHILE = "sw.js"  # the service worker: found by its address, and kept by nobody
-
-GRAPH, INITIALIZER, EXTERNAL_DATA, KEY, VALUE = 7, 5, 13, 1, 2  # fields of ONNX's messages
 
 # The order of the network, and what the layers draw.
 GROUPS = (
@@ -117,6 +125,16 @@ def policy() -> str:
     return " ".join(found[1].split())
 
 
+def page_sources() -> set[Path]:
+    """Return what every visit fetches of the page itself, pictures apart."""
+    return {path for path in PAGE.iterdir() if path.suffix in SOURCES}
+
+
+def later_sources() -> set[Path]:
+    """Return what a visit fetches when it is wanted: for a network of the visitor's own."""
+    return set((PAGE / "later").glob("*.mjs"))
+
+
 def _own_files() -> list[Path]:
     return sorted(path for path in PAGE.rglob("*") if path.is_file())
 
@@ -139,6 +157,7 @@ def _layer(layer: str, path: str) -> dict[str, Any]:
         "group": GROUPS[_group(layer)][1],
         "graph": path,
         "weightsEnd": _weights_end(file.content),
+        "channels": _channels(file.content),
         "info": {
             "architecture": info.architecture,
             "stride": info.stride,
@@ -163,6 +182,17 @@ def _weights_end(model: bytes) -> int:
             if place:
                 ends.append(int(place["offset"]) + int(place["length"]))
     return max(ends)
+
+
+def _channels(model: bytes) -> dict[str, int]:
+    """Return at which byte of a model its channels' factors begin, and how many there are."""
+    for graph in _messages(memoryview(model), GRAPH):
+        for tensor in _messages(graph, INITIALIZER):
+            if text_of(tensor, NAME) == CHANNELS:
+                (factors,) = _messages(tensor, RAW_DATA)
+                start = model.index(tensor) + tensor.tobytes().index(factors)
+                return {"at": start, "count": len(factors) // 4}
+    raise ValueError("a shipped gradient file without a choice of channels")
 
 
 def _messages(message: memoryview, number: int) -> Iterator[memoryview]:

@@ -10,6 +10,7 @@ const planes = await load("planes.mjs");
 const { Random } = await load("random.mjs");
 const { encodePng } = await load("png.mjs");
 const { record } = await load("record.mjs");
+const { pointAt, readCaffemodel, readSafetensors } = await load("later/weights.mjs");
 
 const questions = {
   octaveSizes,
@@ -17,6 +18,10 @@ const questions = {
   encodePng,
   record,
   ...planes,
+  pointAt: (model, kind, weights, location) => {
+    const read = kind === "caffemodel" ? readCaffemodel : readSafetensors;
+    return pointAt(model, read(weights), location);
+  },
   shifts: (seed, draws) => {
     const random = new Random(seed);
     return draws.map(([count, most]) => random.shifts(count, most));

@@ -9,7 +9,6 @@ import base64
 import io
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from webdriver import ENGINES, Firefox, WebKit, start
 
 from ort_deepdream.engine.deepdream import dream
 from ort_deepdream.engine.loading import load_model
+from ort_deepdream.engine.settings import chosen
 from ort_deepdream.weights.builtin import shipped_file
 
 pytestmark = pytest.mark.slow
@@ -73,7 +73,7 @@ def dreamt(engine: Firefox | WebKit) -> np.ndarray:
     wait(engine, "Choose a photograph to begin.")
     engine.run(DROP, base64.b64encode(png.getvalue()).decode())
     wait(engine, "photo.png: 40×32 pixels. Press Dream.")
-    engine.run(DREAM, {"layer": LAYER, **asdict(SETTINGS)})
+    engine.run(DREAM, {"layer": LAYER, **chosen(SETTINGS)})
     wait(engine, "Done after")
     assert "6 steps in" in engine.run(TEXT, "facts")
     with Image.open(io.BytesIO(base64.b64decode(engine.run(PICTURE).partition(",")[2]))) as shown:

@@ -9,10 +9,13 @@ import shlex
 from io import BytesIO
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx.external_data_helper import ExternalDataInfo
 from PIL import Image
+from weights_files import new_caffemodel, our_safetensors, random_tensors
 
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.record import record
@@ -161,6 +164,37 @@ def test_black_and_white_and_the_length_of_a_step_are_the_same(javascript, name)
     assert javascript.ask("meanScale", units(name)) == float(model.info.scale.mean())
 
 
+# --- Weights of one's own -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "caffemodel"])
+def test_a_graph_finds_each_tensor_where_it_lies_in_the_file(javascript, kind):
+    graph = onnx.load(FILES["bvlc"].path, load_external_data=False).graph.initializer
+    names = [tensor.name for tensor in graph if tensor.external_data]
+    tensors = {name: one for name, one in random_tensors().items() if name in names}
+    write = our_safetensors if kind == "safetensors" else new_caffemodel
+    weights = np.frombuffer(write(tensors), np.uint8)
+    shipped = np.frombuffer(FILES["bvlc"].content, np.uint8)
+    answer = base64.b64decode(javascript.ask("pointAt", shipped, kind, weights, "mine"))
+    found = onnx.load_from_string(answer)
+    seen = 0
+    for tensor in found.graph.initializer:
+        if tensor.external_data:
+            place = ExternalDataInfo(tensor)
+            raw = weights[place.offset : place.offset + place.length].view("<f4")
+            assert (place.location, tensor.data_type) == ("mine", onnx.TensorProto.FLOAT)
+            np.testing.assert_array_equal(raw.reshape(tensor.dims), tensors[tensor.name])
+            seen += 1
+    assert seen == len(names) > 4
+    wanted = onnx.load_from_string(FILES["bvlc"].content)
+    for model in (found, wanted):
+        for tensor in model.graph.initializer:
+            if tensor.external_data:
+                tensor.ClearField("external_data")
+                tensor.data_type = onnx.TensorProto.FLOAT
+    assert found == wanted  # in all else
+
+
 # --- What is saved --------------------------------------------------------------------------------
 
 
@@ -196,7 +230,10 @@ def page_record(javascript, release, source="photo.png", **changed):
         "target": file.info.target,
         "precision": file.info.precision,
     }
-    given = {"source": source, "layer": LAYER, "info": info, "threads": 2}
+    origin = ["--weights", "builtin", f"--layer={LAYER}"]
+    sha256 = release["files"]["models/conv2-3x3.onnx"]["sha256"]
+    given = {"source": source, "origin": origin, "layers": [LAYER], "sha256": sha256}
+    given |= {"info": info, "threads": 2}
     settings = {**chosen, "seed": {"big": "7"}, **changed}
     return javascript.ask("record", release, {**given, "settings": settings})
 
@@ -205,7 +242,7 @@ def test_a_dream_says_of_itself_what_the_commands_says(javascript, release, tmp_
     model = load_model(FILES["bvlc"].path, "cpu", 2)
     machine = Machine("cpu", 2)
     photo, request = Subject(tmp_path / "photo.png"), Request(None, "builtin", (LAYER,))
-    wanted = record(photo, request, model, Settings(seed=7), machine)
+    wanted = record(photo, request, model, Settings(seed=7), machine, None)
     del wanted["deepdream.numpy"]
     found = page_record(javascript, release)
     assert list(found) == list(wanted)

@@ -6,7 +6,9 @@ Chromium is driven by playwright; without one of Debian's or Google's the tests 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import json
 import os
 import re
 import shlex
@@ -16,16 +18,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from settled_dream import LAYER, SETTINGS, photograph
 from typer.testing import CliRunner
+from weights_files import (
+    new_caffemodel,
+    old_caffemodel,
+    onnx_file,
+    our_safetensors,
+    random_tensors,
+)
 
 from ort_deepdream.cli.main import app
 from ort_deepdream.engine.image import read_metadata
 from ort_deepdream.web import site
 from ort_deepdream.web.server import Server
+from ort_deepdream.weights.builtin import shipped_file
+from ort_deepdream.weights.joining import choose_channels
 from scripts import measure_web
 from scripts.screenshot_report import find_chromium, sandbox_options
 
@@ -171,17 +183,21 @@ def shown(page: Page, canvas: str = "dream") -> np.ndarray:
 # --- Dreams -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("threads", ["", "?threads=1"])
-def test_the_command_in_a_dream_makes_the_same_dream_in_every_pixel(visit, tmp_path, threads):
+@pytest.mark.parametrize(("threads", "channel"), [("", ""), ("?threads=1", "5")])
+def test_the_command_in_a_dream_makes_the_same_dream_in_every_pixel(
+    visit, tmp_path, threads, channel
+):
     photo = tmp_path / "my photo.png"
     photograph().save(photo)
     seen = visit(threads)
-    seen.dream(photo, **{**QUICK, "seed": str(SETTINGS.seed)})
+    seen.dream(photo, **{**QUICK, "seed": str(SETTINGS.seed), "channel": channel})
     saved = seen.save(tmp_path)
     assert saved.name == "my photo-dream.png"
     found = read_metadata(saved)
     assert found["deepdream.backend"] == "wasm"
     assert found["deepdream.source"] == photo.name
+    assert found["deepdream.layers"] == json.dumps([f"{LAYER}:{channel}" if channel else LAYER])
+    assert ("deepdream.gradient_file_sha256" in found) == (not channel)
     line = found["deepdream.command"]
     assert seen.page.locator("#command").text_content() == line
     words = shlex.split(line)[1:]
@@ -305,20 +321,25 @@ def test_a_picture_is_upright_and_keeps_its_transparency(visit, photo, tmp_path)
     np.testing.assert_array_equal(pixels(seen.save(tmp_path))[..., 3], alpha)
 
 
-def test_dropping_and_pasting_choose_a_photograph(visit, photo):
-    seen = visit()
-    send = """(body, [kind, name, data]) => {
+def send(page: Page, kind: str, name: str, content: bytes) -> None:
+    """Drop or paste a file."""
+    script = """(body, [kind, name, data]) => {
       const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
       const transfer = new DataTransfer();
-      transfer.items.add(new File([bytes], name, { type: "image/png" }));
+      transfer.items.add(new File([bytes], name));
       const init = { bubbles: true, cancelable: true };
       body.dispatchEvent(kind === "drop"
         ? new DragEvent(kind, { ...init, dataTransfer: transfer })
         : new ClipboardEvent(kind, { ...init, clipboardData: transfer }));
     }"""
-    data = base64.b64encode(photo.read_bytes()).decode()
+    data = base64.b64encode(content).decode()
+    page.locator("body").evaluate(script, [kind, name, data])
+
+
+def test_dropping_and_pasting_choose_a_photograph(visit, photo):
+    seen = visit()
     for kind in ("drop", "paste"):
-        seen.page.locator("body").evaluate(send, [kind, f"{kind}.png", data])
+        send(seen.page, kind, f"{kind}.png", photo.read_bytes())
         seen.says(f"{kind}.png: 64×48 pixels. Press Dream.")
 
 
@@ -327,6 +348,93 @@ def test_the_example_can_be_dreamt_on(visit):
     seen.page.get_by_role("button", name="Try it with an example").click()
     seen.says("example.jpg")
     seen.says("Press Dream")
+
+
+# --- A network of the visitor's own -----------------------------------------------------------
+
+
+def gradient_file(weights: bool = True) -> bytes:
+    """Return the file of a channel of the shipped layer, with the weights in it or without."""
+    model = onnx.load(shipped_file(LAYER, "portable"), load_external_data=weights)
+    return choose_channels(model.SerializeToString(), LAYER, {5: 1.0})
+
+
+NETWORKS = {
+    "my net.safetensors": our_safetensors,
+    "old.caffemodel": old_caffemodel,
+    "new.caffemodel": new_caffemodel,
+}
+
+
+def again(saved: Path, photo: Path, folder: Path, monkeypatch) -> np.ndarray:
+    """Make a dream again by its command, where its network lies in `folder`."""
+    monkeypatch.chdir(folder)
+    words = shlex.split(read_metadata(saved)["deepdream.command"])[3:]
+    made = saved.with_name("again.png")
+    done = CliRunner().invoke(app, ["run", str(photo), *words, "-o", str(made)])
+    assert done.exit_code == 0, done.output
+    return pixels(made).astype(int)
+
+
+def test_weights_of_ones_own_dream_as_for_the_command(visit, photo, tmp_path, monkeypatch):
+    tensors = random_tensors(seed=3)
+    seen = visit("?threads=1")
+    seen.page.get_by_text("More settings").click()
+    dreams = []
+    for name, write in NETWORKS.items():
+        path = tmp_path / name
+        path.write_bytes(write(tensors))
+        seen.page.set_input_files("[name=network]", path)
+        seen.says(f"The next dream is with the weights of {name}.")
+        seen.dream(photo, **QUICK, channel="5")
+        saved = seen.save(tmp_path)
+        found = read_metadata(saved)
+        assert found["deepdream.weights"] == name
+        assert found["deepdream.weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        dreams.append(pixels(saved))
+    np.testing.assert_array_equal(dreams[1], dreams[0])
+    np.testing.assert_array_equal(dreams[2], dreams[0])
+    assert np.abs(again(saved, photo, tmp_path, monkeypatch) - dreams[0]).max() <= 1
+    assert np.abs(dreams[0].astype(int) - pixels(photo)).mean() > 1
+    seen.page.get_by_role("button", name="Use the built-in one").click()
+    seen.says("The next dream is with the built-in network.")
+    seen.dream(photo, **QUICK)
+    assert "--weights builtin" in seen.page.locator("#command").text_content()
+
+
+def test_a_gradient_file_that_is_dropped_dreams_of_its_own_layer(
+    visit, photo, tmp_path, monkeypatch
+):
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(gradient_file(LAYER))
+    seen = visit("?threads=1")
+    send(seen.page, "drop", path.name, path.read_bytes())
+    seen.says(f"The next dream is of {LAYER}:5, with mine.onnx.")
+    expect(seen.page.locator("[name=layer]")).to_be_disabled()
+    seen.dream(photo, octaves="2", iterations="3", seed="1")
+    saved = seen.save(tmp_path)
+    found = read_metadata(saved)
+    assert found["deepdream.layers"] == json.dumps([f"{LAYER}:5"])
+    assert found["deepdream.gradient_file_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert np.abs(again(saved, photo, tmp_path, monkeypatch) - pixels(saved)).max() <= 1
+
+
+def test_what_is_no_network_is_answered_in_a_sentence(visit, photo):
+    refused = {
+        "beside.onnx": (gradient_file(weights=False), "has its weights in another file"),
+        "zoo.onnx": (onnx_file({}), "is not a gradient file: make one with"),
+        "torn.onnx": (b"GIF89a", "torn.onnx is damaged, or not what its name says"),
+        "torn.safetensors": (b"\xff" * 40, "torn.safetensors is damaged"),
+        "empty.caffemodel": (b"", "There are no weights of BVLC's GoogLeNet in empty.caffemodel"),
+    }
+    seen = visit()
+    for name, (content, answer) in refused.items():
+        send(seen.page, "drop", name, content)
+        seen.says(answer)
+        expect(seen.status).to_have_class("wrong")
+    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_role("button", name="Use the built-in one").click()
+    seen.dream(photo, **QUICK)
 
 
 # --- Stopping ---------------------------------------------------------------------------------

@@ -19,13 +19,23 @@ from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.version import VERSION
 from ort_deepdream.web.runtime import MODULE
-from ort_deepdream.web.site import DEFAULT_LAYER, PAGE, policy, site_files
+from ort_deepdream.web.site import (
+    DEFAULT_LAYER,
+    PAGE,
+    later_sources,
+    page_sources,
+    policy,
+    site_files,
+)
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_layers
+from ort_deepdream.weights.joining import choose_channels
 from scripts.build_web import build_web
 
 ROOT = Path(__file__).parents[2]
-MOST_OF_THE_PAGE = 60_000  # bytes of what is not a picture
-SOURCES = {path for path in PAGE.iterdir() if path.suffix in (".css", ".html", ".js", ".mjs")}
+MOST_OF_THE_PAGE = 60_000  # bytes of what every visit fetches and is not a picture
+MOST_OF_LATER = 12_000  # of what is fetched when it is wanted
+SOURCES = page_sources()
+LATER = later_sources()
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +51,25 @@ def release(built):
 
 def test_the_page_is_small():
     assert sum(path.stat().st_size for path in SOURCES) < MOST_OF_THE_PAGE
+    assert sum(path.stat().st_size for path in LATER) < MOST_OF_LATER
+
+
+def test_nothing_imports_what_is_for_later_before_it_is_wanted():
+    for source in SOURCES:
+        for line in source.read_text("utf-8").splitlines():
+            assert "later/" not in line or "await import(" in line, line
+
+
+def test_a_single_channel_is_chosen_where_the_command_chooses_it(built, release):
+    for layer in release["layers"]:
+        shipped = (built / layer["graph"]).read_bytes()
+        at, count = layer["channels"]["at"], layer["channels"]["count"]
+        wanted = choose_channels(shipped, layer["name"], {count - 1: 1.0})
+        factors = np.zeros(count, "<f4")
+        factors[-1] = 1
+        found = shipped[:at] + factors.tobytes() + shipped[at + 4 * count :]
+        # the description alone differs
+        assert onnx.load_from_string(found).graph == onnx.load_from_string(wanted).graph
 
 
 def test_the_release_knows_every_file_and_its_content(built, release):
@@ -133,7 +162,7 @@ def test_the_page_keeps_its_policy_and_names_no_other_host():
     tags = Attributes((PAGE / "index.html").read_text("utf-8")).found
     assert not [tag for tag, attributes in tags if "style" in attributes]
     assert not [name for _, attributes in tags for name in attributes if name.startswith("on")]
-    for source in SOURCES:
+    for source in SOURCES | LATER:
         assert "http://" not in source.read_text("utf-8").replace("http://www.w3.org", "")
     assert policy().startswith("default-src 'none'; ")
     assert "unsafe-inline" not in policy()
@@ -142,11 +171,11 @@ def test_the_page_keeps_its_policy_and_names_no_other_host():
 
 
 def test_what_the_page_imports_is_there():
-    for source in SOURCES:
+    for source in SOURCES | LATER:
         for line in source.read_text("utf-8").splitlines():
             if line.startswith("import "):
-                name = line.rpartition('"./')[2].rstrip('";')
-                assert name == "release.js" or (PAGE / name).is_file(), line
+                name = line.rpartition(' "')[2].rstrip('";')
+                assert name == "./release.js" or (source.parent / name).is_file(), line
 
 
 # --- Building ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ export class Background {
     this.count = 0;
   }
 
-  /** Return a promise of a task's result; the tasks are those of worker.mjs. */
+  /** Return a promise of the result of one of worker.mjs's tasks. */
   ask(task, given = {}) {
     this.worker ??= this.start();
     const id = (this.count += 1);
@@ -24,12 +24,12 @@ export class Background {
     });
   }
 
-  /** End the dream after its present step. */
+  /** End the dream after its step. */
   stop() {
     this.worker?.postMessage("stop");
   }
 
-  /** End whatever is going on at once, and free its memory. */
+  /** End everything at once, and free its memory. */
   end(reason = new Stopped()) {
     this.worker?.terminate();
     this.worker = null;

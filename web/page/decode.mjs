@@ -9,6 +9,7 @@ export async function decode(blob, side) {
   try {
     bitmap = await createImageBitmap(blob); // turned as EXIF says, its colour profile applied
   } catch (error) {
+    const { whyNot } = await import("./later/why_not.mjs");
     throw new PageError(await whyNot(blob, error));
   }
   const full = { height: bitmap.height, width: bitmap.width };
@@ -20,12 +21,12 @@ export async function decode(blob, side) {
   return { rgba, height, width, full };
 }
 
-/** Halve until the rest is less than half: one large step would leave pixels out. */
+/** Halve until the rest is less: one large step would leave pixels out. */
 function shrunk(bitmap, height, width) {
   let source = bitmap;
   while (source.height >= 2 * height && source.width >= 2 * width) {
-    const [halfHeight, halfWidth] = [Math.ceil(source.height / 2), Math.ceil(source.width / 2)];
-    source = contextOf(source, halfHeight, halfWidth).canvas;
+    const half = (length) => Math.ceil(length / 2);
+    source = contextOf(source, half(source.height), half(source.width)).canvas;
   }
   return source;
 }
@@ -37,22 +38,4 @@ function contextOf(source, height, width) {
   context.imageSmoothingQuality = "high";
   context.drawImage(source, 0, 0, width, height);
   return context;
-}
-
-async function whyNot(blob, error) {
-  const bytes = new Uint8Array(await blob.slice(0, 16).arrayBuffer());
-  const beginning = String.fromCharCode(...bytes);
-  if (/^.{4}ftyp(hei|hev|mif1|msf1)/s.test(beginning)) {
-    return (
-      "This is a HEIC picture, which this browser cannot read (Safari can): save it as JPEG, or " +
-      "have the phone take “most compatible” pictures."
-    );
-  }
-  if (/^(\x89PNG|\xff\xd8\xff|RIFF|GIF8|BM)/.test(beginning)) {
-    return (
-      `The picture is damaged, or too large for this browser (${error.message}). ` +
-      "Copy it again, or make it smaller first."
-    );
-  }
-  return "This file is not a picture that this browser can read. Use JPEG, PNG or WebP.";
 }

@@ -1,19 +1,17 @@
-// The DeepDream loop: octaves, jitter, normalised gradient ascent. engine/deepdream.py, in the
-// order of its operations, so that both give the same picture where the network does.
+// The loop of engine/deepdream.py, operation for operation.
 
 import { PageError } from "./errors.mjs";
 import { octaveSizes, resize } from "./octaves.mjs";
 import { add, clip, deprocess, limits, meanScale, preprocess, roll, subtract } from "./planes.mjs";
 import { Random } from "./random.mjs";
 
-const NO_GRADIENT = 1e-30; // a smaller mean is rounding; the graph of a step lets it change nothing
+const NO_GRADIENT = 1e-30; // a smaller mean is rounding, and changes nothing
 
 /**
  * Dream on a picture { rgba, height, width }; its transparency is kept.
  *
- * `model` has `info`, a gradient file's description, and `step(planes, length, down, across)`.
- * `settings` are those of engine/settings.py, the seed a BigInt. `onStep` hears of each step, and
- * ends the dream by a promise of false.
+ * `model` has `info` and `step(planes, length, down, across)`. `settings` are those of
+ * engine/settings.py, the seed a BigInt. `onStep` hears of each step; a promise of false is the end.
  */
 export async function dream(model, picture, settings, onStep = () => {}) {
   const { info } = model;
@@ -34,7 +32,7 @@ export async function dream(model, picture, settings, onStep = () => {}) {
     image = await climb.octave(add(octave, dreamt));
     below = octave;
     if (climb.stopped) {
-      // What was dreamt so far belongs on the whole picture, not on a small octave of it.
+      // What was dreamt so far belongs on the whole picture.
       image = add(base, resize(subtract(image, octave), height, width));
       break;
     }
@@ -51,7 +49,7 @@ export async function dream(model, picture, settings, onStep = () => {}) {
   };
 }
 
-/** Return the picture at each size, smallest first, each made from the next larger. */
+/** Return the picture at each size, each made from the next larger. */
 function cascade(base, sizes) {
   const octaves = [base];
   for (const size of sizes.slice(0, -1).reverse()) octaves.unshift(resize(octaves[0], ...size));
@@ -63,24 +61,20 @@ function withAlpha(rgba, original) {
   return rgba;
 }
 
-/** The iterations of a dream, one octave after the other. */
+/** The iterations of a dream. */
 class Climb {
   constructor(model, settings, sizes, onStep) {
-    Object.assign(this, { model, settings, sizes, onStep });
+    Object.assign(this, { model, settings, sizes, onStep, stopped: false });
+    Object.assign(this, { work: 0, octaves: 0, steps: 0, idleSteps: 0 });
     this.random = new Random(settings.seed);
     this.length = settings.step * meanScale(model.info); // `step` is in levels of the picture
     this.totalWork = settings.iterations * sizes.reduce((sum, [h, w]) => sum + h * w, 0);
-    this.work = 0;
-    this.octaves = 0;
-    this.steps = 0;
-    this.idleSteps = 0;
-    this.stopped = false;
   }
 
   /** Return planes after every iteration of one octave. */
   async octave(image) {
     const { iterations, jitter } = this.settings;
-    // Each step leaves the picture where the next one wants it; the last one leaves it there.
+    // Each step leaves the picture where the next one wants it.
     const shifts = this.random.shifts(iterations, jitter).map(([across, down]) => [down, across]);
     let at = shifts[0];
     let rolled = roll(image, ...at);

@@ -1,4 +1,4 @@
-// The page's large files, each fetched once: ONNX Runtime, gradient files, pieces of the weights.
+// The page's large files, each fetched once.
 
 import { joined } from "./bytes.mjs";
 import { PageError } from "./errors.mjs";
@@ -6,7 +6,7 @@ import { PageError } from "./errors.mjs";
 const { files, pieces, pieceSize } = self.RELEASE;
 
 export class Files {
-  /** `onLoading` hears of bytes that came, and of how many were asked for so far. */
+  /** `onLoading` hears of bytes that came and that were asked for. */
   constructor(onLoading) {
     this.onLoading = onLoading;
     this.promises = new Map();
@@ -14,7 +14,6 @@ export class Files {
     this.total = 0;
   }
 
-  /** Return a promise of a file's bytes. */
   get(path) {
     if (!this.promises.has(path)) {
       const promise = this.fetch(path);
@@ -24,7 +23,7 @@ export class Files {
     return this.promises.get(path);
   }
 
-  /** Return the first `count` bytes of the weights: they lie in the order of the network. */
+  /** Return the first `count` bytes of the weights, which lie in the network's order. */
   async weights(count) {
     const wanted = pieces.slice(0, Math.ceil(count / pieceSize));
     const parts = await Promise.all(wanted.map((path) => this.get(path)));

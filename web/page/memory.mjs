@@ -1,4 +1,4 @@
-// WebAssembly memory: how much ONNX Runtime may reserve, and how much it has taken.
+// WebAssembly memory: how much ONNX Runtime may take, and has taken.
 
 const PAGES_OF_A_MIB = 16;
 const LEAST = 4096; // pages, 256 MiB: less than that dreams of nothing
@@ -11,9 +11,8 @@ export function heap() {
 }
 
 /**
- * Hand out memories of at most `most` MiB, or of what the device grants.
- *
- * ONNX Runtime asks for one that may grow to 4 GiB, which some phones refuse to reserve.
+ * Hand out memories of at most `most` MiB, or of what the device grants: ONNX Runtime asks for
+ * 4 GiB, which some phones refuse to reserve.
  */
 export function watchMemory(most) {
   const { Memory } = WebAssembly;

@@ -1,31 +1,22 @@
-// The network: a gradient file in a session of ONNX Runtime Web, which takes the steps of a dream.
+// The network: a gradient file in a session of ONNX Runtime Web.
 
 import { joined } from "./bytes.mjs";
 import { PageError } from "./errors.mjs";
 import { heap, watchMemory } from "./memory.mjs";
 import { limits, rolledIndices } from "./planes.mjs";
 
-const { ascent, runtime } = self.RELEASE;
+const { ascent, files, runtime } = self.RELEASE;
 const layers = Object.fromEntries(self.RELEASE.layers.map((layer) => [layer.name, layer]));
-const WEIGHTS = "weights.safetensors"; // what gradient files call the file of their weights
-const MOST_MEMORY = 4096; // MiB
-const SIMD_MODULE = new Uint8Array([
-  // (func (result v128) i32.const 0 i8x16.splat)
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15,
-  11,
-]);
+const WEIGHTS = "weights.safetensors"; // in gradient files
+const SIMD = "AGFzbQEAAAABBQFgAAF7AwIBAAoIAQYAQQD9Dws="; // returns i8x16.splat(0)
 
 /** Throw a PageError where ONNX Runtime cannot run. */
 function requireWebAssembly() {
   if (typeof WebAssembly === "undefined") {
-    throw new PageError(
-      "This browser runs no WebAssembly, which the network needs: its strictest mode may be on.",
-    );
+    throw new PageError("This browser runs no WebAssembly: its strictest mode may be on.");
   }
-  if (!WebAssembly.validate(SIMD_MODULE)) {
-    throw new PageError(
-      "This browser's WebAssembly has no SIMD, which the network needs: update it.",
-    );
+  if (!WebAssembly.validate(Uint8Array.from(atob(SIMD), (one) => one.charCodeAt()))) {
+    throw new PageError("This browser's WebAssembly has no SIMD: update it.");
   }
 }
 
@@ -37,38 +28,63 @@ export class Network {
     this.model = null;
   }
 
-  /** Fetch what dreams of a layer need, without opening it. */
-  async prepare(layer) {
+  /** Fetch what dreams of a layer need, but not the weights with a `given` network. */
+  async prepare(layer, given) {
     requireWebAssembly();
     const { graph, weightsEnd } = layers[layer];
     const { module, loader, program } = runtime;
     const others = [module, loader, program, graph, ascent].map((path) => this.files.get(path));
-    await Promise.all([this.files.weights(weightsEnd), ...others]);
+    await Promise.all([given ?? this.files.weights(weightsEnd), ...others]);
   }
 
-  /** Return the model of a layer; the last one is kept, and another one closed. */
-  async open(layer) {
-    if (this.model?.layer === layer) return this.model;
-    await this.prepare(layer);
+  /** Read the file of a network that the visitor has; the last one is kept. */
+  async read(file) {
+    const key = `${file.name} ${file.size} ${file.lastModified}`;
+    if (this.given?.key !== key) {
+      const { readGiven } = await import("./later/given.mjs");
+      this.given = { key, ...(await readGiven(file)) };
+    }
+    return this.given;
+  }
+
+  /**
+   * Return the model of a layer or one `channel` of it, of the visitor's `file` if there is one.
+   * The last model is kept.
+   */
+  async open(layer, channel, file) {
+    const given = file && (await this.read(file));
+    const name = channel === null ? layer : `${layer}:${channel}`;
+    const key = `${name} ${given?.key}`;
+    if (this.model?.key === key) return this.model;
+    await this.prepare(layer, given);
     this.ort ??= this.start();
     const ort = await this.ort;
     await this.model?.close();
     this.model = null;
-    const { graph, info, weightsEnd } = layers[layer];
-    const parts = await Promise.all([graph, ascent].map((path) => this.files.get(path)));
-    const weights = await this.files.weights(weightsEnd);
+    const { channels, graph, info, weightsEnd } = layers[layer];
+    const [shipped, step] = await Promise.all([graph, ascent].map((path) => this.files.get(path)));
+    const model = joined([shipped]);
+    if (channel !== null) choose(model, channels, channel);
+    const opened = given?.open(name, model, info, WEIGHTS) ?? {
+      model,
+      weights: await this.files.weights(weightsEnd),
+      info,
+      layers: [name],
+      origin: ["--weights", "builtin", `--layer=${name}`],
+      sha256: channel === null ? files[graph].sha256 : undefined,
+    };
     // Serialised protobufs merge: the fragment makes a step of the gradient file.
-    const session = await ort.InferenceSession.create(joined(parts), {
+    const session = await ort.InferenceSession.create(joined([opened.model, step]), {
       executionProviders: ["wasm"],
-      externalData: [{ path: WEIGHTS, data: weights }],
+      externalData: opened.weights && [{ path: WEIGHTS, data: opened.weights }],
       enableMemPattern: false, // it would keep a block for a whole run beside the arena's own
     });
-    this.model = new Model(ort, session, layer, info);
+    this.model = new Model(ort, session, key, opened);
     return this.model;
   }
 
   async start() {
-    watchMemory(this.memory || MOST_MEMORY);
+    watchMemory(this.memory || 4096); // MiB
     const ort = await import(`./${runtime.module}`);
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = this.threads;
@@ -78,9 +94,16 @@ export class Network {
   }
 }
 
+/** Leave one channel its factor in a gradient file. */
+function choose(model, { at, count }, channel) {
+  model.fill(0, at, at + 4 * count);
+  new DataView(model.buffer).setFloat32(at + 4 * channel, 1, true);
+}
+
 class Model {
-  constructor(ort, session, layer, info) {
-    Object.assign(this, { ort, session, layer, info });
+  constructor(ort, session, key, { info, layers, origin, sha256 }) {
+    Object.assign(this, { ort, session, key, info });
+    this.made = { info, layers, origin, sha256 }; // what is stored in a dream
     const [low, high] = limits(info);
     const tensor = (values) => new ort.Tensor("float32", values, [1, 3, 1, 1]);
     this.limits = { low: tensor(low), high: tensor(high) };

@@ -19,42 +19,32 @@ export function octaveSizes(height, width, octaves, scale, minimum) {
 }
 
 /** Resize planes linearly, corner to corner. */
-export function resize(planes, height, width) {
+export function resize({ data, height: old, width: wide }, height, width) {
+  const rows = (array, across) => alongAxis(array, 3, old, across, height);
+  const columns = (array, down) => alongAxis(array, 3 * down, wide, 1, width);
   // Each pass costs what it writes.
-  return height * planes.width <= planes.height * width
-    ? resizeColumns(resizeRows(planes, height), width)
-    : resizeRows(resizeColumns(planes, width), height);
+  const rowsFirst = height * wide <= old * width;
+  const resized = rowsFirst ? columns(rows(data, wide), height) : rows(columns(data, old), width);
+  return { data: resized, height, width };
 }
 
-function resizeRows({ data, height: old, width }, height) {
-  const { lower, upper, weight } = neighbours(old, height);
-  const resized = new Float32Array(3 * height * width);
-  for (let plane = 0; plane < 3; plane++) {
-    for (let y = 0; y < height; y++) {
-      const above = (plane * old + lower[y]) * width;
-      const below = (plane * old + upper[y]) * width;
-      const to = (plane * height + y) * width;
-      for (let x = 0; x < width; x++) {
-        resized[to + x] = blend(data[above + x], data[below + x], weight[y]);
+/** Resize an array [outer, old, inner] to [outer, count, inner]. */
+function alongAxis(data, outer, old, inner, count) {
+  const { lower, upper, weight } = neighbours(old, count);
+  const resized = new Float32Array(outer * count * inner);
+  for (let block = 0, to = 0; block < outer; block++) {
+    for (let i = 0; i < count; i++) {
+      const first = (block * old + lower[i]) * inner;
+      const second = (block * old + upper[i]) * inner;
+      for (let x = 0; x < inner; x++) {
+        resized[to++] = blend(data[first + x], data[second + x], weight[i]);
       }
     }
   }
-  return { data: resized, height, width };
+  return resized;
 }
 
-function resizeColumns({ data, height, width: old }, width) {
-  const { lower, upper, weight } = neighbours(old, width);
-  const resized = new Float32Array(3 * height * width);
-  for (let row = 0; row < 3 * height; row++) {
-    for (let x = 0; x < width; x++) {
-      const [left, right] = [data[row * old + lower[x]], data[row * old + upper[x]]];
-      resized[row * width + x] = blend(left, right, weight[x]);
-    }
-  }
-  return { data: resized, height, width };
-}
-
-/** For each of `count` samples: the two of `old` samples around it, and the second's weight. */
+/** For each of `count` samples: the two of `old` around it, and the second's weight. */
 function neighbours(old, count) {
   const lower = new Int32Array(count);
   const upper = new Int32Array(count);
@@ -69,7 +59,7 @@ function neighbours(old, count) {
   return { lower, upper, weight };
 }
 
-/** Interpolate in float32, whose every operation rounds. */
+/** In float32, whose every operation rounds. */
 function blend(lower, upper, weight) {
   return lower + Math.fround(Math.fround(upper - lower) * weight);
 }

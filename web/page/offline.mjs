@@ -1,13 +1,11 @@
-// The page kept in the browser by its service worker, which also gives it threads.
+// The page kept by its service worker, which also gives it threads.
 
 const RELOADED = "ort-deepdream reloaded";
-const PATIENCE = 5000; // milliseconds for a new service worker to take the page over
+const PATIENCE = 5000; // milliseconds
 
 /**
- * Register the service worker; return whether it answers for the page now.
- *
- * A page may use threads when its headers isolate it. Where the server sends none, the service
- * worker adds them when the page is next loaded: which is done once, while it is `untouched()`.
+ * Register the service worker; return whether it answers for the page now. Headers that the
+ * server does not send it adds to a page that is loaded once more, while it is `untouched()`.
  * `onUpdate` hears when a newer version takes over.
  */
 export async function keepOffline(untouched, onUpdate) {
@@ -15,7 +13,7 @@ export async function keepOffline(untouched, onUpdate) {
   if (!self.RELEASE.offline || !serviceWorker) return false;
   if (serviceWorker.controller) serviceWorker.addEventListener("controllerchange", onUpdate);
   try {
-    // release.js, which it imports, must not come from an older cache either
+    // not even release.js, which it imports, may come from an older cache
     await serviceWorker.register("sw.js", { updateViaCache: "none" });
   } catch {
     return false; // some private windows refuse

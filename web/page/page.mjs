@@ -1,9 +1,9 @@
-// The page: what can be chosen, what is shown, what is saved. The work is done in worker.mjs.
+// What can be chosen, is shown and saved. The work is done in worker.mjs.
 
 import "./release.js";
 import { Background, Stopped } from "./background.mjs";
 import { keepOffline } from "./offline.mjs";
-import { draw, fillForm, readForm } from "./settings.mjs";
+import { draw, fillForm, readChannel, readForm } from "./settings.mjs";
 import { View } from "./view.mjs";
 import { clock, TimeLeft } from "./words.mjs";
 
@@ -13,14 +13,12 @@ const view = new View();
 const background = new Background({ onLoading: showLoading, onStep: showStep });
 
 let photo; // { blob, name }
-let picture; // the photograph at the size of the dream: { rgba, height, width, full }
+let picture; // at the size of the dream: { rgba, height, width, full }
 let given; // whether the worker has the picture
 let result;
 let busy;
 let stopping;
 let timeLeft;
-
-// --- saying ---
 
 function say(text, wrong = false) {
   element("status").textContent = text;
@@ -42,7 +40,7 @@ function showStep(step) {
   if (step.iteration === 1) say(`Dreaming, ${octave}.`);
 }
 
-/** Run what the visitor asked for; whatever goes wrong becomes a sentence. */
+/** Do what was asked for; whatever goes wrong becomes a sentence. */
 async function attempt(action) {
   const focused = document.activeElement;
   setBusy(true);
@@ -71,8 +69,6 @@ function endBackground() {
   given = false;
 }
 
-// --- choosing a photograph ---
-
 function choose(blob, name) {
   if (busy) return;
   photo = { blob, name: name || `photo.${blob.type.split("/")[1] || "png"}` };
@@ -83,7 +79,6 @@ function choose(blob, name) {
   });
 }
 
-/** Have the worker decode the photograph at the chosen size. */
 async function readPicture() {
   say("Reading the photograph.");
   picture = undefined;
@@ -104,7 +99,7 @@ function describePicture() {
   return `${photo.name}: ${width}×${height} pixels${from}`;
 }
 
-/** Name the picture that was dreamt on: the photograph, or the smaller one made of it. */
+/** Name the picture that was dreamt on. */
 function sourceName() {
   const small = `${stem(photo.name)}-${picture.width}x${picture.height}.png`;
   return isShrunk() ? small : photo.name;
@@ -114,11 +109,22 @@ function stem(name) {
   return name.replace(/\.[^.]*$/, "") || name;
 }
 
-// --- dreaming ---
+const NETWORK = /\.(onnx|safetensors|caffemodel)$/i;
+const BUILT_IN = { whole: false, words: "The next dream is with the built-in network." };
+
+function chooseNetwork() {
+  attempt(async () => {
+    const file = form.network.files[0];
+    const { whole, words } = file ? await background.ask("network", { file }) : BUILT_IN;
+    form.layer.disabled = form.channel.disabled = whole;
+    say(words);
+  });
+}
 
 async function dream() {
   if (!photo) return say("Choose a photograph first.", true);
   const layer = form.layer.value;
+  const channel = readChannel(form);
   const settings = readForm(form);
   await attempt(async () => {
     if (!given || !picture) await readPicture();
@@ -130,7 +136,9 @@ async function dream() {
     element("stop").textContent = "Stop";
     element("progress").hidden = element("stop").hidden = false;
     element("stop").focus();
-    const found = await background.ask("dream", { layer, settings, source: sourceName() });
+    const file = form.network.files[0];
+    const wanted = { layer, channel, file, settings, source: sourceName() };
+    const found = await background.ask("dream", wanted);
     view.showDream(found);
     showResult(found);
     say(summary(found));
@@ -170,8 +178,6 @@ function showResult(found) {
   element("facts").textContent = `${facts.join(", ")}.`;
 }
 
-// --- saving ---
-
 async function save(image, text, name) {
   await attempt(async () => {
     const bytes = await background.ask("png", { image, text });
@@ -179,7 +185,7 @@ async function save(image, text, name) {
     link.href = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it later
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some read it later
     say(`${name}: ${Math.round(bytes.length / 1000)} kB.`);
   });
 }
@@ -192,8 +198,6 @@ async function copyCommand() {
     say("The browser does not let the page copy: select the command.", true);
   }
 }
-
-// --- offline ---
 
 /** Fetch the network while the visitor looks for a photograph. */
 async function prepare() {
@@ -219,15 +223,18 @@ function tell(text) {
   element("offline").textContent = text;
 }
 
-// --- events ---
-
 function connect() {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     dream();
   });
+  form.network.addEventListener("change", chooseNetwork);
   form.side.addEventListener("change", () => photo && choose(photo.blob, photo.name));
   const clicks = {
+    builtin() {
+      form.network.value = "";
+      chooseNetwork();
+    },
     copy: copyCommand,
     draw: () => draw(form),
     example: chooseExample,
@@ -259,7 +266,11 @@ async function chooseExample() {
 
 function chooseFirst(transfer) {
   const [file] = transfer?.files ?? [];
-  if (file) choose(file, file.name);
+  if (file && NETWORK.test(file.name)) {
+    if (busy) return;
+    form.network.files = transfer.files;
+    chooseNetwork();
+  } else if (file) choose(file, file.name);
 }
 
 fillForm(form);

@@ -1,9 +1,9 @@
-// Pictures as the network sees them: { data, height, width }, `data` a Float32Array of three planes
-// in the network's units. What engine/model.py and engine/ascent.py do to arrays, bit for bit.
+// Pictures in the network's units: { data, height, width }, `data` a Float32Array of three planes.
+// What engine/model.py and engine/ascent.py do, bit for bit.
 
 const { fround } = Math;
 
-/** Make planes of a picture { rgba, height, width }; `units` is a gradient file's description. */
+/** Make planes of a picture { rgba, height, width }; `units` is a gradient file's info. */
 export function preprocess({ rgba, height, width }, units) {
   const size = height * width;
   const data = new Float32Array(3 * size);
@@ -16,7 +16,7 @@ export function preprocess({ rgba, height, width }, units) {
   return { data, height, width };
 }
 
-/** Make opaque RGBA bytes of planes: the inverse of `preprocess`, rounded and clipped. */
+/** Make opaque RGBA bytes of planes, rounded and clipped. */
 export function deprocess({ data, height, width }, units) {
   const size = height * width;
   const rgba = new Uint8ClampedArray(4 * size).fill(255); // it rounds and clips as numpy does
@@ -36,16 +36,17 @@ export function limits({ mean, scale }) {
   );
 }
 
-/** Return the mean of the units' scales, which brings a step from levels to the network's units. */
+/** Return the mean scale, which brings a step from levels to the network's units. */
 export function meanScale({ scale }) {
   return fround(scale.reduce((sum, one) => fround(sum + one), 0) / 3);
 }
 
-export const add = (one, other) => combined(one, other, (a, b) => a + b);
-export const subtract = (one, other) => combined(one, other, (a, b) => a - b);
+export function add({ data, ...size }, other) {
+  return { data: data.map((value, i) => value + other.data[i]), ...size };
+}
 
-function combined({ data, height, width }, other, operation) {
-  return { data: data.map((value, i) => operation(value, other.data[i])), height, width };
+export function subtract({ data, ...size }, other) {
+  return { data: data.map((value, i) => value - other.data[i]), ...size };
 }
 
 /** Limit each plane to its values of `limits`, in place. */
@@ -57,7 +58,7 @@ export function clip({ data }, [low, high]) {
   }
 }
 
-/** Return the planes rolled as numpy.roll does: what leaves at one side comes in at the other. */
+/** Roll planes as numpy.roll does. */
 export function roll({ data, height, width }, down, across) {
   const rolled = new Float32Array(data.length);
   const shift = modulo(across, width);
@@ -73,7 +74,7 @@ export function roll({ data, height, width }, down, across) {
   return { data: rolled, height, width };
 }
 
-/** Return the indices that roll `count` values by `shift`, as ONNX wants them. */
+/** Return the indices that roll `count` values by `shift`. */
 export function rolledIndices(count, shift) {
   return BigInt64Array.from({ length: count }, (_, i) => BigInt(modulo(i - shift, count)));
 }

@@ -9,7 +9,7 @@ const POOL_SIZE = 4;
 const unsigned = (x) => x >>> 0;
 const folded = (x) => unsigned(x ^ (x >>> 16));
 
-/** SeedSequence's hash, whose constant changes with each value. */
+/** SeedSequence's hash. */
 function hasher(constant, multiplier) {
   return (value) => {
     const mixed = unsigned(value ^ constant);
@@ -47,7 +47,7 @@ export class Random {
     const [stateHigh, stateLow, incrementHigh, incrementLow] = seedState(seed);
     this.increment = ((((incrementHigh << 64n) | incrementLow) << 1n) | 1n) & MASK_128;
     this.state = 0n;
-    this.kept = null; // the second half of a number whose first half was drawn
+    this.kept = null; // the second half of a number
     this.advance();
     this.state = (this.state + ((stateHigh << 64n) | stateLow)) & MASK_128;
     this.advance();
@@ -65,13 +65,8 @@ export class Random {
   }
 
   next32() {
-    if (this.kept !== null) {
-      const half = this.kept;
-      this.kept = null;
-      return half;
-    }
-    const value = this.next64();
-    this.kept = value >> 32n;
+    const value = this.kept ?? this.next64();
+    this.kept = this.kept === null ? value >> 32n : null;
     return value & MASK_32;
   }
 

@@ -4,33 +4,32 @@ const PREFIX = "deepdream.";
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
 /** Return a dream's metadata; `deepdream.command` makes it again. */
-export function record(release, { source, layer, info, settings, threads }) {
-  const { graph } = release.layers.find(({ name }) => name === layer);
+export function record(release, { source, origin, layers, info, sha256, settings, threads }) {
   const values = {
-    command: command(release, { source, layer, settings }),
+    command: command(release, { source, origin, settings }),
     source,
     architecture: info.architecture,
-    layers: JSON.stringify([layer]),
+    layers: JSON.stringify(layers),
     weights: info.weights,
     weights_sha256: info.weightsSha256,
-    gradient_file_sha256: release.files[graph].sha256,
+    ...(sha256 && { gradient_file_sha256: sha256 }), // of a file as it is
     target: info.target,
     backend: "wasm",
     provider_options: "{}",
     placement: "{}",
     precision: info.precision,
     threads: String(threads),
-    ...written(release, settings),
     onnxruntime: `web ${release.runtime.version}`,
+    ...written(release, settings),
   };
-  const prefixed = Object.entries(values).map(([key, value]) => [PREFIX + key, value]);
-  return { Software: `ort-deepdream ${release.version}`, ...Object.fromEntries(prefixed) };
+  const text = { Software: `ort-deepdream ${release.version}` };
+  for (const [key, value] of Object.entries(values)) text[PREFIX + key] = value;
+  return text;
 }
 
-/** Return the command line that makes the dream again, where this project is installed. */
-export function command(release, { source, layer, settings }) {
-  const words = ["dream", "run", source, "--weights", "builtin", `--layer=${layer}`];
-  words.push("--backend", "cpu");
+/** Return the command line that makes the dream again. */
+function command(release, { source, origin, settings }) {
+  const words = ["dream", "run", source, ...origin, "--backend", "cpu"];
   for (const [name, value] of Object.entries(written(release, settings))) {
     words.push(`--${name.replaceAll("_", "-")}=${value}`);
   }

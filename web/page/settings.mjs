@@ -1,6 +1,6 @@
-// The form's settings: their defaults and limits are those that the release brings along.
+// The form's settings, by the defaults and limits that the release brings along.
 
-/** Fill the form in: the layers, and each setting's default, limits and words. */
+/** Fill in the layers, and each setting's default, limits and words. */
 export function fillForm(form) {
   const { defaultLayer, layers, settings } = self.RELEASE;
   const groups = new Map();
@@ -14,12 +14,21 @@ export function fillForm(form) {
     groups.get(group).append(new Option(name, name));
   }
   form.layer.value = defaultLayer;
+  form.layer.addEventListener("change", () => limitChannel(form));
+  limitChannel(form);
   for (const setting of settings) fill(form[setting.name], setting);
   draw(form);
 }
 
+function limitChannel({ channel, layer }) {
+  const { count } = self.RELEASE.layers[layer.selectedIndex].channels;
+  channel.max = count - 1;
+}
+
 function fill(input, { integer, least, most, above, default: value, help }) {
   if (input.type === "number") {
+    input.required = true;
+    input.inputMode = integer ? "numeric" : "decimal";
     input.step = integer ? "1" : "any";
     if (least !== undefined || above !== undefined) input.min = least ?? above + 0.01;
     if (most !== undefined) input.max = most;
@@ -35,7 +44,12 @@ export function draw(form) {
   form.seed.value = crypto.getRandomValues(new Uint32Array(1))[0];
 }
 
-/** Return the settings as they were typed; the browser has held them to their limits. */
+/** Return the channel to dream of, null for all. */
+export function readChannel({ channel }) {
+  return channel.value === "" ? null : Number(channel.value);
+}
+
+/** Return the settings; the browser has held them to their limits. */
 export function readForm(form) {
   const settings = self.RELEASE.settings.map(({ name }) => [name, Number(form[name].value)]);
   return { ...Object.fromEntries(settings), seed: BigInt(form.seed.value) };

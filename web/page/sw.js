@@ -1,5 +1,5 @@
-// The service worker: keeps the page in the browser, and isolates it so that it may use threads.
-// What is kept is known by its content: a new release fetches what changed and drops the rest.
+// The service worker: keeps the page, and isolates it so that it may use threads.
+// What is kept is known by its content: a release fetches what changed and drops the rest.
 
 importScripts("release.js");
 
@@ -26,7 +26,7 @@ self.addEventListener("fetch", (event) => {
   if (path in files || path === RELEASE_FILE) event.respondWith(find(path).then(isolated));
 });
 
-/** Return a file as it was kept, or else fetch and keep it. */
+/** Return a file as it was kept, or fetch and keep it. */
 async function find(path) {
   const cache = await caches.open(KEPT);
   const kept = await cache.match(keyOf(path));
@@ -36,7 +36,7 @@ async function find(path) {
   return fresh;
 }
 
-/** Have the browser refuse a file of another release than this one. */
+/** Have the browser refuse a file of another release. */
 function integrity(path) {
   if (!files[path]) return {};
   const bytes = files[path].sha256.match(/../g).map((byte) => parseInt(byte, 16));

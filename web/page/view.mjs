@@ -1,4 +1,4 @@
-// The picture: the dream, and the photograph over it up to where the visitor draws the line.
+// The picture: the dream, and the photograph over it up to a line.
 
 const WHOLE = 100; // percent
 
@@ -37,7 +37,6 @@ export class View {
     this.dream.canvas.setAttribute("aria-label", `The dream of ${this.caption.textContent}`);
   }
 
-  /** Move the line to where the pointer is. */
   follow({ clientX }) {
     const { left, width } = this.frame.getBoundingClientRect();
     this.split.value = ((clientX - left) / width) * WHOLE;
@@ -50,7 +49,7 @@ export class View {
   }
 }
 
-/** Paint a picture in its own size; the page's style gives it that of the frame. */
+/** Paint a picture in its own size. */
 function paint(context, { rgba, height, width }) {
   Object.assign(context.canvas, { height, width });
   context.putImageData(new ImageData(rgba, width, height), 0, 0);

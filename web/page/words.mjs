@@ -6,12 +6,11 @@ const WINDOW = 6; // steps that a guess rests on
 /** Write seconds as people say them. */
 export function clock(seconds) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
   const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-/** Guesses how long the rest takes, by what the last steps took for their pixels. */
+/** Guesses how long the rest takes, by the last steps. */
 export class TimeLeft {
   constructor() {
     this.steps = [];

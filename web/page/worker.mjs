@@ -1,5 +1,5 @@
-// Everything that takes long, off the page's thread. Messages in: { id, task, ... }, and "stop".
-// Out: an answer { id, result } or { id, error } to each, and on the way { loading } and { step }.
+// Everything that takes long. Messages in: { id, task, ... }, and "stop". Out: { id, result } or
+// { id, error } to each, and on the way { loading } and { step }.
 
 import "./release.js";
 import { decode } from "./decode.mjs";
@@ -30,10 +30,16 @@ const tasks = {
 
   prepare: ({ layer }) => network.prepare(layer),
 
+  /** Read a network that the visitor has. */
+  async network({ file }) {
+    const { whole, words } = await network.read(file);
+    return { whole, words };
+  },
+
   /** Dream on the picture, and tell of each step. */
-  async dream({ layer, settings, source }) {
+  async dream({ layer, channel, file, settings, source }) {
     stopped = false;
-    const model = await network.open(layer);
+    const model = await network.open(layer, channel, file);
     const started = performance.now();
     const elapsed = () => performance.now() - started;
     const result = await dream(model, picture, settings, async ({ preview, ...at }) => {
@@ -41,7 +47,7 @@ const tasks = {
       await new Promise((resolve) => setTimeout(resolve)); // lets "stop" in
       return !stopped;
     });
-    const text = record(self.RELEASE, { source, layer, info: model.info, settings, threads });
+    const text = record(self.RELEASE, { ...model.made, source, settings, threads });
     return { ...result, text, elapsed: elapsed(), threads, heap: heap() };
   },
 
