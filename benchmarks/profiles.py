@@ -25,7 +25,10 @@ class Profile:
 
 # The order is that of the plots. A backend or a size is skipped, with its reason in the sidecar,
 # where the machine or the commit has none of it.
-BACKENDS = ("cpu", "cuda", "tensorrt", "webgpu", "openvino")
+BACKENDS = (
+    *("cpu", "cuda", "tensorrt", "webgpu", "openvino"),
+    *("nv-tensorrt-rtx", "qnn", "coreml", "directml"),
+)
 
 PROFILES = {
     profile.name: profile

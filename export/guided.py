@@ -102,7 +102,7 @@ def _written(graph: ir.Graph, made: Nodes, values: dict[str, ir.Value]) -> list[
 def trial_feed(description: Mapping[str, str]) -> dict[str, Array]:
     """Return what a gradient file wants of a guide, noise, by what it says of itself."""
     feed: dict[str, Array] = {}
-    for entry in json.loads(description[PREFIX + "layers"]):
+    for entry in json.loads(description.get(PREFIX + "layers", "[]")):
         if "guide" in entry:
             shape = 1, entry["guide"]["channels"], 3, 5
             noise = np.random.default_rng(1).uniform(0, 1, shape).astype(np.float32)

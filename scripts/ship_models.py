@@ -51,6 +51,7 @@ LAYERS = (
 )
 
 SHIPPED_LAYERS = {BVLC.name: LAYERS, TORCHVISION.name: LAYERS}
+SHIPPED_TARGETS = ("cpu", "portable", "cuda")  # CoreML wants a file for each size
 
 
 def ship_weights(trained: Path) -> None:
@@ -90,7 +91,7 @@ def ship_graphs() -> None:
         with tempfile.TemporaryDirectory() as folder:
             weights, file = weights_for(architecture, Path(folder))
             for layer in track(layers, f"gradient files of {architecture}"):
-                for target in TARGETS:
+                for target in SHIPPED_TARGETS:
                     made = make_graph(weights, file, layer, target)
                     shipped = shipped_file(layer, target, architecture)
                     if made != shipped:
@@ -104,7 +105,7 @@ def point_at_weights() -> None:
         WEIGHTS_FILE, BVLC.name, described.identity, described.kind, described.sha256
     )
     for layer in LAYERS:
-        for target in TARGETS:
+        for target in SHIPPED_TARGETS:
             path = shipped_file(layer, target)
             write_bytes(path, point_at(path.read_bytes(), shipped))
 

@@ -48,6 +48,7 @@ NOT_RUN = (
     'DREAM_USER="$(id -u):$(id -g)" docker ',
     # for a machine that has a GPU
     "ORT_DEEPDREAM_BACKEND=cuda ",
+    ".venv/bin/python -m scripts.gpu_acceptance ",
 )
 
 

@@ -44,7 +44,8 @@ def test_the_command_starts_light():
     code = "import ort_deepdream.cli.main, sys; print(*sys.modules)"
     modules = python(code).stdout.split()
     ours = {name for name in modules if name.startswith(f"{OURS}engine.")}
-    assert ours == {"ort_deepdream.engine.settings"}
+    light = "settings", "presets", "visualise", "visualise.settings"
+    assert ours == {f"{OURS}engine.{name}" for name in light}
 
 
 def test_no_module_of_the_command_loads_pytorch_before_it_is_needed():
