@@ -83,7 +83,7 @@ class Pool:
     def __init__(self, begin: Callable[[], Callable[[Any], Any]], count: int) -> None:
         self._begin, self._count = begin, count
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may want it where the main thread has it
         self._workers: set[Worker] = set()
         self._stopped = False
 
