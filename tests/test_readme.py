@@ -122,6 +122,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.radial_gradient("L").resize((96, 64)).save(path / "mask.png")
     with Image.open(ROOT / "examples" / "cat.jpg") as picture:
         picture.resize((80, 60)).save(path / "flowers.jpg")
+    (path / "photos" / "more").mkdir(parents=True)
+    for name in ("photos/photo.jpg", "photos/more/flowers.jpg"):
+        shutil.copy(path / Path(name).name, path / name)
     for name in ("result.json", "before.json", "after.json"):
         shutil.copy(RESULT, path / name)
     return path
@@ -149,7 +152,7 @@ def test_the_commands_run(folder, environment):
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
     pictures |= {"even.png", "smooth.png", "led.png", "sheet.png", "inception_4c-output-84.png"}
-    assert made == {*pictures, "dream.onnx", "report.html"}
+    assert made == {*pictures, "dreams", "dream.onnx", "report.html"}
 
 
 @pytest.mark.parametrize("words", dream_lines(), ids=shlex.join)
