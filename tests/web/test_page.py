@@ -235,6 +235,10 @@ def test_the_service_worker_gives_threads_and_the_page_stays_without_its_server(
         seen.is_kept()
         seen.dream(photo, **QUICK)
         np.testing.assert_array_equal(pixels(seen.save(tmp_path)), first)
+        send(seen.page, "drop", "torn.onnx", b"GIF89a")
+        seen.says("torn.onnx is damaged")  # what is fetched when wanted is here, too
+        seen.page.get_by_text("More settings").click()
+        seen.page.get_by_role("button", name="Use the built-in one").click()
         seen.set(layer="inception_5b/output")
         seen.page.get_by_role("button", name="Dream", exact=True).click()
         seen.says("A part of this page could not be loaded (models/")
@@ -354,9 +358,9 @@ def test_the_example_can_be_dreamt_on(visit):
 
 
 def gradient_file(weights: bool = True) -> bytes:
-    """Return the file of a channel of the shipped layer, with the weights in it or without."""
+    """Return the file of two channels of the shipped layer, with the weights in it or without."""
     model = onnx.load(shipped_file(LAYER, "portable"), load_external_data=weights)
-    return choose_channels(model.SerializeToString(), LAYER, {5: 1.0})
+    return choose_channels(model.SerializeToString(), LAYER, {5: 1.0, 7: 0.5})
 
 
 NETWORKS = {
@@ -409,12 +413,13 @@ def test_a_gradient_file_that_is_dropped_dreams_of_its_own_layer(
     path.write_bytes(gradient_file(LAYER))
     seen = visit("?threads=1")
     send(seen.page, "drop", path.name, path.read_bytes())
-    seen.says(f"The next dream is of {LAYER}:5, with mine.onnx.")
+    layers = [f"{LAYER}:5", f"{LAYER}:7=0.5"]
+    seen.says(f"The next dream is of {', '.join(layers)}, with mine.onnx.")
     expect(seen.page.locator("[name=layer]")).to_be_disabled()
     seen.dream(photo, octaves="2", iterations="3", seed="1")
     saved = seen.save(tmp_path)
     found = read_metadata(saved)
-    assert found["deepdream.layers"] == json.dumps([f"{LAYER}:5"])
+    assert found["deepdream.layers"] == json.dumps(layers)
     assert found["deepdream.gradient_file_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert np.abs(again(saved, photo, tmp_path, monkeypatch) - pixels(saved)).max() <= 1
 

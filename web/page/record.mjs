@@ -1,4 +1,4 @@
-// What is stored in a dream, so that it can be made again: the same words as cli/record.py.
+// What is stored in a dream, in the words of cli/record.py.
 
 const PREFIX = "deepdream.";
 const PLAIN = /^[\w@%+=:,./-]+$/;
@@ -9,7 +9,7 @@ export function record(release, { source, origin, layers, info, sha256, settings
     command: command(release, { source, origin, settings }),
     source,
     architecture: info.architecture,
-    layers: JSON.stringify(layers),
+    layers: `[${layers.map((one) => JSON.stringify(one)).join(", ")}]`,
     weights: info.weights,
     weights_sha256: info.weightsSha256,
     ...(sha256 && { gradient_file_sha256: sha256 }), // of a file as it is

@@ -30,7 +30,6 @@ const tasks = {
 
   prepare: ({ layer }) => network.prepare(layer),
 
-  /** Read a network that the visitor has. */
   async network({ file }) {
     const { whole, words } = await network.read(file);
     return { whole, words };
