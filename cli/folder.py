@@ -126,7 +126,7 @@ class Tally:
     def tell(self, output: Path, seconds: float) -> None:
         """Say what became of all, failures last."""
         for text, count in self.notes.most_common(SHOWN):
-            note(f"of {count}: {text}")
+            note(f"{count} picture{'s' * (count > 1)}: {text}")
         done = f", {self.done} done before" if self.done else ""
         failed = f", {len(self.failures)} failed" if self.failures else ""
         say(f"{output}: {self.dreamt} dreamt{done}{failed}, {seconds:.1f} s")

@@ -34,7 +34,8 @@ def page() -> str:
         lines += [line for parameter in command.params for line in _entry(parameter)]
         lines += _examples(command.epilog)
     lines += [".SH EXIT STATUS", "0 when all is well, 2 for what the user can mend, which is told"]
-    lines += ["in one line, 130 after Ctrl\\-C; 1 and 3 are what verify, bench, compare and folder found."]
+    lines += ["in one line, 130 after Ctrl\\-C; 1 and 3 are what verify, bench, compare and"]
+    lines += ["folder found."]
     lines += [".SH ENVIRONMENT", ".TP", ".B ORT_DEEPDREAM_CACHE", "Where downloads are kept."]
     return "\n".join(lines) + "\n"
 
