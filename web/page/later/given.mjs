@@ -12,6 +12,9 @@ const DATA_LOCATION = 14; // in TensorProto
 /** Read a file of the visitor's, { words, open(layer, graph, info, location) }. */
 export async function readGiven(file) {
   const kind = file.name.split(".").at(-1).toLowerCase();
+  if (!crypto.subtle) {
+    throw new PageError("For a network of your own the page must come by https, not http.");
+  }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
