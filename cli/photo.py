@@ -52,6 +52,7 @@ def run(
     model = load()
     if guide is not None:
         model = model.with_guide(guide)
+    model.require_guide()
     tiling = tiles.divide(model, settings, height, width)
     if tiling is not None:
         note(said(tiling, model, height, width))

@@ -282,7 +282,9 @@ def rebuild(
     }
     for parameter in network.parameters():  # the file stops at its layer; what it lacks must show
         parameter.data.fill_(math.nan)
-    network.load_state_dict(weights, strict=False)
+    tensors = network.state_dict()
+    tensors.update(weights)  # in place: it has versions, which MNASNet wants
+    network.load_state_dict(tensors)
     network.requires_grad_(False)
     terms, guides = _terms(properties)
     try:
