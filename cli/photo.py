@@ -24,7 +24,7 @@ from ort_deepdream.marks import mark, write_marks
 from ort_deepdream.step import Array
 
 if TYPE_CHECKING:
-    from ort_deepdream.engine.tiling import Tiling
+    from ort_deepdream.engine.tiles.tiling import Tiling
 
 SettingsFor = Callable[[int, int], Settings]  # a picture of this height and width
 

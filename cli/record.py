@@ -22,7 +22,7 @@ from ort_deepdream.text import storable
 from ort_deepdream.version import VERSION
 
 if TYPE_CHECKING:
-    from ort_deepdream.engine.tiling import Tiling
+    from ort_deepdream.engine.tiles.tiling import Tiling
 
 PREFIX = "deepdream."
 COMMAND = f"{PREFIX}command"

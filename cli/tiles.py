@@ -11,7 +11,7 @@ from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.shaping import refuse_tiles
 
 if TYPE_CHECKING:
-    from ort_deepdream.engine.tiling import Tiling
+    from ort_deepdream.engine.tiles.tiling import Tiling
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Tiles:
         """Return how a picture of this size is divided, None for not. Raise DreamError."""
         if self.tile == "auto" and self.halo is None and model.fits(height, width):
             return None
-        from ort_deepdream.engine.tiling import tiling_for  # few need it
+        from ort_deepdream.engine.tiles.tiling import tiling_for  # few need it
 
         tiling = tiling_for(model, height, width, self.tile, self.halo)
         if tiling is not None:

@@ -30,7 +30,7 @@ CAPTURED: WeakKeyDictionary[Session, StaticAscent] = WeakKeyDictionary()
 
 
 class UnfinishedStepError(Exception):
-    """A step was stopped between two tiles (engine/tiled_ascent.py); the picture is as before."""
+    """A step was stopped between two tiles (engine/tiles/ascent.py); the picture is as before."""
 
 
 class Ascent:

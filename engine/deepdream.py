@@ -26,8 +26,8 @@ from ort_deepdream.step import NO_GRADIENT, Array
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ort_deepdream.engine.tiled_ascent import TiledAscent
-    from ort_deepdream.engine.tiling import Tiling
+    from ort_deepdream.engine.tiles.ascent import TiledAscent
+    from ort_deepdream.engine.tiles.tiling import Tiling
 
 
 def _no_picture() -> Array:
@@ -138,7 +138,7 @@ def dream(
     tiling, store = None, Store()
     # What is divided, which is rare, is imported where it is needed.
     if halo is not None or not (tile == "off" or (tile == "auto" and model.fits(height, width))):
-        from ort_deepdream.engine.tiling import require_room_to_keep, store_for, tiling_for
+        from ort_deepdream.engine.tiles.tiling import require_room_to_keep, store_for, tiling_for
 
         tiling = tiling_for(model, height, width, tile, halo)
         if tiling is not None:
@@ -317,7 +317,7 @@ class _Climb:
         if self.tiling is None:
             return make_ascent(self.model, height, width, self.shaping)
 
-        from ort_deepdream.engine.tiled_ascent import TiledAscent
+        from ort_deepdream.engine.tiles.ascent import TiledAscent
 
         def on_tile(ascent: TiledAscent, done: int, count: int) -> bool | None:
             return self.report(self.on_tile, ascent, seen, done, count)

@@ -27,8 +27,8 @@ from PIL import Image
 
 from ort_deepdream import Model, load_layer
 from ort_deepdream.engine.memory import Room
-from ort_deepdream.engine.tiled_ascent import TiledAscent
-from ort_deepdream.engine.tiling import Tiling, field_of, largest
+from ort_deepdream.engine.tiles.ascent import TiledAscent
+from ort_deepdream.engine.tiles.tiling import Tiling, field_of, largest
 from ort_deepdream.step import Array
 
 PHOTO = Path(__file__).parents[1] / "examples" / "landscape.jpg"

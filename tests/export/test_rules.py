@@ -411,9 +411,7 @@ def test_a_second_rule_is_an_error():
 
 
 def test_an_operator_without_rule_is_named_with_the_folder():
-    with pytest.raises(
-        DreamError, match=r"no lowering rule for aten\.sin\.default.*export/rules/"
-    ):
+    with pytest.raises(DreamError, match=r"no lowering rule for aten\.sin\.default.*export/rules/"):
         rule_for(aten.sin.default)
     with pytest.raises(DreamError, match=r"no lowering rule for aten\.sin\.default"):
         lower(trace_layer(torch.sin), {})
@@ -428,9 +426,11 @@ REFUSED = {
     "a slice from a size": lambda x: x[:, :, x.shape[2] // 2 :],
     "a slice of rows": lambda x: x[:, :, 2:4],  # its gradient is as high as the picture
     "a window as large as the picture": lambda x: F.max_pool2d(x, x.shape[2:]),
-    "a shape of two unknown lengths": lambda x: F.pad(x, (0, 3, 0, 3)).view(
-        1, 3, x.shape[2] + 3, -1, 1
-    ).expand(1, 3, x.shape[2] + 3, x.shape[3] + 3, 7),
+    "a shape of two unknown lengths": lambda x: (
+        F.pad(x, (0, 3, 0, 3))
+        .view(1, 3, x.shape[2] + 3, -1, 1)
+        .expand(1, 3, x.shape[2] + 3, x.shape[3] + 3, 7)
+    ),
     "rows rolled by a size": lambda x: torch.roll(x * x, x.shape[2] // 2, 2),
     "a border as wide as the picture": lambda x: F.pad(x, (x.shape[3], 0)),
     "a transposed convolution": lambda x: F.conv_transpose2d(x, torch.ones(3, 1, 2, 2)),

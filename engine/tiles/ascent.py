@@ -17,8 +17,8 @@ from ort_deepdream.engine.ascent import UnfinishedStepError
 from ort_deepdream.engine.mapped import Store, bands, let_go
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import running, uncaptured
-from ort_deepdream.engine.tiles import Axis, Span, own_units
-from ort_deepdream.engine.tiling import Tiling
+from ort_deepdream.engine.tiles.geometry import Axis, Span, own_units
+from ort_deepdream.engine.tiles.tiling import Tiling
 from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed, own_names
 
 STRIP = 128  # rows at once: with each pixel that is read the kernel maps 64 KiB of its file
