@@ -79,12 +79,10 @@ def test_gradient_is_pytorchs(name, target, tmp_path):
         ("torchvision", "inception_5b/output"),
     ],
 )
-@pytest.mark.parametrize("size", DEEP_SIZES, ids=lambda size: f"{size[1]}x{size[0]}")
-def test_gradient_of_a_deep_layer(architecture, layer, target, size, tmp_path):
+def test_gradient_of_a_deep_layer(architecture, layer, target, tmp_path):
     path = write_file(tmp_path, architecture, [layer], target)
-    rows = list(verify(path, runner(ir.load(path)), sizes=[size]))
-    for row in rows:
-        print(target, architecture, layer, row)
+    rows = list(verify(path, runner(ir.load(path)), sizes=DEEP_SIZES))
+    assert {(row.height, row.width) for row in rows} >= {*DEEP_SIZES}
     assert_all_pass(rows)
 
 

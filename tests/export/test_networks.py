@@ -251,10 +251,25 @@ def test_torchvisions_weights_have_names() -> None:
 def test_every_network_of_the_table_is_torchvisions() -> None:
     assert set(NETWORKS) <= set(torchvision_names())
     assert len(NETWORKS) >= 20
+    assert set(NETWORKS) >= QUICK
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+# One of each family at each push; the others, and those that take longest, at night.
+QUICK = frozenset(
+    {
+        *("alexnet", "convnext_tiny", "efficientnet_b0", "mnasnet1_0", "mobilenet_v3_small"),
+        *("regnet_y_400mf", "resnet18", "shufflenet_v2_x1_0", "squeezenet1_1"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in QUICK else pytest.mark.nightly)
+        for name in NETWORKS
+    ],
+)
 def test_the_gradient_is_autograds(name: str, tmp_path: Path) -> None:
     """1e-5, or 8 times PyTorch's own float32 error."""
     check(name, tmp_path)
