@@ -260,12 +260,13 @@ def test_a_new_release_replaces_what_was_kept_and_fetches_only_what_changed(
     expect(seen.page).to_have_title("Dream a photograph")
     index = sources / "index.html"
     index.write_text(index.read_text().replace("<title>Dream a", "<title>Dream another"))
-    site.build(served, runtime)
     own_host.requests.clear()
+    site.build(served, runtime)
     seen.page.reload()
-    offline = seen.page.locator("#offline")
-    expect(offline).to_contain_text("A newer version of this page is here", timeout=DREAMING)
-    seen.page.reload()
+    if seen.page.title() == "Dream a photograph":  # else the browser had looked before the reload
+        offline = seen.page.locator("#offline")
+        expect(offline).to_contain_text("A newer version of this page is here", timeout=DREAMING)
+        seen.page.reload()
     expect(seen.page).to_have_title("Dream another photograph")
     seen.is_kept()
     assert {path.rpartition("/")[2] for path in own_host.requests} == {
