@@ -133,6 +133,8 @@ def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -
     if operator not in ("Conv", "FusedConv", "ConvTranspose"):
         return operator, 0
     x, weight = inputs[:2]
+    if not weight:  # WebGPU keeps it in a form of its own, and tells no shape
+        return operator, 0
     window = "x".join(map(str, weight[2:]))
     if operator == "ConvTranspose":
         return f"ConvTranspose {window}", 2 * math.prod(x) * math.prod(weight[1:])
