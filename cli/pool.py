@@ -22,11 +22,11 @@ from typing import IO, Any, cast
 
 from ort_deepdream import signals
 from ort_deepdream.errors import DreamError
+from ort_deepdream.text import last_words
 
 MOST_ATTEMPTS = 2  # at a task
 MOST_STARTS = 3  # of a worker, one right after the other
 PATIENCE = 5.0  # seconds for workers to undo what is half done
-MOST_WORDS = 300  # characters of what a process said last
 
 
 class WorkerError(Exception):
@@ -60,10 +60,7 @@ class Worker:
     def _last_words(self) -> str:
         code = self.child.wait()
         self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace").split()
-        reason = f": {' '.join(said)[-MOST_WORDS:]}" if said else ""
-        killed = " (the system may have run out of memory)" if code == -9 else ""
-        return f"its process ended with code {code}{killed}{reason}"
+        return last_words(code, self.errors.read())
 
     def close(self) -> None:
         """Have the process end, and wait until it has."""

@@ -16,6 +16,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.machine import Others
 from ort_deepdream.measure.result import Sample
+from ort_deepdream.text import last_words
 
 
 class ContenderError(DreamError):
@@ -65,10 +66,7 @@ class ContenderProcess:
     def _last_words(self) -> str:
         code = self.child.wait()
         self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace").split()
-        reason = f": {' '.join(said)[-300:]}" if said else ""
-        killed = " (the system may have run out of memory)" if code == -9 else ""
-        return f"its process ended with code {code}{killed}{reason}"
+        return last_words(code, self.errors.read())
 
     def busy(self) -> float:
         """Return the seconds of processor time that it has used."""
