@@ -84,6 +84,9 @@ def _paler(lab: Array, share: Array) -> Array:
 
 
 def _fits(rgb: Array) -> NDArray[np.bool_]:
-    """Return which of the colours sRGB has, but for a rounding."""
-    fits: NDArray[np.bool_] = np.logical_and.reduce((rgb > -0.5) & (rgb < 255.5), axis=1)
+    """Return which of the colours sRGB has, but for a rounding.
+
+    Half a level outside would be too much: near black, what is cut off there is most of the colour.
+    """
+    fits: NDArray[np.bool_] = np.logical_and.reduce((rgb > -0.02) & (rgb < 255.02), axis=1)
     return fits

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     least = least_seconds({PLAIN: plain_step(model, o.size), **stages}, o.seconds)
     made = table("graph", "ms", "of a plain step", numbers=("ms", "of a plain step"))
     for name, value in least.items():
-        made.add_row(name, f"{value * 1e3:.1f}", f"{value / least[PLAIN]:.1%}")
+        made.add_row(name, f"{value * 1e3:.3g}", f"{value / least[PLAIN]:.1%}")
     console.print(f"{o.layer} at {o.size}")
     console.print(made)
 
