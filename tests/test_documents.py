@@ -17,7 +17,7 @@ DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(p for home in HOMES for p in (ROOT / home).rglob("*.md"))]
 )
 FOLDERS = (
-    r"(?:\.ci|\.github|benchmarks|cli|docs|engine|examples|export|measure|report|scripts|src|tests"
+    r"(?:\.ci|\.github|benchmarks|cli|docs|engine|examples|export|film|measure|report|scripts|src|tests"
     r"|training|web|weights)"
 )
 ids = [str(path.relative_to(ROOT)) for path in DOCUMENTS]

@@ -133,7 +133,7 @@ def test_pip_finds_a_wheel_of_each_dependency_for_each_machine(machine, tmp_path
 
 # --- Beside packages with everyday names ------------------------------------------------------
 
-DECOYS = ("cli", "engine", "export", "measure", "models", "report", "weights")
+DECOYS = ("cli", "engine", "export", "film", "measure", "models", "report", "weights")
 
 
 def committed(folder: Path) -> str:

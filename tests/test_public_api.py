@@ -15,7 +15,17 @@ import ort_deepdream
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
-PACKAGES = ("cli", "engine", "export", "measure", "src/ort_deepdream", "report", "web", "weights")
+PACKAGES = (
+    "cli",
+    "engine",
+    "export",
+    "film",
+    "measure",
+    "src/ort_deepdream",
+    "report",
+    "web",
+    "weights",
+)
 MODULES = sorted(
     path
     for package in PACKAGES
