@@ -10,7 +10,7 @@ import typer
 from ort_deepdream import signals
 from ort_deepdream.cli.bench_tables import failures, show
 from ort_deepdream.cli.messages import bar, note, say
-from ort_deepdream.cli.options import BENCH_SEED
+from ort_deepdream.cli.options.benches import BENCH_SEED
 from ort_deepdream.cli.outputs import check_output, newest, unused
 from ort_deepdream.cli.sources import Request, find_model, sweep_cache
 from ort_deepdream.engine.settings import Settings, option_words

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import stages
 from ort_deepdream.cli.networks import Network, require_layers
-from ort_deepdream.cli.options import DEFAULT_TARGETS
+from ort_deepdream.cli.options.models import DEFAULT_TARGETS
 from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.sizes import parse_sides

@@ -21,7 +21,7 @@ from ort_deepdream.cli.folder_task import Dreaming, Task, sha256_of
 from ort_deepdream.cli.loading import what_auto_took
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import bar, complain, note, say
-from ort_deepdream.cli.options import LoopSettings
+from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.pool import Pool
 from ort_deepdream.cli.record import TASK
 from ort_deepdream.cli.sources import Request, find_model

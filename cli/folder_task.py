@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import NAME
-from ort_deepdream.cli.options import LoopSettings
+from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import OPTIMISED, Request
 from ort_deepdream.cli.subject import Subject
 from ort_deepdream.cli.tiles import Tiles

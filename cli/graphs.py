@@ -14,7 +14,7 @@ from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import say, say_written, shown, stages, table
 from ort_deepdream.cli.networks import Network
-from ort_deepdream.cli.options import DEFAULT_WEIGHTS
+from ort_deepdream.cli.options.models import DEFAULT_WEIGHTS
 from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.cli.sources import architecture_name, find_weights
 from ort_deepdream.errors import DreamError, nearest

@@ -11,9 +11,18 @@ import typer
 from typer.core import TyperGroup
 
 from ort_deepdream import signals, streams
-from ort_deepdream.cli import options
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import NAME, complain, say
+from ort_deepdream.cli.options import (
+    benches,
+    folders,
+    loop,
+    machines,
+    models,
+    pages,
+    pictures,
+)
+from ort_deepdream.cli.options.groups import DreamOptions, MachineOptions, with_groups
 from ort_deepdream.cli.typed import is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
@@ -139,39 +148,24 @@ def main(
         "dream run photo.jpg -l inception_3b/output=0.5 -l inception_4c/output",
     ),
 )
-@options.with_loop_settings()
+@loop.with_loop_settings()
+@with_groups
 def run_command(
     context: typer.Context,
-    photo: options.Photo,
-    layer: options.Layers = None,
-    weights: options.Weights = None,
-    model: options.Model = None,
-    guide: options.Guide = None,
-    guide_layer: options.GuideLayers = None,
-    network: options.NetworkName = None,
-    mean: options.NetworkMean = None,
-    std: options.NetworkStd = None,
-    preset: options.PresetName = "",
-    size: options.PictureSize = None,
-    scale: options.PictureScale = None,
-    mask: options.Mask = None,
+    photo: pictures.Photo,
     *,
+    asked: DreamOptions,
     settings: Settings,
-    backend: options.BackendName = "auto",
-    threads: options.Threads = None,
-    provider_option: options.ProviderOptions = None,
-    provider_library: options.ProviderLibrary = None,
-    precision: options.ComputedIn = "float32",
-    allow_cpu_nodes: options.AllowCpuNodes = False,
-    tile: options.TileSize = "auto",
-    halo: options.Halo = None,
-    output: options.PictureOutput = None,
-    force: options.Force = False,
-    save_octaves: options.SaveOctaves = False,
-    preview: options.Preview = None,
-    animate: options.Animate = None,
-    compare: options.CompareOutput = None,
-    open_picture: options.OpenPicture = False,
+    hardware: MachineOptions,
+    tile: machines.TileSize = "auto",
+    halo: machines.Halo = None,
+    output: pictures.PictureOutput = None,
+    force: pictures.Force = False,
+    save_octaves: pictures.SaveOctaves = False,
+    preview: pictures.Preview = None,
+    animate: pictures.Animate = None,
+    compare: pictures.CompareOutput = None,
+    open_picture: pictures.OpenPicture = False,
 ) -> None:
     """Dream on a photograph.
 
@@ -184,35 +178,21 @@ def run_command(
     that makes it again.
     """
     from ort_deepdream.cli.loading import loading
-    from ort_deepdream.cli.machine import Machine
-    from ort_deepdream.cli.networks import network as network_of
-    from ort_deepdream.cli.sources import request
 
-    wanted = request(
-        model,
-        weights,
-        layer,
-        preset,
-        guide is not None,
-        guide_layer,
-        network_of(network, mean, std),
-    )
-    settings_for = options.settings_for(context, settings, preset)
-    machine = Machine(
-        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
-    )
+    wanted = asked.request()
+    settings_for = loop.settings_for(context, settings, asked.preset)
+    machine = hardware.machine()
     with loading(wanted, machine) as load:
         # Beside the loading:
         from ort_deepdream.cli import photo as photos
         from ort_deepdream.cli.products import Products
-        from ort_deepdream.cli.subject import Subject
         from ort_deepdream.cli.tiles import Tiles
 
-        subject = Subject(photo, size, scale, mask, guide)
         products = Products(
             output, force, save_octaves, preview, animate, compare, opened=open_picture
         )
         tiles = Tiles(tile, halo)
+        subject = asked.subject(photo)
         photos.run(subject, wanted, settings_for, machine, tiles, products, load)
 
 
@@ -223,37 +203,22 @@ def run_command(
         "dream folder photos dreams --shard 1/4 --format jpg",
     )
 )
-@options.with_loop_settings(seed=options.FOLDER_SEED)
+@loop.with_loop_settings(seed=folders.FOLDER_SEED)
+@with_groups
 def folder(
     context: typer.Context,
-    source: options.Folder,
-    output: options.OutputFolder,
-    layer: options.Layers = None,
-    weights: options.Weights = None,
-    model: options.Model = None,
-    guide: options.Guide = None,
-    guide_layer: options.GuideLayers = None,
-    network: options.NetworkName = None,
-    mean: options.NetworkMean = None,
-    std: options.NetworkStd = None,
-    preset: options.PresetName = "",
-    size: options.PictureSize = None,
-    scale: options.PictureScale = None,
-    mask: options.Mask = None,
+    source: folders.Folder,
+    output: folders.OutputFolder,
     *,
+    asked: DreamOptions,
     settings: Settings,
-    workers: options.Workers = 1,
-    shard: options.Shard = None,
-    backend: options.BackendName = "auto",
-    threads: options.Threads = None,
-    provider_option: options.ProviderOptions = None,
-    provider_library: options.ProviderLibrary = None,
-    precision: options.ComputedIn = "float32",
-    allow_cpu_nodes: options.AllowCpuNodes = False,
-    tile: options.TileSize = "auto",
-    halo: options.Halo = None,
-    picture_format: options.FolderFormat = "png",
-    force: options.ForceAll = False,
+    workers: folders.Workers = 1,
+    shard: folders.Shard = None,
+    hardware: MachineOptions,
+    tile: machines.TileSize = "auto",
+    halo: machines.Halo = None,
+    picture_format: folders.FolderFormat = "png",
+    force: folders.ForceAll = False,
 ) -> None:
     """Dream on every picture in a folder.
 
@@ -262,36 +227,21 @@ def folder(
     interrupted. Pictures that cannot be dreamt on are listed at the end, and the
     exit code is 1; the others are made.
     """
-    from ort_deepdream.cli import folder as folders
-    from ort_deepdream.cli.machine import Machine
-    from ort_deepdream.cli.networks import network as network_of
-    from ort_deepdream.cli.sources import request
-    from ort_deepdream.cli.subject import Subject
+    from ort_deepdream.cli.folder import Place, run
     from ort_deepdream.cli.tiles import Tiles
 
-    wanted = request(
-        model,
-        weights,
-        layer,
-        preset,
-        guide is not None,
-        guide_layer,
-        network_of(network, mean, std),
-    )
-    loop = options.settings_for(context, settings, preset)
-    place = folders.Place(source, output, f".{picture_format}", shard or (1, 1), force)
-    subject = Subject(source, size, scale, mask, guide)
-    machine = Machine(
-        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
-    )
-    code = folders.run(place, subject, wanted, loop, machine, Tiles(tile, halo), workers)
+    wanted = asked.request()
+    settings_for = loop.settings_for(context, settings, asked.preset)
+    place = Place(source, output, f".{picture_format}", shard or (1, 1), force)
+    machine, tiles = hardware.machine(), Tiles(tile, halo)
+    code = run(place, asked.subject(source), wanted, settings_for, machine, tiles, workers)
     raise typer.Exit(code)
 
 
 @app.command(
     epilog=examples("dream info photo-dream.png", "dream photo.jpg && dream info photo-dream.png")
 )
-def info(picture: options.DreamFile) -> None:
+def info(picture: pictures.DreamFile) -> None:
     """Print a dream's settings, and the command that makes it again."""
     from ort_deepdream.cli.listings import info as print_info
 
@@ -305,21 +255,17 @@ def info(picture: options.DreamFile) -> None:
         "dream visualise -l inception_4d/output:5 --neuron -o neuron.png",
     )
 )
-@options.with_visualise_settings
+@loop.with_visualise_settings
+@with_groups
 def visualise(
-    layer: options.Drawn = None,
-    channels: options.Channels = None,
-    weights: options.Weights = None,
-    model: options.Model = None,
+    layer: pictures.Drawn = None,
+    channels: pictures.Channels = None,
+    weights: models.Weights = None,
+    model: models.Model = None,
     *,
     settings: VisualiseSettings,
-    backend: options.BackendName = "auto",
-    threads: options.Threads = None,
-    provider_option: options.ProviderOptions = None,
-    provider_library: options.ProviderLibrary = None,
-    precision: options.ComputedIn = "float32",
-    allow_cpu_nodes: options.AllowCpuNodes = False,
-    output: options.DrawingOutput = None,
+    hardware: MachineOptions,
+    output: pictures.DrawingOutput = None,
 ) -> None:
     """Draw what a channel of the network answers to most, from noise.
 
@@ -327,13 +273,10 @@ def visualise(
     little moved, turned and enlarged, and changes its spectrum, so that figures
     come out in whole and in the colours of photographs.
     """
-    from ort_deepdream.cli.machine import Machine
     from ort_deepdream.cli.visualising import Asked, draw
 
-    machine = Machine(
-        backend, threads, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
-    )
-    draw(Asked(tuple(layer or ()), channels, weights, model), settings, machine, output)
+    wanted = Asked(tuple(layer or ()), channels, weights, model)
+    draw(wanted, settings, hardware.machine(), output)
 
 
 @app.command(
@@ -347,16 +290,16 @@ def visualise(
     )
 )
 def export(
-    output: options.ModelOutput,
-    layer: options.Layers = None,
-    weights: options.Weights = None,
-    target: options.TargetName = None,
-    precision: options.Precision = "float32",
-    size: options.OneSize = None,
-    guide_layer: options.ExportedGuideLayers = None,
-    network: options.NetworkName = None,
-    mean: options.NetworkMean = None,
-    std: options.NetworkStd = None,
+    output: models.ModelOutput,
+    layer: models.Layers = None,
+    weights: models.Weights = None,
+    target: models.TargetName = None,
+    precision: models.Precision = "float32",
+    size: models.OneSize = None,
+    guide_layer: models.ExportedGuideLayers = None,
+    network: models.NetworkName = None,
+    mean: models.NetworkMean = None,
+    std: models.NetworkStd = None,
 ) -> None:
     """Write a gradient file for some layers.
 
@@ -369,7 +312,7 @@ def export(
     from ort_deepdream.cli import networks
     from ort_deepdream.cli.graphs import export as export_file
     from ort_deepdream.cli.graphs import export_network
-    from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+    from ort_deepdream.cli.options.models import DEFAULT_LAYER, DEFAULT_WEIGHTS
 
     chosen = networks.network(network, mean, std)
     written = target, precision, size
@@ -384,13 +327,13 @@ def export(
     epilog=examples("dream verify 4c.onnx", "dream verify 4c.onnx --backend cuda && echo good")
 )
 def verify(
-    file: options.ModelFile,
-    backend: options.BackendName = "cpu",
-    provider_option: options.ProviderOptions = None,
-    provider_library: options.ProviderLibrary = None,
-    precision: options.ComputedIn = "float32",
-    allow_cpu_nodes: options.AllowCpuNodes = False,
-    network: options.NetworkName = None,
+    file: models.ModelFile,
+    backend: machines.BackendName = "cpu",
+    provider_option: machines.ProviderOptions = None,
+    provider_library: machines.ProviderLibrary = None,
+    precision: machines.ComputedIn = "float32",
+    allow_cpu_nodes: machines.AllowCpuNodes = False,
+    network: models.NetworkName = None,
 ) -> None:
     """Compare a gradient file with PyTorch.
 
@@ -419,11 +362,11 @@ def verify(
     )
 )
 def layers(
-    weights: options.Weights = None,
-    architecture: options.ArchitectureName = None,
-    text: options.NameFilter = "",
-    network: options.NetworkName = None,
-    size: options.OneSize = None,
+    weights: models.Weights = None,
+    architecture: models.ArchitectureName = None,
+    text: models.NameFilter = "",
+    network: models.NetworkName = None,
+    size: models.OneSize = None,
 ) -> None:
     """List the layers that a dream can amplify.
 
@@ -466,7 +409,7 @@ def weights(context: typer.Context) -> None:
 @weights_app.command(
     "get", epilog=examples("dream weights get bvlc", "dream weights get torchvision")
 )
-def get_weights(name: options.NamedWeights) -> None:
+def get_weights(name: models.NamedWeights) -> None:
     """Download weights now, to dream with them without a network later."""
     from ort_deepdream.cli import listings
 
@@ -493,25 +436,25 @@ def backends() -> None:
         "dream bench photo.jpg --profile full --torch -o machine.json",
     )
 )
-@options.with_loop_settings(*options.NOTEBOOK, seed=options.BENCH_SEED)
+@loop.with_loop_settings(*benches.NOTEBOOK, seed=benches.BENCH_SEED)
 def bench(
-    photo: options.Photo,
-    layer: options.Layers = None,
-    weights: options.Weights = None,
-    model: options.Model = None,
+    photo: pictures.Photo,
+    layer: models.Layers = None,
+    weights: models.Weights = None,
+    model: models.Model = None,
     *,
     settings: Settings,
-    backend: options.Backends = None,
-    threads: options.ThreadCounts = None,
-    torch: options.PyTorch = False,
-    allow_cpu_nodes: options.AllowCpuNodes = False,
-    profile: options.ProfileName = "normal",
-    size: options.Sizes = None,
-    trials: options.Trials = None,
-    budget: options.Budget = None,
-    no_limits: options.NoLimits = False,
-    output: options.ResultOutput = None,
-    resume: options.Resume = False,
+    backend: benches.Backends = None,
+    threads: benches.ThreadCounts = None,
+    torch: benches.PyTorch = False,
+    allow_cpu_nodes: machines.AllowCpuNodes = False,
+    profile: benches.ProfileName = "normal",
+    size: benches.Sizes = None,
+    trials: benches.Trials = None,
+    budget: benches.Budget = None,
+    no_limits: benches.NoLimits = False,
+    output: benches.ResultOutput = None,
+    resume: benches.Resume = False,
 ) -> None:
     """Measure how fast this machine dreams, and how much faster its GPU is.
 
@@ -552,7 +495,7 @@ def bench(
     )
 )
 def compare(
-    before: options.Before, after: options.After, fail_above: options.FailAbove = 1.10
+    before: benches.Before, after: benches.After, fail_above: benches.FailAbove = 1.10
 ) -> None:
     """Compare two results of 'dream bench'.
 
@@ -577,9 +520,9 @@ def compare(
     )
 )
 def report(
-    results: options.Results,
-    output: options.ReportOutput = None,
-    asv: options.AsvResults = None,
+    results: pages.Results,
+    output: pages.ReportOutput = None,
+    asv: pages.AsvResults = None,
 ) -> None:
     """Make a page of what 'dream bench' measured.
 
@@ -596,7 +539,7 @@ def report(
 
 
 @app.command(epilog=examples("dream web", "dream web --port 8080 --no-open"))
-def web(port: options.Port = 0, open_browser: options.OpenBrowser = True) -> None:
+def web(port: pages.Port = 0, open_browser: pages.OpenBrowser = True) -> None:
     """Dream in a browser, on a page that this machine serves to itself.
 
     The network runs in the page: photographs are not uploaded, not even to here.

@@ -18,7 +18,7 @@ from ort_deepdream.cli.exporting import export_network_to, export_to
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import bar, note, stages
 from ort_deepdream.cli.networks import Network, require_layers
-from ort_deepdream.cli.options import DEFAULT_LAYER, DEFAULT_WEIGHTS
+from ort_deepdream.cli.options.models import DEFAULT_LAYER, DEFAULT_WEIGHTS
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.files import is_missing, sweep

@@ -13,7 +13,7 @@ from pathlib import Path
 from ort_deepdream import layers
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
-from ort_deepdream.cli.options import DEFAULT_LAYER
+from ort_deepdream.cli.options.models import DEFAULT_LAYER
 from ort_deepdream.cli.outputs import check_output, unused
 from ort_deepdream.cli.record import stored, what_ran
 from ort_deepdream.cli.sources import (

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.progress import track
 
 from ort_deepdream import Model, Settings, dream, load_model, read_picture
-from ort_deepdream.cli.options import DEFAULT_LAYER
+from ort_deepdream.cli.options.models import DEFAULT_LAYER
 from ort_deepdream.weights.builtin import PLAIN_TARGET, shipped_file
 
 

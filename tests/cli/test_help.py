@@ -14,7 +14,7 @@ import typer
 
 from ort_deepdream import Settings, VisualiseSettings
 from ort_deepdream.cli.main import app
-from ort_deepdream.cli.options import with_loop_settings
+from ort_deepdream.cli.options.loop import with_loop_settings
 from ort_deepdream.engine.settings import Limits
 from ort_deepdream.version import VERSION
 from scripts.write_option_tables import PAGE, page

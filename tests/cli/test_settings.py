@@ -8,18 +8,18 @@ from kinds_of_settings import Kinds
 from typer.testing import CliRunner
 
 from ort_deepdream import DreamError
-from ort_deepdream.cli import options
+from ort_deepdream.cli.options import loop
 
 
 @pytest.fixture
 def typed(monkeypatch):
     """Runs a command with these settings, and returns what it was called with."""
-    monkeypatch.setattr(options, "Settings", Kinds)
+    monkeypatch.setattr(loop, "Settings", Kinds)
     app = typer.Typer()
     seen = []
 
     @app.command()
-    @options.with_loop_settings()
+    @loop.with_loop_settings()
     def command(*, settings: Kinds) -> None:
         seen.append(settings)
 

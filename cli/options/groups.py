@@ -1,0 +1,131 @@
+"""Options that several commands have alike: each is a class, and its parameters are the options.
+
+Nothing that makes something of them is imported before it is asked for: a command has a model
+loaded meanwhile.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ort_deepdream.cli.options import machines, models, pictures
+
+if TYPE_CHECKING:
+    from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.sources import Request
+    from ort_deepdream.cli.subject import Subject
+
+Command = Callable[..., None]
+
+
+class DreamOptions:
+    """What a command dreams with: the model, the preset, and how it takes a photograph."""
+
+    def __init__(
+        self,
+        layer: models.Layers = None,
+        weights: models.Weights = None,
+        model: models.Model = None,
+        guide: models.Guide = None,
+        guide_layer: models.GuideLayers = None,
+        network: models.NetworkName = None,
+        mean: models.NetworkMean = None,
+        std: models.NetworkStd = None,
+        preset: models.PresetName = "",
+        size: pictures.PictureSize = None,
+        scale: pictures.PictureScale = None,
+        mask: pictures.Mask = None,
+    ) -> None:
+        self.layer, self.weights, self.model = layer, weights, model
+        self.guide, self.guide_layer = guide, guide_layer
+        self.network, self.mean, self.std = network, mean, std
+        self.preset = preset
+        self.size, self.scale, self.mask = size, scale, mask
+
+    def request(self) -> "Request":
+        """Return the model that was asked for. Raise DreamError for what excludes each other."""
+        from ort_deepdream.cli.networks import network
+        from ort_deepdream.cli.sources import request
+
+        chosen = network(self.network, self.mean, self.std)
+        guided = self.guide is not None
+        return request(
+            self.model, self.weights, self.layer, self.preset, guided, self.guide_layer, chosen
+        )
+
+    def subject(self, photo: Path) -> "Subject":
+        """Return a photograph as it is to be taken. Raise DreamError for what excludes each other.
+
+        Of a folder with photographs, all of them.
+        """
+        from ort_deepdream.cli.subject import Subject
+
+        return Subject(photo, self.size, self.scale, self.mask, self.guide)
+
+
+class MachineOptions:
+    """Where a command runs."""
+
+    def __init__(
+        self,
+        backend: machines.BackendName = "auto",
+        threads: machines.Threads = None,
+        provider_option: machines.ProviderOptions = None,
+        provider_library: machines.ProviderLibrary = None,
+        precision: machines.ComputedIn = "float32",
+        allow_cpu_nodes: machines.AllowCpuNodes = False,
+    ) -> None:
+        self.backend, self.threads, self.precision = backend, threads, precision
+        self.provider_option, self.provider_library = provider_option, provider_library
+        self.allow_cpu_nodes = allow_cpu_nodes
+
+    def machine(self) -> "Machine":
+        """Return the options as they are used."""
+        from ort_deepdream.cli.machine import Machine
+
+        provider = tuple(self.provider_option or ())
+        return Machine(
+            self.backend,
+            self.threads,
+            provider,
+            self.allow_cpu_nodes,
+            self.provider_library,
+            self.precision,
+        )
+
+
+def with_groups(command: Command) -> Command:
+    """Give a command the options of each of these classes that one of its parameters is of."""
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.annotation in (DreamOptions, MachineOptions):
+            group = parameter.annotation
+            options = [
+                option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+                for option in inspect.signature(group).parameters.values()
+            ]
+            command = with_options(parameter.name, group, options)(command)
+    return command
+
+
+def with_options(
+    name: str, make: Callable[..., Any], options: Sequence[inspect.Parameter]
+) -> Callable[[Command], Command]:
+    """Give a command options where its parameter `name` stands, and call it with what they make."""
+
+    def with_them(command: Command) -> Command:
+        signature = inspect.signature(command)
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            parameters += options if parameter.name == name else [parameter]
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            typed = {option.name: values.pop(option.name) for option in options}
+            command(**values, **{name: make(**typed)})
+
+        vars(called)["__signature__"] = signature.replace(parameters=parameters)
+        return called
+
+    return with_them
