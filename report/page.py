@@ -109,8 +109,8 @@ def _render(
     runs: Sequence[Run],
     links: Sequence[Link],
 ) -> str:
-    style, script = stylesheet(), f"{_library()}\n{_asset('report.js')}"
-    template = _environment().get_template("report.html.jinja")
+    style, script = stylesheet(), f"{_library()}\n{asset('report.js')}"
+    template = environment().get_template("report.html.jinja")
     return template.render(
         policy=policy(script, style),
         style=Markup(style),  # ours
@@ -127,7 +127,8 @@ def _render(
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what fills the templates: everything in them is escaped."""
     return Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -160,18 +161,19 @@ def as_script(data: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file in report/assets."""
     return (HERE / "assets" / name).read_text("utf-8")
 
 
 def stylesheet() -> str:
     """Return the style of every page."""
-    return _asset("report.css")
+    return asset("report.css")
 
 
 def _library() -> str:
     """Return Chart.js without its last line, which names a file that is not in the page."""
-    lines = _asset(LIBRARY).splitlines()
+    lines = asset(LIBRARY).splitlines()
     return "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL="))
 
 
