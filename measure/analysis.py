@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ort_deepdream.measure import seed_table
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.result import Check, Contender, Kind, Machine, Result, Series, Size
-from ort_deepdream.measure.statistics import median, ratio, spread
+from ort_deepdream.measure.statistics import cold_samples, median, ratio, spread, warm_up
 from ort_deepdream.text import clean
 
 CPU = "cpu"
@@ -53,8 +53,9 @@ class Figure:
     median: float
     low: float  # 95 % bootstrap interval of the median
     high: float
-    fast: float  # 10th and 90th percentile of the samples
+    fast: float  # percentiles of the samples, as fine as their number justifies
     slow: float
+    beyond: int  # which: 10 for the 10th and the 90th, 0 for the least and the most
     count: int  # of samples
     stable: bool
     note: str
@@ -102,6 +103,7 @@ class TimedContender:
     on_processor: bool  # what is not is an accelerator
     checks: tuple[Check, ...]
     series: Mapping[tuple[Kind, Size], Series]  # those that have samples
+    cold: Mapping[tuple[Kind, Size], int]  # samples of each that belong to a warm-up
     figures: Mapping[tuple[Kind, Size], Figure]
 
     @property
@@ -148,9 +150,23 @@ class TimedContender:
         return ordered(size for of, size in self.series if of == kind)
 
     def seconds(self, kind: Kind, size: Size) -> tuple[float, ...]:
-        """Return the samples in the order they were taken; none when it was not measured."""
+        """Return the samples in the order they were taken; none when it was not measured.
+
+        Those of a warm-up are left out: they are cold, whatever was meant to be measured.
+        """
         series = self.series.get((kind, size))
-        return tuple(sample.seconds for sample in series.samples) if series else ()
+        samples = series.samples[self.cold[kind, size] :] if series else ()
+        return tuple(sample.seconds for sample in samples)
+
+    def from_the_first(self, kind: Kind, size: Size) -> tuple[float, ...]:
+        """Return what went before the samples and all of them, in the order they were taken."""
+        series = self.series[kind, size]
+        return (*series.first, *(sample.seconds for sample in series.samples))
+
+    def cold_seconds(self, kind: Kind, size: Size) -> tuple[float, ...]:
+        """Return what was slower at the beginning of a series than what followed."""
+        every = self.from_the_first(kind, size)
+        return every[: warm_up(every)]
 
     def part_seconds(self, size: Size, parts: Sequence[str]) -> list[tuple[float, float]]:
         """Return (seconds of the parts, of the whole) of each one-off dream at a size.
@@ -254,6 +270,7 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
             if series.contender == record.name and series.samples
         }
         if series:
+            cold = {key: _cold(one) for key, one in series.items()}
             yield TimedContender(
                 record=record,
                 result=result,
@@ -261,7 +278,8 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
                 on_processor=computes_on_processor(record, result.machine),
                 checks=tuple(c for c in result.checks if c.contender == record.name),
                 series=series,
-                figures={key: _figure(one) for key, one in series.items()},
+                cold=cold,
+                figures={key: _figure(one, cold[key]) for key, one in series.items()},
             )
 
 
@@ -308,8 +326,12 @@ def partners(before: Analysis, after: Analysis) -> list[tuple[TimedContender, Ti
     return found
 
 
-def _figure(series: Series) -> Figure:
-    samples = [sample.seconds for sample in series.samples]
+def _cold(series: Series) -> int:
+    return cold_samples(series.first, [sample.seconds for sample in series.samples])
+
+
+def _figure(series: Series, cold: int) -> Figure:
+    samples = [sample.seconds for sample in series.samples[cold:]]
     apart, sure = spread(samples), median(samples)
     return Figure(
         median=apart.median,
@@ -317,6 +339,7 @@ def _figure(series: Series) -> Figure:
         high=sure.high,
         fast=apart.low,
         slow=apart.high,
+        beyond=apart.beyond,
         count=len(samples),
         stable=series.stable,
         note=clean(series.note or ""),

@@ -36,7 +36,7 @@ from ort_deepdream.measure.result import (
     keep_unknown,
     write_result,
 )
-from ort_deepdream.measure.statistics import why_unstable
+from ort_deepdream.measure.statistics import cold_samples, why_unstable
 from ort_deepdream.measure.timing import PAUSE, steps_in_turn
 
 RESERVED = 0.15  # of the budget: for the operators and limits after the rounds
@@ -61,8 +61,10 @@ class Bench:
         self.extras = Extras(before)
         self.complete = False
         self.saved = False  # whether the result file is there
+        self.first: dict[Measurement, tuple[float, ...]] = {}  # seconds, before the samples
         for series in before.series if before else ():
             self.samples[series.measurement] = list(series.samples)
+            self.first[series.measurement] = series.first
 
     # --- from beginning to end --------------------------------------------------------------
 
@@ -156,12 +158,12 @@ class Bench:
             return True
         try:
             order = {"photo": str(self.contenders.photo(measurement.size))}
-            self.step_seconds[key] = self.contenders.processes[measurement.contender].ask(
-                "warm", **order
-            )
+            first = self.contenders.processes[measurement.contender].ask("warm", **order)
         except ContenderError as error:
             self.skipped[measurement] = str(error)
             return False
+        self.step_seconds[key] = first[-1]
+        self.first.setdefault(measurement._replace(kind="step"), tuple(first))
         return True
 
     def cost(self, measurement: Measurement) -> float:
@@ -255,7 +257,8 @@ class Bench:
     def go_first(self, measurement: Measurement) -> None:
         """Dream once before what counts. Raise ContenderError when that fails."""
         if measurement.kind == "warm":
-            self.sample(measurement)
+            first = self.sample(measurement).seconds
+            self.first.setdefault(measurement, (first,))
             self.contenders.dreamt.add((measurement.contender, measurement.size))
         else:
             spec = self.contenders.specs[measurement.contender]
@@ -293,7 +296,7 @@ class Bench:
             (measurement.size, measurement.kind)
             for measurement in self.measurements
             if len(self.samples[measurement]) < self.plan.most_trials
-            and why_unstable([sample.seconds for sample in self.samples[measurement]])
+            and why_unstable(self.warm_seconds(measurement, self.samples[measurement]))
         }
         chosen = [
             measurement
@@ -364,7 +367,7 @@ class Bench:
 
     def series(self, measurement: Measurement, samples: list[Sample]) -> Series:
         """Return the record of a measurement's samples."""
-        notes = [why_unstable([sample.seconds for sample in samples])]
+        notes = [why_unstable(self.warm_seconds(measurement, samples))]
         stable = notes[0] is None
         if len(samples) < self.plan.trials:
             notes.append(
@@ -375,10 +378,16 @@ class Bench:
             contender=measurement.contender,
             size=measurement.size,
             kind=measurement.kind,
+            first=self.first.get(measurement, ()),
             samples=tuple(samples),
             stable=stable,
             note=note,
         )
+
+    def warm_seconds(self, measurement: Measurement, samples: list[Sample]) -> list[float]:
+        """Return the seconds of the samples that no warm-up slowed."""
+        seconds = [sample.seconds for sample in samples]
+        return seconds[cold_samples(self.first.get(measurement, ()), seconds) :]
 
     def why_fewer(self, measurement: Measurement) -> str:
         """Return why a measurement has fewer samples than were asked for."""

@@ -225,6 +225,8 @@ class Series(Record):
     contender: Name
     size: Size
     kind: Kind
+    # Seconds of what went before the samples, in its order: the process's first steps or dreams.
+    first: Annotated[tuple[Measured, ...], FIRST_FAULT, Field(max_length=1000)] = ()
     samples: Annotated[tuple[Sample, ...], FIRST_FAULT, Field(max_length=100_000)]
     stable: bool  # the spread settled before the budget ended
     note: Text | None  # what a reader must know, such as why it is unstable

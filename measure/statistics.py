@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,25 @@ Picks = NDArray[np.int64]
 
 EXACT = 2500  # products of two sample counts up to which the exact test is quick enough
 
+# Percentiles from either end that may be told, the one nearest to the end first; 0 is the end.
+TOLD = (10, 25, 0)
+BEYOND = 2  # samples that have to lie beyond a percentile, or it is a guess from one
+
+
+FALSE_ALARMS = 0.01  # of series without a warm-up, those in which one is found
+COLD = 1.05  # times as long as the rest, from which on it is worth a word
+LEAST_WARM = 3  # samples that have to follow a warm-up
+TINY = 1e-12
+
 
 @dataclass(frozen=True)
 class Spread:
-    """A median with its 10th and 90th percentile, in the samples' unit."""
+    """A median, and the percentiles `beyond` and 100 - `beyond`, in the samples' unit."""
 
     median: float
     low: float
     high: float
+    beyond: int  # in per cent: 10, 25, or 0 for the least and the most
 
 
 @dataclass(frozen=True)
@@ -45,10 +57,20 @@ class Interval:
     high: float
 
 
+def finest(count: int) -> int:
+    """Return the percentile from either end that so many samples justify.
+
+    Two samples have to lie beyond it: the 10th and the 90th from 20 samples on, the quartiles from
+    8 on, and with fewer none but the ends, which are the least and the most.
+    """
+    return next(beyond for beyond in TOLD if count * beyond >= 100 * BEYOND or not beyond)
+
+
 def spread(samples: Sequence[float]) -> Spread:
-    """Return how far the samples lie apart."""
-    low, median, high = np.percentile(samples, [10, 50, 90])
-    return Spread(float(median), float(low), float(high))
+    """Return how far the samples lie apart, by no finer percentile than their number justifies."""
+    beyond = finest(len(samples))
+    low, median, high = np.percentile(samples, [beyond, 50, 100 - beyond])
+    return Spread(float(median), float(low), float(high), beyond)
 
 
 def median(samples: Sequence[float]) -> Interval:
@@ -101,6 +123,66 @@ def why_unstable(samples: Sequence[float]) -> str | None:
     if max(samples) > MOST_RANGE * min(samples):
         return f"the slowest took {max(samples) / max(min(samples), 1e-9):.1f} times the fastest"
     return None
+
+
+# --- warm-up --------------------------------------------------------------------------------------
+
+
+def warm_up(samples: Sequence[float]) -> int:
+    """Return how many samples at the beginning are slower than the rest: where warm-up ends.
+
+    That is the change point of a mean: of all places to cut the logarithms in two, the one where
+    the two means are furthest apart, measured by the spread within both. What follows it is looked
+    at again, for a warm-up may end in several steps. A cut counts where chance would show one so
+    clear in FALSE_ALARMS of all series without any, and where the first part takes COLD times as
+    long. Samples without a warm-up whose noise is not normal, such as those of a busy machine, are
+    called cold more often.
+    """
+    found = 0
+    logarithms = np.log(np.maximum(samples, TINY))
+    while cut := _slow_beginning(logarithms[found:]):
+        found += cut
+    return found
+
+
+def cold_samples(first: Sequence[float], samples: Sequence[float]) -> int:
+    """Return how many of the samples belong to the warm-up that begins with what went `first`."""
+    return max(0, warm_up([*first, *samples]) - len(first))
+
+
+def _slow_beginning(values: Samples) -> int:
+    """Return where the mean falls most clearly; 0 where it does not fall."""
+    count = len(values)
+    cuts = range(1, min(count // 2, count - LEAST_WARM) + 1)
+    if not cuts:
+        return 0
+    clear = {cut: _fall(values[:cut], values[cut:]) for cut in cuts}
+    best = max(cuts, key=lambda cut: clear[cut])
+    slower = float(values[:best].mean() - np.median(values[best:]))
+    threshold = _students_quantile(1 - FALSE_ALARMS / len(cuts), count - 2)
+    return best if clear[best] > threshold and slower > math.log(COLD) else 0
+
+
+def _fall(before: Samples, after: Samples) -> float:
+    """Return Student's t of how much larger the first mean is, with one spread for both."""
+    count, other = len(before), len(after)
+    squares = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
+    error = math.sqrt(max(squares, TINY) / (count + other - 2) * (1 / count + 1 / other))
+    return float(before.mean() - after.mean()) / error
+
+
+def _students_quantile(probability: float, freedom: int) -> float:
+    """Return the quantile of Student's distribution, by its expansion around the normal one."""
+    z = NormalDist().inv_cdf(probability)
+    return float(
+        z
+        + (z**3 + z) / (4 * freedom)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
+    )
+
+
+# --- whether two sets differ ----------------------------------------------------------------------
 
 
 def mann_whitney(one: Sequence[float], other: Sequence[float]) -> float:

@@ -59,10 +59,9 @@ class Worker:
         self.contender.gradient(read_picture(photo).rgb)()
         return self.contender.about()
 
-    def warm(self, photo: str) -> float:
-        """Return the seconds of a step, after the first ones."""
-        self.step(photo, WARMING - 1)
-        return self.step(photo, 1)
+    def warm(self, photo: str) -> list[float]:
+        """Return the seconds of each of the first steps, of which the last may be as any other."""
+        return [self.step(photo, 1) for _ in range(WARMING)]
 
     def step(self, photo: str, count: int) -> float:
         """Return the seconds of a step, in a turn of `count`."""

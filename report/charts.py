@@ -20,7 +20,7 @@ from ort_deepdream.report.drawing import (
     View,
     pixel_axis,
 )
-from ort_deepdream.report.figures import APART, apart, bounds, interval, noise, sure
+from ort_deepdream.report.figures import bounds, interval, noise, sure, which, within
 from ort_deepdream.report.runs import Run, all_contenders
 from ort_deepdream.report.tables import Table, marked
 
@@ -64,8 +64,9 @@ def speedup_chart(runs: Sequence[Run]) -> Chart | None:
     return Chart(
         "speedup",
         "How many times as fast as the CPU",
-        "Above 1× it is faster. Each contender that does not compute on the CPU is set against the "
-        "same library on the CPU with all its threads. Whiskers are 95 % intervals.",
+        "Above 1× it is faster. Both axes are logarithmic. Each contender that does not compute on "
+        "the CPU is set against the same library on the CPU with all its threads. Whiskers are "
+        "95 % intervals.",
         tuple(views),
         _speedup_table(compared),
     )
@@ -143,8 +144,9 @@ def time_chart(contenders: Sequence[TimedContender]) -> Chart | None:
     return Chart(
         "time",
         "Time against size",
-        "Lower is faster. On both axes each line of the grid is a multiple of the one before. "
-        f"Whiskers reach from the {APART}. A dashed line is a contender whose check failed.",
+        "Lower is faster. Both axes are logarithmic: equal distances are equal ratios. Whiskers "
+        "reach from the fastest sample to the slowest; of 8 samples and more over the middle half, "
+        "of 20 and more over the middle 80 %. A dashed line is a contender whose check failed.",
         views,
         time_table(contenders),
     )
@@ -190,8 +192,8 @@ def time_table(contenders: Sequence[TimedContender]) -> Table:
             words.KINDS[kind],
             words.seconds(value.median),
             sure(value),
-            apart(value),
-            f"{value.count}{'' if value.stable else ', not settled'}",
+            within(value),
+            f"{which(value)}{'' if value.stable else ', not settled'}",
         )
         for contender in contenders
         for kind in words.KINDS
@@ -204,8 +206,8 @@ def time_table(contenders: Sequence[TimedContender]) -> Table:
         "what",
         "median",
         "95 % interval",
-        APART,
-        "samples",
+        "samples from, to",
+        "which samples",
     )
     return Table(headings, tuple(rows), words=3)
 

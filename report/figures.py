@@ -7,16 +7,18 @@ as 1.31 times as long. Where it is a number alone, in charts and tables, it is t
 from __future__ import annotations
 
 from ort_deepdream.measure.analysis import Figure, Speedup
+from ort_deepdream.measure.statistics import TOLD
 from ort_deepdream.report import words
 
-APART = "10th to 90th percentile"  # of the samples
+# What lies between two percentiles, by the lower one.
+BETWEEN = dict(zip(TOLD, ("the middle 80 %", "the middle half", "all"), strict=True))
 
 
 def noise(figure: Figure) -> str:
     """Return what stands beside a time wherever it is a headline."""
     if figure.count == 1:
         return "one sample: its noise is not known"
-    return f"95 % interval {sure(figure)}, {APART} {_counted(figure)}{_unsettled(figure)}"
+    return f"95 % interval {sure(figure)}; {apart(figure)}{_unsettled(figure)}"
 
 
 def sure(figure: Figure) -> str:
@@ -25,18 +27,27 @@ def sure(figure: Figure) -> str:
 
 
 def apart(figure: Figure) -> str:
-    """Return the 10th and the 90th percentile of the samples; a dash for one sample."""
+    """Return where the samples lie, and which of them: all, or those in the middle."""
+    return f"{which(figure)} samples from {within(figure)}"
+
+
+def within(figure: Figure) -> str:
+    """Return what the samples lie between that `which` names; a dash for one sample."""
     return _span(figure, figure.fast, figure.slow)
+
+
+def which(figure: Figure) -> str:
+    """Return of which samples the spread is told: as fine as their number justifies."""
+    if figure.count == 1:
+        return "1"
+    named = BETWEEN[figure.beyond]
+    return f"{named} {figure.count}" if figure.beyond == 0 else f"{named} of {figure.count}"
 
 
 def _span(figure: Figure, low: float, high: float) -> str:
     if figure.count == 1:
         return words.DASH
     return f"{words.seconds(low)} to {words.seconds(high)}"
-
-
-def _counted(figure: Figure) -> str:
-    return f"{apart(figure)}, n = {figure.count}"
 
 
 def _unsettled(figure: Figure) -> str:
@@ -104,5 +115,4 @@ def headline_noise(speedup: Speedup) -> str:
     """Return what stands beside a ratio where it is the headline."""
     if speedup.count == 1:
         return interval(speedup)
-    slow, quick = _counted(speedup.slow), _counted(speedup.quick)
-    return f"{interval_in_words(speedup)}; {APART} {slow}, and {quick}"
+    return f"{interval_in_words(speedup)}; {apart(speedup.slow)}, and {apart(speedup.quick)}"
