@@ -538,6 +538,28 @@ def report(
     write_report(results, output, asv)
 
 
+@app.command(
+    epilog=examples(
+        "dream board results",
+        "dream board results -o site/board",
+    )
+)
+def board(results: pages.ResultsFolder, output: pages.BoardOutput = pages.BOARD) -> None:
+    """Make a page that sets many results of 'dream bench' side by side.
+
+    It is a folder with one page, which can be sorted and filtered and needs no
+    network: which machine dreams how fast, how much faster each GPU is than its
+    CPU at each size of picture, and what a machine took over time. A row opens
+    the report of its result, which is made, too.
+
+    Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
+    """
+    require_extra("measure")
+    from ort_deepdream.cli.board import board as write_board
+
+    write_board(results, output)
+
+
 @app.command(epilog=examples("dream web", "dream web --port 8080 --no-open"))
 def web(port: pages.Port = 0, open_browser: pages.OpenBrowser = True) -> None:
     """Dream in a browser, on a page that this machine serves to itself.

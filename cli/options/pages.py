@@ -11,6 +11,8 @@ from ort_deepdream.cli.options.headings import MACHINE, OUTPUT
 from ort_deepdream.cli.typed import input_file, number, output_file
 from ort_deepdream.engine.settings import Limits
 
+BOARD = Path("board")  # a folder in the working folder
+
 Results = Annotated[
     list[Path],
     typer.Argument(
@@ -42,6 +44,28 @@ AsvResults = Annotated[
         parser=input_file,
         help="asv's results folder, usually .asv/results: adds the history by commit.",
         show_default=False,
+    ),
+]
+
+ResultsFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RESULTS",
+        parser=input_file,
+        help="The folder with result files of `dream bench`, and folders within it.",
+        show_default=False,
+    ),
+]
+
+BoardOutput = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        parser=input_file,
+        help="The folder of the board. One that this command made is replaced; no other is.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 

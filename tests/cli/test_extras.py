@@ -14,6 +14,7 @@ COMMANDS = {
     "bench": ("bench", "photo.jpg"),
     "compare": ("compare", "before.json", "after.json"),
     "report": ("report", "result.json"),
+    "board": ("board", "results"),
 }
 
 

@@ -38,6 +38,7 @@ def test_the_commands():
         "bench",
         "compare",
         "report",
+        "board",
         "web",
         "weights",
     ]
