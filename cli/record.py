@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,15 +44,24 @@ def record(
     on, its maker's folders are not.
     """
     values = {
-        "command": _command(subject, wanted, model, settings, machine, tiling),
+        "command": command_line("run", subject, wanted, model, settings, machine, tiling),
+        **what_was_dreamt(subject, model, settings, tiling),
+        **({"task": task} if task else {}),
+    }
+    return stored(values)
+
+
+def what_was_dreamt(
+    subject: Subject, model: Model, settings: Settings, tiling: Tiling | None
+) -> dict[str, str]:
+    """Return what is stored of a dream beside the command: its photograph, model and settings."""
+    return {
         "source": storable(subject.photo.name),
         **({} if tiling is None else {"tiling": str(tiling)}),
         **_guide(subject, model),
         **what_ran(model),
         **{name: as_text(value) for name, value in chosen(settings).items()},
-        **({"task": task} if task else {}),
     }
-    return stored(values)
 
 
 def what_ran(model: Model) -> dict[str, str]:
@@ -102,14 +111,17 @@ def _guide(subject: Subject, model: Model) -> dict[str, str]:
     }
 
 
-def _command(
+def command_line(
+    command: str,
     subject: Subject,
     wanted: Request,
     model: Model,
     settings: Settings,
     machine: Machine,
     tiling: Tiling | None,
+    more: Sequence[str] = (),
 ) -> str:
+    """Return the line that asks `dream COMMAND` for this again; `more` are its own options."""
     if wanted.file is not None:
         source = ["--model", wanted.file.name]
     else:
@@ -118,6 +130,6 @@ def _command(
         source += wanted.network.words() if wanted.network is not None else []
         source += [f"--layer={layer}" for layer in wanted.layers]
         source += [f"--guide-layer={layer}" for layer in wanted.guided]
-    words = ["dream", "run", *subject.words(), *source, *machine.words(model.backend)]
+    words = ["dream", command, *subject.words(), *source, *machine.words(model.backend)]
     words += tile_words(tiling)
-    return shlex.join(map(storable, [*words, *option_words(settings)]))
+    return shlex.join(map(storable, [*words, *option_words(settings), *more]))
