@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ort_deepdream.cli.messages import shown, table
 from ort_deepdream.engine.cores import usable_cores
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.export.library import find_module
@@ -93,6 +92,13 @@ class Result:
         """The quicker memory format, and its time."""
         return min(((name, min(self.samples[name])) for name in FORMATS), key=lambda pair: pair[1])
 
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Those of the ratio of one round's times."""
+        rounds = zip(self.samples["ours"], self.samples[self.best_torch[0]], strict=True)
+        low, high = np.quantile([ours / theirs for ours, theirs in rounds], [0.25, 0.75])
+        return float(low), float(high)
+
 
 def compare(
     name: str, size: tuple[int, int], rounds: int, threads: int, clock: Clock, folder: Path
@@ -158,36 +164,18 @@ def interleaved(
 
 
 def show(results: Sequence[Result], size: tuple[int, int]) -> None:
-    made = table(
-        *(
-            "network",
-            "layer",
-            "sizes",
-            "error",
-            "PyTorch's",
-            "ours, ms",
-            "PyTorch, ms",
-            "format",
-            "ratio",
-        ),
-        numbers=("ours, ms", "PyTorch, ms", "format", "ratio"),
-    )
-    print(f"one gradient at {size[1]}x{size[0]}")
-    print(*describe(this_machine()), sep="\n")
-    with shown(made):
-        for r in results:
-            best, seconds = r.best_torch
-            made.add_row(
-                r.network,
-                r.layer,
-                "any" if r.size is None else f"{r.size[1]}x{r.size[0]}",
-                f"{r.error:.1e}",
-                f"{r.torch_error:.1e}",
-                f"{r.ours * 1e3:.0f}",
-                f"{seconds * 1e3:.0f}",
-                best,
-                f"{r.ours / seconds:.2f}",
-            )
+    """Print docs/networks.md's table."""
+    print(f"one gradient at {size[1]}x{size[0]}", *describe(this_machine()), sep="\n")
+    print("\n| network | error | PyTorch's | ms | PyTorch's | ratio | its quartiles |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for r in results:
+        best, seconds = r.best_torch
+        low, high = r.quartiles
+        only = "" if r.size is None else f" ({r.size[1]}x{r.size[0]})"
+        print(
+            f"| `{r.network}`{only} | {r.error:.0e} | {r.torch_error:.0e} | {r.ours * 1e3:.0f} "
+            f"| {seconds * 1e3:.0f}, {best} | {r.ours / seconds:.2f} | {low:.2f} to {high:.2f} |"
+        )
 
 
 def main() -> None:
