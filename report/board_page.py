@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,6 +38,9 @@ from ort_deepdream.report.runs import read_runs
 MARK = ".made-by-board"  # in every board: what has none is not replaced
 REPORTS = "reports"
 SUFFIX = ".json"
+BODY = "board"  # the class of the page's body
+DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+ADDRESS = 11  # in a row, as `_row_as_json` has them
 SOURCES = {".py", ".js", ".css", ".jinja"}  # of what makes a report
 
 
@@ -92,6 +96,13 @@ def _row_as_json(row: Row, texts: dict[str, int]) -> list[Any]:
         [[_short(v) for v in point] for point in row.curve.points] if row.curve else [],
         list(row.curve.texts) if row.curve else [],
     ]
+
+
+def addresses(text: str) -> list[str]:
+    """Return the addresses that the rows of a board's page open; none of another page."""
+    found = DATA.search(text) if f'class="{BODY}"' in text else None
+    rows = json.loads(found[1])["rows"] if found else []
+    return [row[ADDRESS] for row in rows if row[ADDRESS]]
 
 
 def _cell(cell: Cell, *ends: float) -> list[Any]:

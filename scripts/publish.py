@@ -1,12 +1,13 @@
-"""Build the site that is published: the newest report, past ones, a link to asv's own pages.
+"""Build the site that is published: the newest report, past ones, a board of all, asv's own pages.
 
     python -m scripts.publish result.json -o site
     python -m scripts.publish result.json --past results -o site
     python -m scripts.publish result.json --asv .asv/results --asv-html .asv/html -o site
 
 `index.html` is the report of the results named first, with the history that asv measured; `past/`
-has one for each result file in the folder given as `--past`; `asv/` is what `asv publish` wrote, as
-it is: those pages load their libraries from other hosts, and want a server. Then every link in our
+has one for each result file in the folder given as `--past`, and `board/` one table of them all;
+`asv/` is what `asv publish` wrote, as it is: those pages load their libraries from other hosts, and
+want a server. Then every link in our
 own pages is followed: a missing file, a missing anchor, or an address on another host is an error,
 and leaves the site that was there before.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,12 +30,16 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import replacing_folder
 from ort_deepdream.report import words
 from ort_deepdream.report.answer import answer
+from ort_deepdream.report.board import Board
+from ort_deepdream.report.board_page import addresses, board_page
 from ort_deepdream.report.history import Value, read_history
 from ort_deepdream.report.page import Link, page, policy, stylesheet
 from ort_deepdream.report.runs import Run, read_runs
 
 MARK = ".made-by-publish"  # in every site: what has none is not replaced
-ASV, PAST = "asv", "past"
+ASV, PAST, BOARD = "asv", "past", "board"
+
+NEWEST = Link("The newest report", "../index.html")
 
 PAST_PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -107,8 +112,10 @@ def build(sources: Sources, folder: Path) -> None:
     history = read_history(sources.asv) if sources.asv else []
     links = []
     if sources.past:
-        write_past(sources.past, folder / PAST)
+        reports = write_past(sources.past, folder / PAST)
+        write_board(reports, folder / BOARD)
         links.append(Link("Past reports", f"{PAST}/index.html"))
+        links.append(Link("The board", f"{BOARD}/index.html"))
     if sources.asv_html:
         copy_asv(sources.asv_html, folder / ASV)
         links.append(Link("asv's own pages", f"{ASV}/index.html"))
@@ -121,8 +128,8 @@ def write_report(
     path.write_text(page(runs, history, links=links), "utf-8", newline="\n")
 
 
-def write_past(results: Path, folder: Path) -> None:
-    """Write a report for each result file, and their list, the newest first."""
+def write_past(results: Path, folder: Path) -> dict[str, Run]:
+    """Write a report for each result file, and their list, newest first; return them by name."""
     files = sorted(results.glob("*.json"))
     if not files:
         raise PublishError(f"{results}: there is no result file in it")
@@ -130,7 +137,7 @@ def write_past(results: Path, folder: Path) -> None:
     runs = [read_runs([path])[0] for path in files]
     runs.sort(key=lambda run: run.result.created, reverse=True)
     reports = [(f"report-{Path(run.name).stem}.html", run, answer(run.analysis)) for run in runs]
-    links = [Link("Past reports", "index.html"), Link("The newest report", "../index.html")]
+    links = [Link("Past reports", "index.html"), NEWEST]
     for name, run, _ in reports:
         write_report(folder / name, [run], [], links)
     listing = (
@@ -143,6 +150,17 @@ def write_past(results: Path, folder: Path) -> None:
         )
     )
     (folder / "index.html").write_text(listing, "utf-8", newline="\n")
+    return {name: run for name, run, _ in reports}
+
+
+def write_board(reports: Mapping[str, Run], folder: Path) -> None:
+    """Write one table of all results, whose rows open the reports in `past/`."""
+    board = Board()
+    for name, run in reports.items():
+        board.add(run, f"../{PAST}/{name}")
+    folder.mkdir()
+    links = [Link("Past reports", f"../{PAST}/index.html"), NEWEST]
+    (folder / "index.html").write_text(board_page(board, links), "utf-8", newline="\n")
 
 
 def copy_asv(html: Path, folder: Path) -> None:
@@ -165,6 +183,7 @@ class Names(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
         self.feed(self.text)
+        self.addresses += addresses(self.text)  # a script makes links of them
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:

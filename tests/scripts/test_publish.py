@@ -12,6 +12,7 @@ import typer
 from synthetic_results import result, written
 
 from ort_deepdream.cli.main import app
+from ort_deepdream.report.board_page import addresses
 from scripts.publish import MARK, PublishError, Sources, check, main, parser, publish
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +74,11 @@ def test_with_past_reports_and_asvs_pages(newest, past, asv_html, tmp_path):
     index = (site / "index.html").read_text("utf-8")
     assert re.findall(r'<a href="([^#"]*index.html)">', index) == [
         "past/index.html",
+        "board/index.html",
         "asv/index.html",
     ]
+    board = (site / "board" / "index.html").read_text("utf-8")
+    assert addresses(board) == ["../past/report-index.html", "../past/report-a%20%231.html"]
     assert check(site) == []
 
 
