@@ -120,19 +120,20 @@ def _time(contender: TimedContender, size: Size) -> Cell:
 
 
 def _time_cell(figure: Figure) -> Cell:
-    star = "" if figure.stable else " *"
-    return Cell(
-        figure.median,
-        f"{words.seconds(figure.median)}{star}",
-        sure(figure),
-        figure.low,
-        figure.high,
-    )
+    text = f"{words.seconds(figure.median)}{_star(figure.stable)}"
+    return Cell(figure.median, text, sure(figure), figure.low, figure.high)
+
+
+def _star(is_settled: bool) -> str:
+    return "" if is_settled else " *"
 
 
 def _faster(speedups: Sequence[Speedup], size: Size) -> Cell:
     found = next((one for one in speedups if one.size == size), None)
-    return Cell(found.value, words.times(found.value), bounds(found)) if found else NOTHING
+    if found is None:
+        return NOTHING
+    between = words.between(found.low, found.high, "×") if found.count > 1 else ""
+    return Cell(found.value, f"{words.times(found.value)}{_star(found.is_settled)}", between)
 
 
 def _curve(speedups: Sequence[Speedup]) -> Curve | None:
@@ -171,12 +172,9 @@ def _dream_words(
 
 def _versions(run: Run, contender: TimedContender) -> str:
     machine = run.result.machine
-    project = f"ort-deepdream {machine.project}" + (
-        f" ({machine.commit})" if machine.commit else ""
-    )
     library = "torch" if contender.record.library == TORCH else "onnxruntime"
     found = [f"{name} {v}" for name, v in machine.packages.items() if name.startswith(library)]
-    return words.clean(", ".join([*found[:1], project]))
+    return words.clean(", ".join([*found[:1], f"ort-deepdream {machine.project}"]))
 
 
 # --- 2019 -----------------------------------------------------------------------------------------

@@ -67,15 +67,7 @@ def _as_json(board: Board) -> dict[str, Any]:
     texts: dict[str, int] = {}
     rows = [*board.rows, *rows_of_2019()]
     shown = [_row_as_json(row, texts) for row in rows]
-    usual = texts.get(board.usual_dream(), 0)
-    sizes = sorted({point[0] for row in rows if row.curve for point in row.curve.points})
-    return {
-        "rows": shown,
-        "texts": list(texts),
-        "usual": usual,
-        "sizes": [words.size(size) for size in SIZES],
-        "pixels": sizes,
-    }
+    return {"rows": shown, "texts": list(texts), "usual": texts[board.usual_dream()]}
 
 
 def _row_as_json(row: Row, texts: dict[str, int]) -> list[Any]:

@@ -2,7 +2,8 @@
 (function () {
   "use strict";
 
-  const SHOWN = 200; // rows at first: more are shown when asked for
+  const SHOWN = 20; // rows at first: more are shown when asked for
+  const DRAWN = 100; // lines of a chart: more could not be told apart
   const COLOURS = 8; // that report.css has
   const SVG = "http://www.w3.org/2000/svg";
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -69,7 +70,8 @@
     const made = element("tr");
     const name = element("th");
     name.scope = "row";
-    const title = element(row.address ? "a" : "span", row.machine);
+    const title = element(row.address ? "a" : "span");
+    title.append(...row.machine.split("; ").flatMap((part) => [element("br"), part]).slice(1));
     if (row.address) title.href = row.address;
     name.append(title, element("small", row.contender), ...(row.note ? [element("small", row.note, "note")] : []));
     made.append(name, ...row.times.concat(row.faster).map((one) => cell(one, "–")));
@@ -84,13 +86,13 @@
     at("count").textContent = `${found.length} of ${rows.length} rows` +
       (shown.length < found.length ? `, the first ${shown.length} shown` : "");
     at("more").hidden = shown.length === found.length;
-    at("more").textContent = `Show ${Math.min(SHOWN, found.length - shown.length)} more`;
+    at("more").textContent = `Show all ${found.length} rows`;
     for (const button of document.querySelectorAll("#rows button")) {
       const sorted = button.dataset.column === state.column;
       const direction = state.down ? "descending" : "ascending";
       button.closest("th").setAttribute("aria-sort", sorted ? direction : "none");
     }
-    drawRatios(shown);
+    drawRatios(found);
   }
 
   function sortBy(column) {
@@ -185,19 +187,20 @@
     return link;
   }
 
-  function drawRatios(shown) {
-    const curves = shown.filter((row) => row.curve.length).map((row, number) => ({
+  function drawRatios(found) {
+    const curves = found.filter((row) => row.curve.length).slice(0, DRAWN).map((row, number) => ({
       title: `${row.machine}, ${row.contender}`,
       address: row.address,
       colour: number,
       points: row.curve.map((point, index) => [...point, row.texts[index]]),
     }));
-    const pixels = curves.flatMap((curve) => curve.points.map((point) => point[0]));
+    const points = curves.flatMap((curve) => curve.points);
+    const pixels = points.map((point) => point[0]);
     const ends = [Math.min(...pixels), Math.max(...pixels)].map(Math.log);
-    const ticks = [...new Set(pixels)].sort((a, b) => a - b).map((count) => [count, `${short(count / 1e6)} MP`]);
+    const ticks = [...new Map(points.map((point) => [point[0], point[4].split(":")[0]]))].sort((a, b) => a[0] - b[0]);
     const axis = {
       place: Math.log, ends, ticks, line: 1, read: (level) => `${short(level)}×`,
-      title: "pixels of the picture", label: "times as fast as the CPU, by pixels",
+      title: "size of the picture", label: "times as fast as the CPU, by pixels",
     };
     draw(at("ratios"), curves, axis, "None of the rows above has an accelerator that was timed beside its CPU.");
   }
@@ -223,10 +226,8 @@
       ticks: ticks.sort((a, b) => a[0] - b[0]), title: "", label: `dream times of ${machine} by day`,
     };
     draw(at("history"), curves, axis, "No such dream was timed on it.");
-    const keys = names.map((name, colour) => {
-      const key = element("span", name, `name c${colour % COLOURS}`);
-      return key;
-    });
+    const keys = names.map((name, colour) => element("span", name, `name c${colour % COLOURS}`));
+
     document.querySelector("#history .legend").replaceChildren(...keys);
   }
 
@@ -262,7 +263,7 @@
   for (const id of ["machine", "size"]) at(id).addEventListener("change", drawHistory);
   for (const button of document.querySelectorAll("#rows button"))
     button.addEventListener("click", () => sortBy(button.dataset.column));
-  at("more").addEventListener("click", () => { state.most += SHOWN; show(); });
+  at("more").addEventListener("click", () => { state.most = Infinity; show(); });
   for (const form of document.forms) form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("resize", later(anew));
   anew();
