@@ -8,6 +8,7 @@ from ort_deepdream.errors import DreamError
 
 # What an extra is for a message, and the modules that tell whether it is installed.
 EXTRAS = {
+    "cluster": ("Dask", ("distributed",)),
     "export": ("PyTorch and onnx", ("torch", "onnx", "onnx_ir", "safetensors")),
     "film": ("PyAV and OpenCV", ("av", "cv2")),
     "measure": ("pydantic, psutil and jinja2", ("pydantic", "psutil", "jinja2")),

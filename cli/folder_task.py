@@ -17,11 +17,16 @@ from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import OPTIMISED, Request
 from ort_deepdream.cli.subject import Subject
 from ort_deepdream.cli.tiles import Tiles
+from ort_deepdream.engine.memory import limit_to
 from ort_deepdream.engine.model import Model
+from ort_deepdream.errors import DreamError
 from ort_deepdream.files import writing
 from ort_deepdream.weights.catalogue import cache_folder
 
 NOTE = f"{NAME}: note: "
+
+Answer = list[str] | DreamError  # what was noted of a dream, or why there is none
+DONE: list[str] = []  # the answer to a task that was done before: no notes
 
 
 class Task(NamedTuple):
@@ -45,6 +50,7 @@ class Dreaming:
     settings: LoopSettings
     tiles: Tiles
     key: str
+    memory: int | None = None  # bytes that a dream may take, where workers share a machine
 
     def key_of(self, photo: Path) -> str:
         """Return the key of a picture's task, "" when it cannot be read."""
@@ -60,6 +66,7 @@ class Dreaming:
         from ort_deepdream.engine.loading import load_model
 
         machine = self.machine
+        limit_to(self.memory)
         graph_cache = cache_folder() / OPTIMISED
         model = load_model(
             self.file, machine.find(), machine.threads, machine.allow_cpu_nodes, graph_cache

@@ -22,8 +22,13 @@ from ort_deepdream.cli.options import (
     pages,
     pictures,
 )
-from ort_deepdream.cli.options.groups import DreamOptions, MachineOptions, with_groups
-from ort_deepdream.cli.typed import is_photo, what_is_wrong
+from ort_deepdream.cli.options.groups import (
+    DreamOptions,
+    MachineOptions,
+    ProductOptions,
+    with_groups,
+)
+from ort_deepdream.cli.typed import each_photo, is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError, nearest
@@ -152,22 +157,16 @@ def main(
 @with_groups
 def run_command(
     context: typer.Context,
-    photo: pictures.Photo,
+    photo: pictures.Photos,
     *,
     asked: DreamOptions,
     settings: Settings,
     hardware: MachineOptions,
     tile: machines.TileSize = "auto",
     halo: machines.Halo = None,
-    output: pictures.PictureOutput = None,
-    force: pictures.Force = False,
-    save_octaves: pictures.SaveOctaves = False,
-    preview: pictures.Preview = None,
-    animate: pictures.Animate = None,
-    compare: pictures.CompareOutput = None,
-    open_picture: pictures.OpenPicture = False,
+    products: ProductOptions,
 ) -> None:
-    """Dream on a photograph.
+    """Dream on a photograph, or on several.
 
     The picture is changed so that a layer of the network answers more strongly,
     first at a small size, then at larger ones. Early layers draw lines and
@@ -175,25 +174,29 @@ def run_command(
     settings that suit it.
 
     The dream stores all its settings, and under 'deepdream.command' the line
-    that makes it again.
+    that makes it again. Several photographs are dreamt on as 'dream folder' does,
+    each dream beside its photograph.
     """
+    photos = each_photo(photo)
+    wanted, machine = asked.request(), hardware.machine()
+    if len(photos) > 1:
+        from ort_deepdream.cli import several
+
+        products.refuse_for_several()
+        same = loop.settings_for(context, loop.same_seed(context, settings), asked.preset)
+        subject = asked.subject(photos[0])
+        code = several.run(photos, subject, wanted, same, machine, tile, halo, products.force)
+        raise typer.Exit(code)
     from ort_deepdream.cli.loading import loading
 
-    wanted = asked.request()
     settings_for = loop.settings_for(context, settings, asked.preset)
-    machine = hardware.machine()
     with loading(wanted, machine) as load:
         # Beside the loading:
-        from ort_deepdream.cli import photo as photos
-        from ort_deepdream.cli.products import Products
+        from ort_deepdream.cli.photo import run
         from ort_deepdream.cli.tiles import Tiles
 
-        products = Products(
-            output, force, save_octaves, preview, animate, compare, opened=open_picture
-        )
-        tiles = Tiles(tile, halo)
-        subject = asked.subject(photo)
-        photos.run(subject, wanted, settings_for, machine, tiles, products, load)
+        subject, tiles = asked.subject(photos[0]), Tiles(tile, halo)
+        run(subject, wanted, settings_for, machine, tiles, products.products(), load)
 
 
 @app.command(
@@ -201,6 +204,7 @@ def run_command(
         "dream folder photos dreams",
         "dream folder photos dreams --preset creatures --size 640 --workers 2",
         "dream folder photos dreams --shard 1/4 --format jpg",
+        "dream folder photos dreams --scheduler tcp://10.0.0.1:8786",
     )
 )
 @loop.with_loop_settings(seed=folders.FOLDER_SEED)
@@ -212,7 +216,9 @@ def folder(
     *,
     asked: DreamOptions,
     settings: Settings,
-    workers: folders.Workers = 1,
+    workers: folders.Workers = None,
+    scheduler: folders.Scheduler = None,
+    send_pictures: folders.SendPictures = False,
     shard: folders.Shard = None,
     hardware: MachineOptions,
     tile: machines.TileSize = "auto",
@@ -227,15 +233,18 @@ def folder(
     interrupted. Pictures that cannot be dreamt on are listed at the end, and the
     exit code is 1; the others are made.
     """
-    from ort_deepdream.cli.folder import Place, run
+    from ort_deepdream.cli.crew import crew
+    from ort_deepdream.cli.folder import Asked, run
+    from ort_deepdream.cli.folder_place import Place
     from ort_deepdream.cli.tiles import Tiles
 
-    wanted = asked.request()
+    wanted, subject = asked.request(), asked.subject(source)
     settings_for = loop.settings_for(context, settings, asked.preset)
     place = Place(source, output, f".{picture_format}", shard or (1, 1), force)
     machine, tiles = hardware.machine(), Tiles(tile, halo)
-    code = run(place, asked.subject(source), wanted, settings_for, machine, tiles, workers)
-    raise typer.Exit(code)
+    everything = Asked(subject, wanted, settings_for, machine, tiles, force)
+    workers_of = crew(workers, scheduler, send_pictures)
+    raise typer.Exit(run(place.tasks(), everything, workers_of, str(output)))
 
 
 @app.command(
@@ -517,12 +526,14 @@ def compare(
         "dream report result.json",
         "dream report laptop.json server.json -o both.html",
         "dream report result.json --asv .asv/results -o history.html",
+        "dream report result.json --markdown",
     )
 )
 def report(
     results: pages.Results,
     output: pages.ReportOutput = None,
     asv: pages.AsvResults = None,
+    markdown: pages.AsMarkdown = False,
 ) -> None:
     """Make a page of what 'dream bench' measured.
 
@@ -533,9 +544,14 @@ def report(
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
-    from ort_deepdream.cli.reporting import report as write_report
+    from ort_deepdream.cli import reporting
 
-    write_report(results, output, asv)
+    if markdown:
+        if asv is not None:
+            raise DreamError("--asv adds charts, which Markdown has none of: leave --markdown out")
+        reporting.report_markdown(results, output)
+    else:
+        reporting.report(results, output, asv)
 
 
 @app.command(

@@ -5,7 +5,7 @@
         ...
 
 A thread for each worker hands it one task after the other, so that no more is under way than there
-are workers. A task whose worker dies is done once more.
+are workers. A task whose worker dies is done again, by a new one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ort_deepdream import signals
 from ort_deepdream.errors import DreamError
 from ort_deepdream.text import last_words
 
-MOST_ATTEMPTS = 2  # at a task
+MOST_ATTEMPTS = 4  # at a task, as many as Dask makes
 MOST_STARTS = 3  # of a worker, one right after the other
 PATIENCE = 5.0  # seconds for workers to undo what is half done
 
@@ -90,8 +90,9 @@ class Pool:
         """Yield each task with its answer, in the order in which they are done.
 
         `known` answers what needs no worker, and None for what does. An answer is a DreamError
-        where one was raised, or two workers died of the task. Raise DreamError when no worker can
-        begin. In the end, or when a signal ends the command, there are no workers any more.
+        where one was raised, or where each worker that tried the task died. Raise DreamError when
+        no worker can begin. In the end, or when a signal ends the command, there are no workers any
+        more.
         """
         waiting = iter(tasks)
         threads = [
@@ -140,7 +141,7 @@ class Pool:
                         answer = worker.ask(task)
                         break
                     except WorkerError as error:
-                        answer = DreamError(f"{error}; so did the one of a second try")
+                        answer = DreamError(f"{error}; so did {MOST_ATTEMPTS - 1} others before")
                         self._close(worker)
                         worker = None
                 self._answers.put((task, answer))

@@ -123,6 +123,25 @@ def input_file(text: Any) -> Any:
     return Path(text)
 
 
+def each_photo(paths: Sequence[Path]) -> list[Path]:
+    """Return pictures, with those that a pattern such as *.jpg stands for: not all shells do that.
+
+    Raise DreamError for a pattern that nothing is like.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not set("*?[") & set(str(path)) or os.path.lexists(path):
+            found.append(path)
+            continue
+        import glob
+
+        names = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  it may be absolute
+        if not names:
+            raise DreamError(f"{path}: there is no such picture; check the names")
+        found += map(Path, names)
+    return found
+
+
 def output_file(text: Any) -> Any:
     """Return the path of a file to write. Raise DreamError for a name that can only be a folder's.
 
@@ -180,7 +199,11 @@ def what_is_wrong(error: Any) -> str:
     if kind == "MissingParameter":
         parameter = error.param
         flag = max(parameter.opts, key=len)
-        named = parameter.metavar if flag[0] != "-" else f"{flag} {parameter.metavar}"
+        named = (
+            parameter.metavar.removesuffix("...")
+            if flag[0] != "-"
+            else f"{flag} {parameter.metavar}"
+        )
         return f"{named} is missing: `{command} {named}`; {see}"
     if kind == "BadOptionUsage":
         wants = "takes no value" if "not take" in error.message else "needs a value"

@@ -50,17 +50,17 @@ class Orders:
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Answer orders until there are none."""
     waiting = Orders(orders)
-    act = _attempted(waiting.next())
+    act = attempted(waiting.next())
     if isinstance(act, DreamError):
         _answer(answers, act)
         return
     _answer(answers, None)
     while (order := waiting.next()) is not END:
-        _answer(answers, _attempted(act, order))
+        _answer(answers, attempted(act, order))
 
 
-def _attempted(act: Callable[..., Any], *order: Any) -> Any:
-    """Return what an order comes to, a DreamError too."""
+def attempted(act: Callable[..., Any], *order: Any) -> Any:
+    """Return what an order comes to; what a user can mend as a DreamError that is returned."""
     try:
         return act(*order)
     except DreamError as error:

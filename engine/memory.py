@@ -25,6 +25,8 @@ SPARE = 0.95  # of what is free: a size that is said to fit should
 
 PROC = Path("/proc")
 
+_most: int | None = None  # bytes that a dream of this process may take
+
 
 @dataclass(frozen=True)
 class Room:
@@ -99,9 +101,20 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e9:.2f} GB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
+def limit_to(most: int | None) -> None:
+    """Have each dream of this process take so many bytes at most, for others want theirs.
+
+    Always the same number, whatever is free: else it would be chance which pictures have tiles.
+    """
+    global _most
+    _most = most
+
+
 def available() -> Room | None:
     """Return the least memory that any limit leaves this process; None where none can be told."""
     rooms = [*_of_machine(), *_of_cgroup(), *_of_process()]
+    if _most is not None:
+        rooms.append(Room(_most, "this worker's share"))
     return min(rooms, key=lambda room: room.free, default=None)
 
 

@@ -34,12 +34,35 @@ OutputFolder = Annotated[
 ]
 
 Workers = Annotated[
-    int,
+    int | None,
     typer.Option(
         metavar="N",
         parser=number(int, "--workers", Limits(1, 256)),
         help="Processes that dream at once, each on a picture of its own. The cores are shared "
         "out among them, or --threads for each.",
+        show_default="1",
+        rich_help_panel=MACHINE,
+    ),
+]
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Have the workers of a Dask cluster dream instead: tcp://HOST:PORT, or the file that "
+        "`dask scheduler --scheduler-file` wrote.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+
+SendPictures = Annotated[
+    bool,
+    typer.Option(
+        "--send-pictures",
+        help="Send pictures and dreams through the scheduler. Without, its workers read and write "
+        "them by the same names as here, on a file system that all share.",
         rich_help_panel=MACHINE,
     ),
 ]

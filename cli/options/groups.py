@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ort_deepdream.cli.options import machines, models, pictures
+from ort_deepdream.errors import DreamError
 
 if TYPE_CHECKING:
     from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.products import Products
     from ort_deepdream.cli.sources import Request
     from ort_deepdream.cli.subject import Subject
 
@@ -96,10 +98,53 @@ class MachineOptions:
         )
 
 
+class ProductOptions:
+    """What is written of a dream on one photograph."""
+
+    def __init__(
+        self,
+        output: pictures.PictureOutput = None,
+        force: pictures.Force = False,
+        save_octaves: pictures.SaveOctaves = False,
+        preview: pictures.Preview = None,
+        animate: pictures.Animate = None,
+        compare: pictures.CompareOutput = None,
+        open_picture: pictures.OpenPicture = False,
+    ) -> None:
+        self.output, self.force, self.save_octaves = output, force, save_octaves
+        self.preview, self.animate, self.compare = preview, animate, compare
+        self.open_picture = open_picture
+
+    def products(self) -> "Products":
+        """Return the options as they are used."""
+        from ort_deepdream.cli.products import Products
+
+        return Products(
+            self.output,
+            self.force,
+            self.save_octaves,
+            self.preview,
+            self.animate,
+            self.compare,
+            self.open_picture,
+        )
+
+    def refuse_for_several(self) -> None:
+        """Raise DreamError for what is of one photograph, where there are several."""
+        typed = {**vars(self), "force": False}
+        for name, value in typed.items():
+            if value:
+                flag = "open" if name == "open_picture" else name.replace("_", "-")
+                raise DreamError(
+                    f"--{flag} is for one photo, and there are several; leave it out, or dream on "
+                    f"them one by one (`dream folder` puts many dreams into a folder)"
+                )
+
+
 def with_groups(command: Command) -> Command:
     """Give a command the options of each of these classes that one of its parameters is of."""
     for parameter in inspect.signature(command).parameters.values():
-        if parameter.annotation in (DreamOptions, MachineOptions):
+        if parameter.annotation in (DreamOptions, MachineOptions, ProductOptions):
             group = parameter.annotation
             options = [
                 option.replace(kind=inspect.Parameter.KEYWORD_ONLY)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, replace
 from functools import partial
 from typing import Annotated, Any, get_args
 
 import typer
 
+from ort_deepdream.cli.options.folders import FOLDER_SEED
 from ort_deepdream.cli.options.groups import with_options
 from ort_deepdream.cli.options.headings import KEPT, LOOP
 from ort_deepdream.cli.typed import number, numbers, one_of
@@ -83,6 +84,13 @@ def settings_for(context: typer.Context, settings: Settings, preset: str) -> Loo
             raise DreamError(f"--octave-sizes and --{as_typed(name)} exclude each other")
     had = {name: getattr(settings, name) for name in sorted({*typed, "seed"})}
     return LoopSettings(settings, preset, had)
+
+
+def same_seed(context: typer.Context, settings: Settings) -> Settings:
+    """Return the settings with the seed of many pictures, where none was typed."""
+    source = context.get_parameter_source("seed")
+    typed = source is not None and source.name == "COMMANDLINE"
+    return settings if typed else replace(settings, seed=FOLDER_SEED)
 
 
 def _loop_option(setting: Field[Any], default: Any) -> inspect.Parameter:

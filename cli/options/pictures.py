@@ -22,6 +22,16 @@ Photo = Annotated[
     ),
 ]
 
+Photos = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PHOTO...",
+        parser=input_file,
+        help="The picture to dream on: JPEG, PNG, WebP, TIFF, BMP or GIF. Or several of them.",
+        show_default=False,
+    ),
+]
+
 PictureSize = Annotated[
     str | None,
     typer.Option(

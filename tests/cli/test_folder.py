@@ -19,7 +19,7 @@ import pytest
 from gradient_files import write_gradient_file
 from PIL import Image
 
-from ort_deepdream.cli.folder import Place
+from ort_deepdream.cli.folder_place import Place
 from ort_deepdream.cli.pool import Pool
 from ort_deepdream.engine.image import read_metadata, write_picture
 from ort_deepdream.engine.image.reading import peek_metadata
@@ -122,7 +122,7 @@ def test_a_model_that_cannot_be_loaded_is_one_line_and_no_picture(dream):
     ("words", "error"),
     [
         ("nothere out", "nothere: no such folder; check its name"),
-        ("in/a.png out", "in/a.png: is no folder; `dream run` takes one picture"),
+        ("in/a.png out", "in/a.png: is no folder; `dream run` takes pictures"),
         ("in in", "in: holds the pictures themselves, which dreams would replace"),
         ("in .", ".: holds the pictures themselves"),
         ("empty out", "empty: holds no pictures (.bmp, "),
@@ -170,7 +170,7 @@ def test_a_task_that_ends_workers_is_an_error_and_the_others_are_answered():
     assert {task: found[task] for task in ((1,), (2,), (3,))} == {(1,): 1, (2,): 2, (3,): "known"}
     assert isinstance(found[()], DreamError)
     assert "IndexError" in str(found[()])
-    assert "so did the one of a second try" in str(found[()])
+    assert "so did 3 others before" in str(found[()])
 
 
 def test_workers_that_cannot_begin_end_it():

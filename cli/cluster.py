@@ -1,0 +1,223 @@
+"""A cluster of Dask's, whose workers dream: on this machine or on many.
+
+No more pictures are handed out than there are workers, so nothing grows with their number. A worker
+that dies is replaced by Dask's nanny, and its picture goes to another one; one that four workers
+died of is left. What needs a worker is in `cli/cluster_worker.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import distributed
+
+from ort_deepdream import signals
+from ort_deepdream.cli.cluster_worker import (
+    ONE_DREAM,
+    CannotBeginError,
+    Dreamer,
+    Dreamt,
+    Greeting,
+    Order,
+    dream,
+    greet,
+    versions,
+)
+from ort_deepdream.cli.folder_task import Answer, Dreaming, Task
+from ort_deepdream.cli.machine import Machine
+from ort_deepdream.cli.messages import note
+from ort_deepdream.errors import DreamError
+from ort_deepdream.files import write_bytes, writing
+
+PATIENCE = 10.0  # seconds for a scheduler to answer
+LOOK = 1.0  # seconds after which workers are counted again
+
+
+class Cluster:
+    """The workers of a scheduler. `send`: pictures and dreams go through it, too."""
+
+    def __init__(self, address: str, send: bool) -> None:
+        self.address, self.send = address, send
+        self._client: distributed.Client
+
+    def __enter__(self) -> Cluster:
+        """Connect. Raise DreamError where no scheduler answers."""
+        # What goes wrong is told here, in a line; Dask's own words would come between.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        where = {"scheduler_file": self.address} if _is_file(self.address) else {}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of versions; they are compared in `settle`
+                self._client = distributed.Client(
+                    *([] if where else [self.address]),
+                    **where,
+                    timeout=PATIENCE,
+                    set_as_default=False,
+                )
+        except (OSError, ValueError, TypeError) as error:
+            raise DreamError(
+                f"--scheduler {self.address}: no scheduler of Dask's answers there "
+                f"({' '.join(str(error).split())}); start one with `dask scheduler`"
+            ) from None
+        note(f"the cluster's dashboard: {self._client.dashboard_link}")
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        with suppress(Exception):  # it may be gone, and there is nothing to be done about that
+            self._client.close(timeout=PATIENCE)
+
+    def settle(self, machine: Machine, count: int) -> tuple[Machine, str]:
+        """Return the machine with the backend that all workers have.
+
+        Raise DreamError when they are not alike: in their versions, or in their backends.
+        """
+        if not self._workers():
+            note(f"no workers yet; waiting for the first one: `dask worker {self.address}`")
+            self._client.wait_for_workers(1)
+        try:
+            greetings = self._client.run(greet, machine, on_error="return")
+        except Exception as error:
+            raise self._lost(error) from None
+        for worker, found in greetings.items():
+            self._refuse(worker, found)
+        backends = {found.backend: found.target for found in greetings.values()}
+        if len(backends) > 1:
+            raise DreamError(
+                f"the workers would dream on different backends ({', '.join(sorted(backends))}); "
+                f"choose one with --backend"
+            )
+        ((backend, target),) = backends.items()
+        if machine.backend == "auto" and machine.provider_library is None:
+            note(f"running on {backend}, {len(greetings)} worker{'s' * (len(greetings) > 1)}")
+            machine = replace(machine, backend=backend)
+        return machine, target
+
+    def _refuse(self, worker: str, found: Any) -> None:
+        if isinstance(found, DreamError):
+            raise DreamError(f"worker {worker}: {found}")
+        if not isinstance(found, Greeting):
+            raise DreamError(
+                f"worker {worker}: cannot dream ({type(found).__name__}: {found}); install the "
+                f"same version of ort-deepdream there"
+            )
+        for name, version in versions().items():
+            if found.versions[name] != version:
+                raise DreamError(
+                    f"worker {worker}: has {name} {found.versions[name]}, and here it is {version};"
+                    f" install the same on all machines"
+                )
+
+    def answers(
+        self, dreaming: Dreaming, tasks: Iterable[Task], known: Callable[[Task], Answer | None]
+    ) -> Iterator[tuple[Task, Answer]]:
+        """Yield each task with its answer, in the order in which they are done."""
+        name = f"dream-{dreaming.key[:16]}"
+        plugin = Dreamer(name, dreaming)
+        with signals.raised():  # so that nothing is left on the workers
+            try:
+                self._client.register_plugin(plugin, name)
+                yield from self._handed_out(name, iter(tasks), known)
+            except (OSError, TimeoutError, distributed.CancelledError) as error:
+                raise self._lost(error) from None
+            finally:
+                with suppress(Exception):
+                    self._client.unregister_worker_plugin(name)
+
+    def _handed_out(
+        self, name: str, waiting: Iterator[Task], known: Callable[[Task], Answer | None]
+    ) -> Iterator[tuple[Task, Answer]]:
+        """Hand out a task for each worker, and another one for each that is answered."""
+        done: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
+        running: dict[str, Task] = {}
+        places, looked, more = self._workers(), time.monotonic(), True
+        number = 0
+        while more or running:
+            while more and len(running) < places:
+                task = next(waiting, None)
+                more = task is not None
+                if task is None:
+                    break
+                answer = known(task)
+                if answer is None:
+                    answer = self._order(task)
+                if not isinstance(answer, Order):
+                    yield task, answer
+                    continue
+                number += 1
+                future = self._client.submit(
+                    dream,
+                    name,
+                    answer,
+                    key=f"{name}-{number}-{time.time_ns()}",
+                    resources={ONE_DREAM: 1},
+                    pure=False,
+                )
+                running[future.key] = task
+                future.add_done_callback(done.put)
+            if running:
+                with suppress(queue.Empty):
+                    future = done.get(timeout=LOOK)
+                    task = running.pop(future.key)
+                    yield task, self._answer(task, future)
+            if time.monotonic() - looked > LOOK:
+                places, looked = self._workers(), time.monotonic()
+
+    def _order(self, task: Task) -> Order | DreamError:
+        """Return what a worker is told of a task, or why it cannot be."""
+        if not self.send:
+            return Order(Task(task.photo.absolute(), task.output.absolute()))
+        try:
+            return Order(task, task.photo.read_bytes())
+        except OSError as error:
+            return DreamError(f"{task.photo}: cannot be read ({error.strerror})")
+
+    def _answer(self, task: Task, future: distributed.Future) -> Answer:
+        error = future.exception()
+        if isinstance(error, CannotBeginError):
+            raise DreamError(f"a worker cannot begin: {error}")
+        if isinstance(error, distributed.CancelledError):
+            raise error
+        if isinstance(error, distributed.KilledWorker):
+            return DreamError(
+                f"{error.allowed_failures + 1} workers died of it, one after the other, the last "
+                f"one {error.last_worker.address}; its log may tell why (memory?)"
+            )
+        if error is not None:
+            return DreamError(f"{type(error).__name__}: {error}")
+        dreamt: Dreamt = future.result()
+        answer = dreamt.answer
+        if isinstance(answer, DreamError):
+            return DreamError(str(answer).replace(str(task.photo.absolute()), str(task.photo)))
+        if dreamt.content is not None:
+            try:
+                with writing(task.output):
+                    task.output.parent.mkdir(parents=True, exist_ok=True)
+                    write_bytes(task.output, dreamt.content)
+            except DreamError as refused:
+                return refused
+        return answer
+
+    def _workers(self) -> int:
+        """Return how many workers there are. Raise DreamError when the scheduler is gone."""
+        try:
+            return len(self._client.nthreads())
+        except Exception as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error: BaseException) -> DreamError:
+        return DreamError(
+            f"the scheduler at {self.address} does not answer any more ({type(error).__name__}); "
+            f"type the same line again when it is back: what is done is not done again"
+        )
+
+
+def _is_file(address: str) -> bool:
+    return address.endswith(".json") and Path(address).exists()

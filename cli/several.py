@@ -1,0 +1,30 @@
+"""`dream run A B C`: several photographs, as `dream folder` dreams on them, each dream beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ort_deepdream.cli import folder
+from ort_deepdream.cli.crew import Processes
+from ort_deepdream.cli.folder_place import beside
+from ort_deepdream.cli.machine import Machine
+from ort_deepdream.cli.options.loop import LoopSettings
+from ort_deepdream.cli.sources import Request
+from ort_deepdream.cli.subject import Subject
+from ort_deepdream.cli.tiles import Tiles
+
+
+def run(
+    photos: Sequence[Path],
+    subject: Subject,
+    wanted: Request,
+    settings_for: LoopSettings,
+    machine: Machine,
+    tile: int | str,
+    halo: int | None,
+    force: bool,
+) -> int:
+    """Dream on each photograph, and return the exit code."""
+    asked = folder.Asked(subject, wanted, settings_for, machine, Tiles(tile, halo), force)
+    return folder.run(beside(photos), asked, Processes(1), f"{len(photos)} photos")
