@@ -526,12 +526,14 @@ def compare(
         "dream report result.json",
         "dream report laptop.json server.json -o both.html",
         "dream report result.json --asv .asv/results -o history.html",
+        "dream report result.json --markdown",
     )
 )
 def report(
     results: pages.Results,
     output: pages.ReportOutput = None,
     asv: pages.AsvResults = None,
+    markdown: pages.AsMarkdown = False,
 ) -> None:
     """Make a page of what 'dream bench' measured.
 
@@ -542,9 +544,14 @@ def report(
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
-    from ort_deepdream.cli.reporting import report as write_report
+    from ort_deepdream.cli import reporting
 
-    write_report(results, output, asv)
+    if markdown:
+        if asv is not None:
+            raise DreamError("--asv adds charts, which Markdown has none of: leave --markdown out")
+        reporting.report_markdown(results, output)
+    else:
+        reporting.report(results, output, asv)
 
 
 @app.command(

@@ -8,11 +8,24 @@ from pathlib import Path
 from ort_deepdream.cli.messages import bar, say_written
 from ort_deepdream.cli.outputs import check_output, unused
 from ort_deepdream.files import write_text, writing
+from ort_deepdream.report import words
 from ort_deepdream.report.history import read_history
+from ort_deepdream.report.markdown import markdown
 from ort_deepdream.report.page import page
 from ort_deepdream.report.runs import read_runs
 
 SUFFIXES = (".html", ".htm")
+MARKDOWN = (".md", ".markdown")
+
+
+def report_markdown(results: Sequence[Path], output: Path | None) -> None:
+    """Write the answer and the tables as Markdown. Raise DreamError for what is no result."""
+    chosen = output or unused(Path("report.md"))
+    check_output(chosen, results, MARKDOWN)
+    text = markdown(read_runs(results))
+    with writing(chosen):
+        write_text(chosen, text)
+    say_written(chosen, f"{chosen}: {words.counted(text.count(chr(10)), 'line')} of Markdown")
 
 
 def report(results: Sequence[Path], output: Path | None, asv: Path | None) -> None:

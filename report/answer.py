@@ -107,7 +107,7 @@ def _sentence(pair: Pair, kind: Kind, found: Speedup) -> str:
     return (
         f"At {_place(found.size)} {WHAT[kind]} takes {words.seconds(found.slow.median)} on the CPU "
         f"({_described(pair.cpu)}) and {words.seconds(found.quick.median)} on {_called(pair)} "
-        f"({_described(pair.accelerator)}): {_verdict(pair, found)}."
+        f"({_described(pair.accelerator)}): {_verdict_on(_called(pair), found)}."
     )
 
 
@@ -133,11 +133,12 @@ def _threads(contender: TimedContender) -> str:
     return words.counted(threads, "thread")
 
 
-def _verdict(pair: Pair, found: Speedup) -> str:
+def _verdict_on(called: str, found: Speedup) -> str:
+    """Return whether what is `called` so is faster, slower, or neither beyond the noise."""
     if found.is_faster:
-        return f"{_called(pair)} is {ratio_in_words(found)}"
+        return f"{called} is {ratio_in_words(found)}"
     if found.is_slower:
-        return f"{_called(pair)} is slower and takes {ratio_in_words(found)}"
+        return f"{called} is slower and takes {ratio_in_words(found)}"
     if found.count == 1:
         return f"{ratio_in_words(found)} by one sample, which does not tell a difference from noise"
     return "no difference can be told from the noise"
@@ -161,8 +162,8 @@ def _wins(pair: Pair) -> tuple[str, ...]:
 def _one_off(pair: Pair, size: Size) -> tuple[str, ...]:
     said = [
         f"A one-off dream at {words.size(size)} takes {words.seconds(found.slow.median)} on the "
-        f"CPU and {words.seconds(found.quick.median)} on {_called(pair)}: {_verdict(pair, found)} "
-        f"({interval_in_words(found)})."
+        f"CPU and {words.seconds(found.quick.median)} on {_called(pair)}: "
+        f"{_verdict_on(_called(pair), found)} ({interval_in_words(found)})."
         for found in pair.speedups.get("cold", ())
         if found.size == size
     ]
@@ -197,12 +198,14 @@ def _against(found: Speedup, other: TimedContender) -> str:
 
 def _on_the_cpu(analysis: Analysis, cpu: TimedContender, why: NoSpeedup) -> Answer:
     kind, size = _alone(cpu)
+    others = _other_cpus(analysis, cpu, kind, size)
+    rival = min(others, key=lambda other: _as_rival(cpu, other, kind, size), default=None)
     return _about_one(
         analysis,
         cpu,
-        why,
+        first=_takes(cpu, "the CPU") if rival is None else _beside_a_rival(cpu, rival, kind, size),
+        why=why,
         unit=f"{ONE[kind]} on the CPU; no GPU compared",
-        place="the CPU",
         points=(
             Point("Why is no GPU compared?", why.details or ("No GPU was asked for.",)),
             *_growing(cpu, kind, size),
@@ -216,9 +219,9 @@ def _without_a_cpu(analysis: Analysis, gpu: TimedContender, why: NoSpeedup) -> A
     return _about_one(
         analysis,
         gpu,
-        why,
+        first=_takes(gpu, gpu.name),
+        why=why,
         unit=f"{ONE[kind]} on the GPU; no CPU to compare with",
-        place=gpu.name,
         points=_growing(gpu, kind, size),
     )
 
@@ -226,24 +229,55 @@ def _without_a_cpu(analysis: Analysis, gpu: TimedContender, why: NoSpeedup) -> A
 def _about_one(
     analysis: Analysis,
     contender: TimedContender,
+    first: str,
     why: NoSpeedup,
     unit: str,
-    place: str,
     points: tuple[Point, ...],
 ) -> Answer:
-    """Return the answer where one contender is all that there is to speak of."""
-    kind, size = _alone(contender)
-    found = contender.figures[kind, size]
-    takes = words.seconds(found.median)
+    """Return the answer whose headline is one contender's time; `first` is said before why."""
+    found = contender.figures[_alone(contender)]
     return Answer(
-        headline=takes,
+        headline=words.seconds(found.median),
         unit=unit,
-        sentence=f"{why.sentence} At {_place(size)} {WHAT[kind]} takes {takes} on {place} "
-        f"({_described(contender)}).",
+        sentence=f"{first} {why.sentence}",
         noise=noise(found),
         points=points,
         cautions=tuple(cautions(analysis)),
     )
+
+
+def _takes(contender: TimedContender, place: str) -> str:
+    """Return how long it takes, where nothing can be set beside it."""
+    kind, size = _alone(contender)
+    takes = words.seconds(contender.figures[kind, size].median)
+    return f"At {_place(size)} {WHAT[kind]} takes {takes} on {place} ({_described(contender)})."
+
+
+def _as_rival(
+    cpu: TimedContender, other: TimedContender, kind: Kind, size: Size
+) -> tuple[bool, bool, float]:
+    """Order what a CPU may be set against: another library and full precision, then the fastest."""
+    same = other.record.library == cpu.record.library
+    return same, not other.is_full_precision, other.figures[kind, size].median
+
+
+def _beside_a_rival(cpu: TimedContender, rival: TimedContender, kind: Kind, size: Size) -> str:
+    """Return what the CPU takes, what another way to use it takes, and which is faster."""
+    found = speedup(rival, cpu, kind, size)
+    ours, theirs = _told_apart(cpu, rival)
+    return (
+        f"At {_place(size)} {WHAT[kind]} takes {words.seconds(found.quick.median)} on the CPU with "
+        f"{ours} ({cpu.device}, {_threads(cpu)}) and {words.seconds(found.slow.median)} with "
+        f"{theirs}: "
+        f"{_verdict_on(ours, found)} ({interval_in_words(found)})."
+    )
+
+
+def _told_apart(one: TimedContender, other: TimedContender) -> tuple[str, str]:
+    """Return what tells two contenders apart: their libraries, or their names."""
+    if one.record.library == other.record.library:
+        return one.name, other.name
+    return words.clean(one.record.library), other.name
 
 
 def _alone(contender: TimedContender) -> tuple[Kind, Size]:

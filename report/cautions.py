@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ort_deepdream.measure.agreement import ITERATIONS
 from ort_deepdream.measure.analysis import Analysis, TimedContender
 from ort_deepdream.measure.result import Check
 from ort_deepdream.report import words
 
+# What is compared: whole dreams amplify the last digit, and are no two alike.
+SHORT = f"dreams of {words.counted(ITERATIONS, 'step')} in each octave"
 MOST_NAMED = 3  # measurements that did not settle: more are counted
 
 
@@ -44,9 +47,9 @@ def deviation(check: Check) -> str:
     """Return how far a contender was from its reference, in words."""
     said = []
     if check.equal:
-        said.append("equal dreams")
+        said.append(f"{SHORT} equal in every pixel")
     elif check.psnr is not None:
-        said.append(f"dreams {words.figures(check.psnr)} dB apart")
+        said.append(f"{SHORT} alike to {words.figures(check.psnr)} dB")
     if check.gradient_error is not None:
         said.append(f"gradient off by {words.figures(check.gradient_error, 2)} of its length")
     return ", ".join(said) or "nothing to compare"

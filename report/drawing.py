@@ -7,7 +7,7 @@ large, or not above 0) is left out of the drawing and stands in the table.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +16,13 @@ from ort_deepdream.measure.result import Size
 from ort_deepdream.report import words
 from ort_deepdream.report.tables import Table
 
-Unit = Literal["s", "×", "share", "B", "flop/s", "flop/B", "size", "commit", ""]
+Unit = Literal["s", "×", "share", "B", "flop/s", "flop/B", "size", "place", ""]
 Point = tuple[float, float, float, float, str]  # x, y, lowest, highest, what its tooltip says
 Json = dict[str, object]
 
+SQUARES = [2**power for power in range(1, 20)]  # sides of pictures
+APART = 1.5  # times as many pixels, or two labels overlap
+LEAST_LABELS = 3
 LARGEST = 1e300  # a drawing needs room above its values
 NO_COLOUR = -1  # of a line that is no contender
 
@@ -108,6 +111,18 @@ def _is_sane(value: float | None) -> bool:
 
 
 def pixel_axis(sizes: Iterable[Size]) -> Axis:
-    """Return the axis of the pictures' sizes, by pixels."""
-    ticks = tuple((float(size.pixels), words.size(size)) for size in ordered(sizes))
-    return Axis("size of the picture", "size", log=True, ticks=ticks)
+    """Return the axis of the pictures' sizes, by pixels, with three labels at least.
+
+    Where fewer sizes were measured, the squares next to them have labels, too.
+    """
+    found = {float(size.pixels): words.size(size) for size in ordered(sizes)}
+    return Axis("size of the picture", "size", log=True, ticks=tuple(sorted(_labelled(found))))
+
+
+def _labelled(found: Mapping[float, str]) -> list[tuple[float, str]]:
+    ticks = list(found.items())
+    below = [side for side in SQUARES if side**2 * APART <= min(found)]
+    above = [side for side in SQUARES if side**2 >= max(found) * APART]
+    for side in [*above[:1], *below[-1:], *above[1:2]][: max(0, LEAST_LABELS - len(ticks))]:
+        ticks.append((float(side**2), f"{side}×{side}"))
+    return ticks

@@ -23,7 +23,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import is_missing
 from ort_deepdream.measure.json_files import read_json
 from ort_deepdream.report import words
-from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, Unit, View
+from ort_deepdream.report.drawing import Axis, Bars, Chart, Curve, Point, Unit, View
 from ort_deepdream.report.tables import Table
 
 VERSION = 2  # of asv's result files
@@ -189,7 +189,7 @@ def history_chart(values: Sequence[Value]) -> Chart | None:
         "history",
         "History by commit",
         "The project's own benchmarks, run by asv at each commit, the oldest on the left. Whiskers "
-        "are asv's 99 % intervals.",
+        "are asv's 99 % intervals. Of a single commit there are bars.",
         tuple(_view(name, [v for v in values if v.benchmark == name], commits) for name in names),
         _table(values),
     )
@@ -204,6 +204,8 @@ def _commits(values: Sequence[Value]) -> dict[str, int]:
 
 
 def _view(name: str, values: Sequence[Value], commits: dict[str, int]) -> View:
+    if len({value.commit for value in values}) == 1:
+        return _bars(name, values)
     series = dict.fromkeys(value.series for value in values)  # in asv's order
     curves = tuple(
         Curve(words.clean(one), number, _points([v for v in values if v.series == one], commits))
@@ -212,7 +214,17 @@ def _view(name: str, values: Sequence[Value], commits: dict[str, int]) -> View:
     ticks = tuple((float(place), words.clean(commit)) for commit, place in commits.items())
     unit = UNITS.get(values[0].unit, "")
     y = Axis(words.clean(values[0].unit), unit)
-    return View(words.clean(name), Axis("commit", "commit", ticks=ticks), y, curves)
+    return View(words.clean(name), Axis("commit", "place", ticks=ticks), y, curves)
+
+
+def _bars(name: str, values: Sequence[Value]) -> View:
+    """Return a view of one commit, which has no course: a bar for each series."""
+    commit, unit = words.clean(values[0].commit), words.clean(values[0].unit)
+    texts = tuple(f"{_text(value)} at {commit}" for value in values)
+    bars = Bars(commit, 0, tuple(value.value for value in values), texts)
+    labels = tuple(words.clean(value.series) for value in values)
+    x = Axis(unit, UNITS.get(values[0].unit, ""))
+    return View(words.clean(name), x, Axis("", ""), (), (bars,), labels)
 
 
 def _points(values: Sequence[Value], commits: dict[str, int]) -> tuple[Point, ...]:

@@ -18,17 +18,21 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ort_deepdream.report import facts
+from ort_deepdream.measure.agreement import ITERATIONS
+from ort_deepdream.report import facts, words
 from ort_deepdream.report.answer import Answer, answer
 from ort_deepdream.report.charts import timing_charts
+from ort_deepdream.report.citing import citation
 from ort_deepdream.report.compared import compared
 from ort_deepdream.report.drawing import Chart
 from ort_deepdream.report.history import Value, history_chart
 from ort_deepdream.report.pictures import Gallery, galleries
+from ort_deepdream.report.ranking import ranking
 from ort_deepdream.report.roofline import roofline_chart
-from ort_deepdream.report.runs import Run
+from ort_deepdream.report.runs import Run, all_contenders, question
 from ort_deepdream.report.tables import Table
 from ort_deepdream.report.then_and_now import same_dream, then_and_now
+from ort_deepdream.report.warming import order_chart
 
 HERE = Path(__file__).parent
 LIBRARY = "chart.umd.min.js"
@@ -65,6 +69,7 @@ class Section:
     dream: Table
     contenders: Table
     command: str
+    citation: str
     same_dream: str
     download: Download
 
@@ -85,7 +90,12 @@ def page(
         on_progress(number / (len(runs) + 1), f"reading {run.name}")
         sections.append(_section(run))
     on_progress(len(runs) / (len(runs) + 1), "drawing charts")
-    charts = [*timing_charts(runs), roofline_chart(runs), history_chart(history)]
+    charts = [
+        *timing_charts(runs),
+        roofline_chart(runs),
+        order_chart(all_contenders(runs)),
+        history_chart(history),
+    ]
     return _render([chart for chart in charts if chart is not None], sections, runs, links)
 
 
@@ -98,6 +108,7 @@ def _section(run: Run) -> Section:
         facts.dream(run),
         facts.contenders(run),
         facts.command(run),
+        citation(run),
         same_dream(run),
         download(f"{run.letter or 'result'}.json", "application/json", run.data),
     )
@@ -112,6 +123,8 @@ def _render(
     style, script = stylesheet(), f"{_library()}\n{asset('report.js')}"
     template = environment().get_template("report.html.jinja")
     return template.render(
+        title=question(runs),
+        short=words.counted(ITERATIONS, "step"),
         policy=policy(script, style),
         style=Markup(style),  # ours
         script=Markup(script),
@@ -121,6 +134,7 @@ def _render(
         sections=sections,
         then_and_now=then_and_now(runs),
         compared=compared(runs),
+        ranking=ranking(runs),
         checks=facts.checks(runs),
         missing=facts.missing(runs),
         samples=download("samples.csv", "text/csv", facts.as_csv(runs).encode()),

@@ -54,6 +54,14 @@ class Run:
             return words.clean(self.result.created)
 
 
+def question(runs: Sequence[Run]) -> str:
+    """Return what the runs answer: it is about a GPU only where one was measured."""
+    accelerators = [one for run in runs for one in run.analysis.accelerators]
+    if any(one.record.device is not None for one in accelerators):
+        return "How much faster is a GPU for DeepDream?"
+    return f"How fast is DeepDream on {'this machine' if len(runs) == 1 else 'these machines'}?"
+
+
 def all_contenders(runs: Sequence[Run]) -> list[TimedContender]:
     """Return the contenders of all runs, in the order of their colours."""
     return [contender for run in runs for contender in run.contenders]

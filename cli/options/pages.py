@@ -47,6 +47,15 @@ AsvResults = Annotated[
     ),
 ]
 
+AsMarkdown = Annotated[
+    bool,
+    typer.Option(
+        "--markdown",
+        help="Write Markdown, for an issue or a wiki: the answer and the tables, without charts.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 ResultsFolder = Annotated[
     Path,
     typer.Argument(

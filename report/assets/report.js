@@ -35,8 +35,28 @@
     "": (value) => short(value),
   };
 
-  // On a logarithmic axis only some of the ticks get a label.
-  const isRound = (value) => [1, 2, 5].includes(Number((value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toPrecision(3)));
+  // Ticks of a logarithmic axis: round numbers, each with a label, three at least and not many.
+  const LEAST_TICKS = 3, MOST_TICKS = 9;
+  const MANTISSAS = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9]];
+  function roundTicks(low, high) {
+    const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+    const step = Math.max(1, Math.ceil((last - first) / MOST_TICKS)); // decades, of a very long axis
+    for (const mantissas of MANTISSAS) {
+      const made = [];
+      for (let power = first; power <= last; power += step)
+        for (const mantissa of mantissas) made.push(Number(`${mantissa}e${power}`));
+      const seen = made.filter((value) => value >= low && value <= high);
+      if (seen.length >= LEAST_TICKS) return seen;
+    }
+    return evenTicks(low, high);
+  }
+  function evenTicks(low, high) { // less than a fifth between the ends
+    const step = 10 ** Math.floor(Math.log10((high - low) / LEAST_TICKS));
+    const size = [5, 2, 1].map((times) => times * step).find((one) => Math.floor(high / one) - Math.ceil(low / one) + 1 >= LEAST_TICKS) || step;
+    const made = [];
+    for (let n = Math.ceil(low / size); n <= Math.floor(high / size); n += 1) made.push(Number((n * size).toPrecision(6)));
+    return made;
+  }
 
   function scale(axis, horizontal) {
     const own = axis.ticks.length > 0;
@@ -46,26 +66,49 @@
       grid: { color: css("--grid"), drawTicks: false },
       border: { color: css("--line") },
       grace: axis.log || horizontal || axis.unit === "share" ? 0 : "5%",
-      beginAtZero: !axis.log && axis.unit !== "commit",
+      beginAtZero: !axis.log && axis.unit !== "place",
       suggestedMax: axis.unit === "share" ? 1 : undefined, // how far it is from all
       ticks: {
         color: css("--soft"), padding: 6, autoSkip: true, autoSkipPadding: 12,
         maxRotation: horizontal ? 50 : 0, font: { size: 12 },
         callback: own
           ? (value) => (axis.ticks.find((tick) => tick[0] === value) || ["", ""])[1]
-          : (value) => (axis.log && !isRound(value) ? null : FORMATS[axis.unit](value)),
+          : (value) => FORMATS[axis.unit](value),
       },
-      afterBuildTicks: own ? (made) => { made.ticks = axis.ticks.map(([value]) => ({ value })); } : undefined,
+      afterBuildTicks: own || axis.log
+        ? (made) => { made.ticks = (own ? axis.ticks.map(([value]) => value) : roundTicks(made.min, made.max)).map((value) => ({ value })); }
+        : undefined,
     };
   }
 
-  // A little air at both ends, so that no point lies on the frame.
+  // A little air at both ends, so that neither a point nor the end of a whisker lies on the frame.
   function widen(made, axis, points) {
-    const values = points.filter((value) => value > 0 || !axis.log);
+    const values = points.concat(axis.ticks.map(([value]) => value)).filter((value) => value > 0 || !axis.log);
     if (!values.length) return made;
-    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const [low, high] = ends(values);
     if (axis.log) return { ...made, min: low / 1.25, max: high * 1.25 };
-    return axis.ticks.length ? { ...made, min: low - 0.3, max: high + 0.3 } : made;
+    if (axis.ticks.length) return { ...made, min: low - 0.3, max: high + 0.3 };
+    return { ...made, suggestedMin: low, suggestedMax: Math.max(made.suggestedMax || 0, high) };
+  }
+  const ends = (values) => values.reduce(([low, high], one) => [Math.min(low, one), Math.max(high, one)], [Infinity, -Infinity]);
+
+  // Points at one place stand side by side, or one would hide the other. They move by pixels, for
+  // which the width of the plot is known beforehand but for its labels.
+  const BESIDE = 11, LABELS = 70, CROWDED = 0.7; // pixels, pixels, of the way to the next place
+  function aside(view, width) {
+    const shown = view.curves.filter((one) => !one.bare);
+    const to = view.x.log ? Math.log : (x) => x, from = view.x.log ? Math.exp : (x) => x;
+    const places = [...new Set(shown.flatMap((one) => one.points.map((point) => point[0])))].map(to).sort((a, b) => a - b);
+    if (shown.length < 2 || places.length === shown.flatMap((one) => one.points).length) return new Map();
+    const [first, last] = ends(places.concat(view.x.ticks.map(([value]) => to(value))));
+    const gaps = places.slice(1).map((place, number) => place - places[number]);
+    const air = view.x.log ? 2 * Math.log(1.25) : 0.6;
+    const pixel = (last - first + air) / Math.max(100, width - LABELS);
+    const step = Math.min(BESIDE * pixel, (CROWDED * Math.min(...gaps, Infinity)) / shown.length);
+    return new Map(shown.map((one, number) => {
+      const moved = (number - (shown.length - 1) / 2) * step;
+      return [one, (x) => from(to(x) + moved)];
+    }));
   }
 
   // --- Whiskers --------------------------------------------------------------------------------
@@ -98,23 +141,25 @@
 
   // --- Views -----------------------------------------------------------------------------------
 
-  function curve(one) {
+  function curve(one, move = (x) => x) {
     const shade = colour(one.colour);
     return {
       type: "line", label: one.label, borderColor: shade, backgroundColor: shade, whiskers: !one.bare,
-      data: one.points.map(([x, y, low, high, text]) => ({ x, y, low, high, text })),
+      data: one.points.map(([x, y, low, high, text]) => ({ x: move(x), y, low, high, text })),
       borderWidth: one.bare ? 1.5 : 2.5, borderDash: one.bare ? [2, 3] : one.dashed ? [7, 5] : [],
       showLine: !one.scattered, bare: one.bare,
       pointStyle: one.bare ? false : POINTS[one.colour % POINTS.length],
-      pointRadius: one.bare ? 0 : 5, pointHoverRadius: one.bare ? 0 : 8, pointHitRadius: one.bare ? 0 : 14,
+      pointRadius: one.bare ? 0 : narrow() ? 4 : 5, pointHoverRadius: one.bare ? 0 : 8, pointHitRadius: one.bare ? 0 : 14,
     };
   }
 
-  function curves(view) {
-    const all = view.curves.flatMap((one) => one.points);
-    const x = widen(scale(view.x, true), view.x, all.map((point) => point[0]));
-    const y = widen(scale(view.y, false), view.y, all.flatMap((point) => [point[1], point[2], point[3]]));
-    return { type: "line", data: { datasets: view.curves.map(curve) }, scales: { x, y: view.y.log ? y : scale(view.y, false) } };
+  function curves(view, width) {
+    const moves = aside(view, width);
+    const datasets = view.curves.map((one) => curve(one, moves.get(one)));
+    const all = datasets.flatMap((one) => one.data);
+    const x = widen(scale(view.x, true), view.x, all.map((point) => point.x));
+    const y = widen(scale(view.y, false), view.y, all.flatMap(({ y: middle, low, high }) => [middle, low, high]));
+    return { type: "line", data: { datasets }, scales: { x, y } };
   }
 
   function bars(view) {
@@ -235,7 +280,7 @@
 
     draw() {
       if (this.chart) this.chart.destroy();
-      const made = this.view.bars.length ? bars(this.view) : curves(this.view);
+      const made = this.view.bars.length ? bars(this.view) : curves(this.view, this.canvas.parentElement.clientWidth);
       for (const dataset of made.data.datasets) dataset.hidden = this.hidden.has(dataset.label);
       this.canvas.parentElement.className = `canvas ${this.heightClass()}`;
       this.chart = new Chart(this.canvas, {

@@ -11,10 +11,12 @@ import scipy.stats
 from ort_deepdream.measure import statistics
 from ort_deepdream.measure.statistics import (
     can_tell_apart,
+    cold_samples,
     mann_whitney,
     median,
     ratio,
     spread,
+    warm_up,
     why_unstable,
 )
 
@@ -55,8 +57,62 @@ def test_the_ratio_of_rounds_is_surer_than_of_strangers():
 
 
 def test_the_spread_is_of_the_samples():
-    found = spread([float(n) for n in range(11)])
-    assert (found.low, found.median, found.high) == (1, 5, 9)
+    found = spread([float(n) for n in range(21)])
+    assert (found.low, found.median, found.high) == (2, 10, 18)
+
+
+@pytest.mark.parametrize(
+    ("count", "beyond"), [(1, 0), (7, 0), (8, 25), (19, 25), (20, 10), (5000, 10)]
+)
+def test_a_percentile_has_two_samples_beyond_it_or_is_an_end(count, beyond):
+    samples = list(np.random.default_rng(count).permutation(count).astype(float))
+    found = spread(samples)
+    assert found.beyond == beyond
+    outside = sum(sample < found.low for sample in samples)
+    assert outside >= 2 if beyond else (found.low, found.high) == (0, count - 1)
+
+
+# --- warm-up --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "cold", "times"),
+    [(5, 1, 1.5), (8, 2, 1.5), (12, 3, 1.2), (30, 6, 1.1), (30, 1, 2.0), (40, 15, 1.1)],
+)
+def test_a_planted_warm_up_is_located_within_one_sample(count, cold, times):
+    random = np.random.default_rng(count)
+    for _ in range(40):
+        samples = np.exp(random.normal(0, 0.02, count))
+        samples[:cold] *= times
+        assert abs(warm_up(samples) - cold) <= 1
+
+
+def test_a_warm_up_in_several_steps_is_found_to_its_end():
+    assert warm_up([3, 1.6, 1.25, 1, 1.01, 0.99, 1.02, 0.98, 1, 1.01]) == 3
+
+
+def test_no_warm_up_is_found_where_there_is_none():
+    random = np.random.default_rng(0)
+    series = [np.exp(random.normal(0, 0.03, n)) for n in (5, 8, 15, 30) for _ in range(100)]
+    assert sum(warm_up(one) > 0 for one in series) <= 0.02 * len(series)
+    assert warm_up([1.0] * 9) == warm_up([1.0]) == warm_up([5.0, 1.0]) == 0
+    assert warm_up([1.03, 1.0, 1.0, 1.0, 1.0, 1.0]) == 0  # clear, and too small to matter
+    assert warm_up([1.0, 1.0, 1.0, 1.0, 9.0, 9.0, 9.0]) == 0  # slower, later
+
+
+def test_samples_are_cold_only_beyond_what_went_first():
+    warm = [1.0, 1.01, 0.99, 1.0, 1.02]
+    assert cold_samples([3.0], warm) == 0
+    assert cold_samples([3.0], [2.9, *warm]) == 1
+    assert cold_samples([], [2.9, 3.0, *warm]) == 2
+
+
+@pytest.mark.parametrize("freedom", [3, 5, 10, 30])
+def test_students_quantile_is_scipys(freedom):
+    for probability in (0.99, 0.995, 0.999):
+        expected = scipy.stats.t.ppf(probability, freedom)
+        found = statistics._students_quantile(probability, freedom)
+        assert found == pytest.approx(expected, rel=0.15 if freedom == 3 else 0.03)
 
 
 @pytest.mark.parametrize(

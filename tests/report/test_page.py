@@ -93,6 +93,7 @@ def test_every_chart_has_its_table_and_every_picture_its_words(runs):
         "operators",
         "memory",
         "limit",
+        "order",
     ]
     assert len(document.all("details")) == len(drawn)
     assert all(image["alt"] for image in document.all("img"))
@@ -145,7 +146,7 @@ def test_single_samples_have_no_interval_anywhere(runs):
     text = page(runs(result(("cpu", "cuda"), series=tuple(times), images=())), [])
     shown = " ".join(Document(text).words)
     assert "one sample, no interval" in shown
-    assert not re.findall(r"[\d.]+× to [\d.]+×|\d ms to \d|percentile \d", shown)
+    assert not re.findall(r"[\d.]+× to [\d.]+×|\d ms to \d|all \d", shown)
 
 
 def test_too_many_runs_are_refused(tmp_path):
