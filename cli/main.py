@@ -15,6 +15,7 @@ from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import NAME, complain, say
 from ort_deepdream.cli.options import (
     benches,
+    films,
     folders,
     loop,
     machines,
@@ -32,6 +33,7 @@ from ort_deepdream.cli.typed import each_photo, is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.film.settings import ZoomSettings
 from ort_deepdream.version import VERSION
 
 USERS_MISTAKE = 2
@@ -245,6 +247,58 @@ def folder(
     everything = Asked(subject, wanted, settings_for, machine, tiles, force)
     workers_of = crew(workers, scheduler, send_pictures)
     raise typer.Exit(run(place.tasks(), everything, workers_of, str(output)))
+
+
+@app.command(
+    epilog=examples(
+        "dream zoom photo.jpg --frames 50 --size 480",
+        "dream zoom photo.jpg --preset creatures -o zoom.mp4",
+        "dream zoom photo.jpg --zoom 0.03 --turn 1 --loop 15 -o loop.gif",
+        "dream zoom photo.jpg --at 2:iterations=4 --at 50:inception_3b/output",
+    )
+)
+@loop.with_loop_settings(seed=folders.FOLDER_SEED)
+@loop.with_zoom_settings
+@with_groups
+def zoom(
+    context: typer.Context,
+    photo: pictures.Photo,
+    *,
+    motion: ZoomSettings,
+    at: films.At = None,
+    asked: DreamOptions,
+    settings: Settings,
+    hardware: MachineOptions,
+    tile: machines.TileSize = "auto",
+    halo: machines.Halo = None,
+    output: films.FilmOutput = None,
+    force: films.ForceFilm = False,
+    repeat: films.Repeat = None,
+) -> None:
+    """Make a film that zooms into a dream, and dreams on.
+
+    The first frame is a dream on the photograph. Each other one is the frame
+    before, enlarged a little around its centre and dreamt on, so that what was a
+    dot comes near and becomes a figure full of others.
+
+    Frames are kept until the film is whole: the same command goes on where it
+    was interrupted. A JSON file beside the film tells how it was made.
+    """
+    from ort_deepdream.cli.loading import loading
+
+    wanted = asked.request()
+    settings_for = loop.settings_for(context, settings, asked.preset)
+    machine = hardware.machine()
+    with loading(wanted, machine) as load:
+        # Beside the loading:
+        from ort_deepdream.cli.tiles import Tiles
+        from ort_deepdream.cli.zooming import Zoom, run
+        from ort_deepdream.film.schedule import read_change
+
+        changes = tuple(map(read_change, at or ()))
+        subject, tiles = asked.subject(photo), Tiles(tile, halo)
+        film = Zoom(subject, wanted, motion, changes, machine, tiles, output, force)
+        run(film, settings_for, load)
 
 
 @app.command(

@@ -158,6 +158,11 @@ def output_file(text: Any) -> Any:
     return Path(text)
 
 
+def film_place(text: Any) -> Any:
+    """Return the path of a film to write, a file or a folder. Raise DreamError for an address."""
+    return output_file(text.rstrip(f"/{os.sep}") or text) if isinstance(text, str) else text
+
+
 def picture_size(text: Any) -> Any:
     """Return a size to bring a picture to, N or WxH. Raise DreamError for what is none."""
     if not isinstance(text, str):

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ort_deepdream import Settings, VisualiseSettings
+from ort_deepdream import Settings, VisualiseSettings, ZoomSettings
 from ort_deepdream.cli.main import app
 from ort_deepdream.engine.settings import Limits
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "options.md"
 BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"
 LIMITS = {  # by an option's words: its name may be another command's, too
     setting.metadata["help"]: setting.metadata["limits"]
-    for setting in (*fields(Settings), *fields(VisualiseSettings))
+    for setting in (*fields(Settings), *fields(VisualiseSettings), *fields(ZoomSettings))
     if setting.metadata["limits"] is not None
 }
 

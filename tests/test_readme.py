@@ -152,6 +152,7 @@ def test_the_commands_run(folder, environment):
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
     pictures |= {"even.png", "smooth.png", "led.png", "sheet.png", "inception_4c-output-84.png"}
+    pictures |= {"photo-zoom.webp", "photo-zoom.json"}
     assert made == {*pictures, "dreams", "dream.onnx", "report.html"}
 
 

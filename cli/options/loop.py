@@ -12,12 +12,13 @@ import typer
 
 from ort_deepdream.cli.options.folders import FOLDER_SEED
 from ort_deepdream.cli.options.groups import with_options
-from ort_deepdream.cli.options.headings import KEPT, LOOP
+from ort_deepdream.cli.options.headings import KEPT, LOOP, MOTION
 from ort_deepdream.cli.typed import number, numbers, one_of
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.engine.settings import Limits, Settings, as_typed, chosen, off_by_default
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError
+from ort_deepdream.film.settings import ZoomSettings
 
 Command = Callable[..., None]
 
@@ -43,6 +44,12 @@ def with_visualise_settings(command: Command) -> Command:
     """Give a command an option for each setting of a visualisation, as `with_loop_settings`."""
     loop = [_loop_option(setting, setting.default) for setting in fields(VisualiseSettings)]
     return with_options("settings", partial(_made, VisualiseSettings), loop)(command)
+
+
+def with_zoom_settings(command: Command) -> Command:
+    """Give a command an option for each setting of a zoom, where its parameter `motion` stands."""
+    loop = [_loop_option(setting, setting.default, MOTION) for setting in fields(ZoomSettings)]
+    return with_options("motion", partial(_made, ZoomSettings), loop)(command)
 
 
 def _made(kind: type[Any], **typed: Any) -> Any:
@@ -93,18 +100,19 @@ def same_seed(context: typer.Context, settings: Settings) -> Settings:
     return settings if typed else replace(settings, seed=FOLDER_SEED)
 
 
-def _loop_option(setting: Field[Any], default: Any) -> inspect.Parameter:
+def _loop_option(setting: Field[Any], default: Any, heading: str = "") -> inspect.Parameter:
     """Return the option of a loop setting; None stands for a default that a function gives."""
-    made = default is MISSING
+    made, set_here = default is MISSING, default is not setting.default
     kind: Any = setting.type
     several = get_args(kind)
     option = typer.Option(
         *_flags(setting),
         **_reading(setting, several[0] if several else kind),
         help=setting.metadata["help"],
-        show_default=(made and setting.metadata["shown_default"]) or not off_by_default(setting),
+        show_default=(not set_here and setting.metadata["shown_default"])
+        or not off_by_default(setting),
         # The two names of a switch would leave the words of the others no room.
-        rich_help_panel=KEPT if kind is bool else LOOP,
+        rich_help_panel=heading or (KEPT if kind is bool else LOOP),
     )
     return inspect.Parameter(
         setting.name,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from ort_deepdream.engine.image.picture import FloatArray, UnreadableError
+from ort_deepdream.engine.image.picture import FloatArray, UnreadableError, to_image
 from ort_deepdream.engine.mapped import let_go
 
 Curve = Callable[[FloatArray], FloatArray]  # from values in 0..1 to light, in 0..1 as well
@@ -38,6 +38,17 @@ def profile_to_srgb(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Ima
     converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     assert converted is not None  # None is for inPlace=True
     return converted
+
+
+def in_srgb(rgb: FloatArray, profile: bytes | None) -> FloatArray:
+    """Convert RGB [H, W, 3] in 0..255 from an ICC profile to sRGB, which it is in without one."""
+    if not profile:
+        return rgb
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        return np.asarray(profile_to_srgb(to_image(rgb), source), np.float32)
+    except ImageCms.PyCMSError:  # broken below its header
+        return rgb
 
 
 def through_grey_profile(grey: FloatArray, profile: bytes) -> FloatArray:

@@ -93,7 +93,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         image = _load(file).image
         if isinstance(image, PngImagePlugin.PngImageFile):
             return {key: str(value) for key, value in image.text.items()}
-        return _metadata_from_json(image.getexif().get(ExifTags.Base.ImageDescription))
+        return _metadata_from_json(_description(image))
 
 
 def peek_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -105,7 +105,14 @@ def peek_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         image = Image.open(file, formats=READABLE)
         if isinstance(image, PngImagePlugin.PngImageFile):
             return {str(k): v for k, v in image.info.items() if isinstance(v, str)}
-        return _metadata_from_json(image.getexif().get(ExifTags.Base.ImageDescription))
+        return _metadata_from_json(_description(image))
+
+
+def _description(image: Image.Image) -> object:
+    """Return where metadata may be that PNG's text is not: EXIF's, or the comment in a GIF."""
+    if image.format == "GIF":
+        return bytes(image.info.get("comment", b"")).decode("ascii", "replace")
+    return image.getexif().get(ExifTags.Base.ImageDescription)
 
 
 def _metadata_from_json(description: object) -> dict[str, str]:

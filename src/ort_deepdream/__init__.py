@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.visualise.settings import VisualiseSettings
     from ort_deepdream.engine.watching import watching
     from ort_deepdream.errors import DreamError
+    from ort_deepdream.film.settings import ZoomSettings
+    from ort_deepdream.film.zooming import zoom
     from ort_deepdream.layers import load_layer
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "Settings",
     "Visualisation",
     "VisualiseSettings",
+    "ZoomSettings",
     "dream",
     "find_backend",
     "find_preset",
@@ -61,6 +64,7 @@ __all__ = [
     "watching",
     "why_unusable",
     "write_picture",
+    "zoom",
 ]
 
 # Each is imported when it is first asked for: `import ort_deepdream` itself loads nothing.
@@ -80,6 +84,8 @@ _HOMES = {
     "VisualiseSettings": "engine.visualise.settings",
     "watching": "engine.watching",
     "why_unusable": "engine.probe",
+    "zoom": "film.zooming",
+    "ZoomSettings": "film.settings",
 }
 
 

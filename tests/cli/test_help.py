@@ -12,7 +12,7 @@ import sys
 import pytest
 import typer
 
-from ort_deepdream import Settings, VisualiseSettings
+from ort_deepdream import Settings, VisualiseSettings, ZoomSettings
 from ort_deepdream.cli.main import app
 from ort_deepdream.cli.options.loop import with_loop_settings
 from ort_deepdream.engine.settings import Limits
@@ -29,6 +29,7 @@ def test_the_commands():
     assert list(COMMANDS) == [
         "run",
         "folder",
+        "zoom",
         "info",
         "visualise",
         "export",
@@ -186,7 +187,11 @@ NUMBERS = {
     "web --port": "--port must be",
     **{
         f"{command} --{setting.name.replace('_', '-')}": f"--{setting.name.replace('_', '-')} must"
-        for command, kind in (("run a.jpg", Settings), ("visualise", VisualiseSettings))
+        for command, kind in (
+            ("run a.jpg", Settings),
+            ("visualise", VisualiseSettings),
+            ("zoom a.jpg", ZoomSettings),
+        )
         for setting in dataclasses.fields(kind)
         if isinstance(setting.metadata["limits"], Limits)
     },

@@ -1,0 +1,84 @@
+"""Options for films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ort_deepdream.cli.options.headings import MOTION, OUTPUT
+from ort_deepdream.cli.typed import film_place, input_file
+
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at",
+        metavar="FRAME:WHAT",
+        help="From a frame on, another layer (50:inception_3b/output) or setting of the dream or "
+        "the motion (50:step=2.5). May be repeated.",
+        show_default=False,
+        rich_help_panel=MOTION,
+    ),
+]
+
+FilmOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|FOLDER",
+        parser=film_place,
+        help="The film: .mp4, .webm, .mov or .mkv with the film extra, .webp, .gif or .apng "
+        "without; or a folder for numbered PNGs. A file of that name is replaced.",
+        show_default="PHOTO-zoom.webp; a second one PHOTO-zoom-2.webp",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+ForceFilm = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Begin anew where frames of another film are, and replace PHOTO-zoom.webp.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def _repeat(context: typer.Context, path: Path | None) -> Path | None:
+    """Have the words of an earlier command stand for what is not typed."""
+    if path is None:
+        return None
+    from ort_deepdream.film.about import words_of  # for the few that ask for it
+
+    command: Any = context.command
+    words = words_of(path, context.info_name or "")
+    options, _, _ = command.make_parser(context).parse_args(args=words)
+    context.default_map = {name: _beside(path, word) for name, word in options.items()}
+    return path
+
+
+def _beside(path: Path, word: Any) -> Any:
+    """Return a word, or the file of that name beside the JSON file or its folder."""
+    if isinstance(word, str) and word:
+        for folder in (path.parent, path.parent.parent):
+            if (folder / word).is_file():
+                return str(folder / word)
+    return word
+
+
+Repeat = Annotated[
+    Path | None,
+    typer.Option(
+        "--repeat",
+        metavar="JSON",
+        parser=input_file,
+        callback=_repeat,
+        is_eager=True,
+        help="Make a film again, from the JSON file beside it: what is typed as well has its way. "
+        "The photograph is looked for beside that file.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]

@@ -1,0 +1,106 @@
+"""The frames of a film that is being made: numbered PNGs in a folder, and what they are frames of.
+
+Each is written whole or not at all, and the last one is what the next is made of: a film that was
+interrupted goes on after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ort_deepdream.engine.image import read_picture, write_picture
+from ort_deepdream.errors import DreamError
+from ort_deepdream.files import writing
+from ort_deepdream.film.about import read_about, write_about
+
+Frame = NDArray[np.uint8]
+
+ABOUT = "film.json"  # in the folder: what it holds
+NAME = re.compile(r"\d{6,7}\.png")
+
+
+class Frames(Sequence[Frame]):
+    """The frames that are in a folder, from the first one on; more can be added.
+
+    key: a digest of all that decides them. Raise DreamError for a folder that holds something else;
+    with `anew`, frames that are there are taken away.
+    """
+
+    def __init__(self, folder: Path, key: str, anew: bool = False) -> None:
+        self.folder, self.key = folder, key
+        names = _names(folder)
+        if names and ABOUT not in names:
+            raise DreamError(f"{folder}: is not empty, and no film's; name another folder")
+        if ABOUT in names and not anew:
+            found = read_about(folder / ABOUT).get("key")
+            if found != key:
+                raise DreamError(
+                    f"{folder}: holds frames of another film; name another folder, or begin anew "
+                    f"with --force"
+                )
+        if anew:
+            self._clear(names)
+            names = []
+        numbered = {name for name in names if NAME.fullmatch(name)}
+        self.there = 0
+        while self._path(self.there + 1).name in numbered:
+            self.there += 1
+
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """Make the folder, if it is not there, and write down what it holds."""
+        with writing(self.folder):
+            self.folder.mkdir(exist_ok=True)
+        write_about(self.folder / ABOUT, {**about, "key": self.key})
+
+    def add(self, frame: Frame, metadata: Mapping[str, str]) -> None:
+        """Add a frame, uint8 [H, W, 3]. Raise DreamError when it cannot be written."""
+        path = self._path(self.there + 1)
+        number = {"deepdream.frame": str(self.there + 1)}
+        write_picture(path, frame.astype(np.float32), metadata={**metadata, **number})
+        self.there += 1
+
+    def discard(self) -> None:
+        """Take away the frames, and the folder if nothing else is in it."""
+        self._clear(_names(self.folder))
+        if not _names(self.folder):
+            self.folder.rmdir()
+
+    def __len__(self) -> int:
+        return self.there
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Frame]: ...
+    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
+        numbers = range(1, self.there + 1)[index]
+        if isinstance(numbers, range):
+            return [self._read(number) for number in numbers]
+        return self._read(numbers)
+
+    def _read(self, number: int) -> Frame:
+        return read_picture(self._path(number)).rgb.astype(np.uint8)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06}.png"
+
+    def _clear(self, names: Sequence[str]) -> None:
+        for name in names:
+            if NAME.fullmatch(name) or name == ABOUT:
+                (self.folder / name).unlink()
+
+
+def _names(folder: Path) -> list[str]:
+    """Return what is in a folder, nothing where there is none. Raise DreamError for a file."""
+    try:
+        return [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        raise DreamError(f"{folder}: is a file, not a folder; name another one") from None
