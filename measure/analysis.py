@@ -13,12 +13,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ort_deepdream.measure import seed_table
+from ort_deepdream.measure.lazily import Lazily
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.result import Check, Contender, Kind, Machine, Result, Series, Size
 from ort_deepdream.measure.statistics import cold_samples, median, ratio, spread, warm_up
 from ort_deepdream.text import clean
+
+Timed = tuple[Kind, Size]  # what of a contender was timed
 
 CPU = "cpu"
 UNKNOWN_DEVICE = "an unknown device"
@@ -270,7 +274,7 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
             if series.contender == record.name and series.samples
         }
         if series:
-            cold = {key: _cold(one) for key, one in series.items()}
+            cold = Lazily(series, partial(_cold, series))
             yield TimedContender(
                 record=record,
                 result=result,
@@ -279,7 +283,7 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
                 checks=tuple(c for c in result.checks if c.contender == record.name),
                 series=series,
                 cold=cold,
-                figures={key: _figure(one, cold[key]) for key, one in series.items()},
+                figures=Lazily(series, partial(_figure, series, cold)),
             )
 
 
@@ -326,12 +330,15 @@ def partners(before: Analysis, after: Analysis) -> list[tuple[TimedContender, Ti
     return found
 
 
-def _cold(series: Series) -> int:
-    return cold_samples(series.first, [sample.seconds for sample in series.samples])
+def _cold(series: Mapping[Timed, Series], key: Timed) -> int:
+    """Return how many samples of a series belong to its warm-up."""
+    one = series[key]
+    return cold_samples(one.first, [sample.seconds for sample in one.samples])
 
 
-def _figure(series: Series, cold: int) -> Figure:
-    samples = [sample.seconds for sample in series.samples[cold:]]
+def _figure(every: Mapping[Timed, Series], cold: Mapping[Timed, int], key: Timed) -> Figure:
+    series = every[key]
+    samples = [sample.seconds for sample in series.samples[cold[key] :]]
     apart, sure = spread(samples), median(samples)
     return Figure(
         median=apart.median,
@@ -378,13 +385,15 @@ def _pairs(sound: Sequence[TimedContender]) -> Iterator[Pair]:
                 yield Pair(cpu, contender, found)
 
 
-def _speedups(cpu: TimedContender, accelerator: TimedContender) -> dict[Kind, tuple[Speedup, ...]]:
-    found = {}
-    for kind in KINDS:
-        both = ordered(set(cpu.sizes(kind)) & set(accelerator.sizes(kind)))
-        if both:
-            found[kind] = tuple(speedup(cpu, accelerator, kind, size) for size in both)
-    return found
+def _speedups(
+    cpu: TimedContender, accelerator: TimedContender
+) -> Mapping[Kind, tuple[Speedup, ...]]:
+    both = {kind: ordered(set(cpu.sizes(kind)) & set(accelerator.sizes(kind))) for kind in KINDS}
+
+    def found(kind: Kind) -> tuple[Speedup, ...]:
+        return tuple(speedup(cpu, accelerator, kind, size) for size in both[kind])
+
+    return Lazily([kind for kind in KINDS if both[kind]], found)
 
 
 def _lead(pair: Pair) -> tuple[bool, bool, float]:
