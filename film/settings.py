@@ -1,4 +1,4 @@
-"""The settings of a zoom, declared as those of a dream are: engine/settings.py."""
+"""The settings of zooms and films, declared as those of a dream are: engine/settings.py."""
 
 # Without postponed annotations: a field's type is read from it.
 
@@ -66,3 +66,21 @@ class ZoomSettings:
         first = 1 + self.loop if there == self.dreamt else 1
         shown = range(first, there + 1)
         return shown[::-1] if self.reverse else shown
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    """How a film's frames follow one another. Raise DreamError for a setting out of range."""
+
+    blend: float = setting(
+        0.7,
+        "How much of a frame's dream is the one before, carried along with what moves: 0 dreams "
+        "anew each time, and more is calmer.",
+        Limits(0, 0.95),
+    )
+    every: int = setting(
+        1, "Dream on the first of so many frames, and leave out the others.", Limits(least=1)
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)

@@ -1,0 +1,98 @@
+"""What a film's dream carries from one frame to the next, so that it does not begin anew each time.
+
+Not the dream is carried but what it added, d = dream - frame. It moves with what it is on (w is the
+optical flow's warp); the next dream begins with a share of it, and adds as much as is missing:
+
+    begin = frame + share * w(d)
+    dream = begin + (1 - share) * (what a dream on `begin` adds)
+
+so that what is added is as strong in the last frame as in the first, and as bright. The share is
+`blend` where something moves, 1 where nothing moves or changes, and 0 where the flow is not sure
+and after a cut. Where it is 1 nothing is dreamt: still parts stay still, noise and slow changes of
+the light pass through as the camera saw them, and nothing can drift. The frame's own details are
+never resampled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.film.flow import Motion, motion, ramp, smoothed_difference
+from ort_deepdream.film.shots import is_cut
+from ort_deepdream.step import Array
+
+Bytes = NDArray[np.uint8]
+
+STILL, MOVING = 0.05, 0.3  # pixels from one frame to the next
+SAME, CHANGED = 4.0, 12.0  # levels since it was dreamt
+
+
+class Beginning(NamedTuple):
+    """What a frame's dream begins with, [H, W, 3], and how far it dreams.
+
+    mask: [H, W], 0 where the dream is there already, 1 where it is new; None for 1 everywhere.
+    """
+
+    rgb: Array
+    mask: Array | None
+    cut: bool  # a shot begins
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to dream."""
+        return self.mask is not None and not self.mask.any()
+
+
+@dataclass
+class Follower:
+    """Follows a film: `begin` with a frame, dream, say what was `dreamt`, and so on."""
+
+    blend: float
+    frame: Bytes | None = None
+    dream: Bytes | None = None
+    seen: Array | None = None  # what was in the frame where it was last dreamt on
+
+    def begin(self, frame: Bytes) -> Beginning:
+        """Return what the dream of a frame, uint8 [H, W, 3], begins with.
+
+        Raise DreamError for one of another size than the one before.
+        """
+        if self.frame is not None and frame.shape != self.frame.shape:
+            raise DreamError(
+                f"a film's frames have one size, and {list(frame.shape)} comes after "
+                f"{list(self.frame.shape)}"
+            )
+        before, dream, self.frame = self.frame, self.dream, frame
+        rgb = frame.astype(np.float32)
+        if before is None or dream is None or self.seen is None:
+            return self._anew(rgb)
+        moved = motion(before, frame)
+        if is_cut(moved):
+            return self._anew(rgb)
+        still = self._still(moved, rgb, self.seen)
+        self.seen += (1 - still)[..., None] * (rgb - self.seen)
+        share = still + (1 - still) * moved.sure * np.float32(self.blend)
+        added = dream.astype(np.float32) - before
+        # Not resampled where it rests, or it would blur in time.
+        there = np.where((moved.length < STILL)[..., None], added, moved.carry(added))
+        return Beginning(rgb + share[..., None] * there, 1 - share, cut=False)
+
+    def dreamt(self, dream: Bytes) -> None:
+        """Take note of a frame's dream, uint8 [H, W, 3]."""
+        self.dream = dream
+
+    def _anew(self, rgb: Array) -> Beginning:
+        self.seen = rgb.copy()
+        return Beginning(rgb, None, cut=True)
+
+    def _still(self, moved: Motion, rgb: Array, seen: Array) -> Array:
+        """Return where nothing moved and nothing has changed since it was dreamt on: 1, else 0."""
+        rests = 1 - ramp(moved.length, STILL, MOVING)
+        same = 1 - ramp(smoothed_difference(rgb, seen), SAME, CHANGED)
+        made: Array = rests * same * (moved.sure > 0)
+        return made

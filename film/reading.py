@@ -1,0 +1,251 @@
+"""A film's frames, upright, as RGB, with the ticks that they are shown at.
+
+What FFmpeg can decode can be read. Colours stay in the film's own space: only the matrix between
+RGB and luma is undone, and done again when the film is written. Timestamps count from the film's
+beginning.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ort_deepdream.errors import DreamError
+from ort_deepdream.files import unreadable
+from ort_deepdream.film.encoding import BT709, SQUARE, Look
+from ort_deepdream.film.libraries import pyav
+
+Bytes = NDArray[np.uint8]
+
+LOCAL = {"protocol_whitelist": "file"}  # a playlist may name addresses; nothing is downloaded here
+MICROSECONDS = 1_000_000  # what FFmpeg counts a file's beginning and duration in
+RGB, UNSPECIFIED = 0, 2  # of H.273's matrices
+HDR = (16, 18)  # of H.273's transfers: PQ and HLG
+USUAL_RATE = Fraction(25)  # for a film that says none
+
+
+OnDamage = Callable[[], None]
+
+
+def ignored() -> None:
+    """Do nothing about what is damaged."""
+
+
+class Frame(NamedTuple):
+    """A frame as it is shown: uint8 [H, W, 3], from tick `at` on."""
+
+    rgb: Bytes
+    at: int
+    duration: int  # in ticks, 0 where the film does not say
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which frames of a film are wanted: times in seconds from its beginning, `stop` left out."""
+
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+    every: int = 1  # first of so many frames
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise DreamError(f"every must be 1 or more, not {self.every}")
+        if self.start < 0:
+            raise DreamError(f"a film begins at 0 seconds, not at {float(self.start):g}")
+        if self.stop is not None and self.stop <= self.start:
+            raise DreamError(
+                f"the part from {float(self.start):g} to {float(self.stop):g} seconds is empty; "
+                f"the second number must be larger"
+            )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A film to be read. Raise DreamError, by `open_source`, for a file that is none."""
+
+    path: Path
+    look: Look
+    begins: Fraction  # seconds, by the file's own clock
+    seconds: Fraction | None  # None where the film does not say
+    sounds: int  # streams of sound
+    others: tuple[str, ...]  # kinds of other streams, such as subtitles
+
+    def frames(self, part: Part | None = None, damaged: OnDamage = ignored) -> Iterator[Frame]:
+        """Yield the frames of a part of the film, one after the other.
+
+        What cannot be decoded is passed over, as players do; `damaged` is called each time. Raise
+        DreamError for a frame of another size than the first, and when there is none.
+        """
+        part = part or Part()
+        begins = round(self.begins / self.look.time_base)
+        found = wanted = 0
+        for frame in self._decoded(damaged):
+            at = frame.at - begins
+            seconds = at * self.look.time_base
+            if part.stop is not None and seconds >= part.stop:
+                break
+            found += 1
+            if seconds < part.start:
+                continue
+            wanted += 1
+            if (wanted - 1) % part.every == 0:
+                yield frame._replace(at=at)
+        if not wanted:
+            what = "no frame can be decoded" if not found else "there is no frame in that part"
+            raise DreamError(f"{self.path}: {what}; check the film in a player")
+
+    def expected(self, part: Part | None = None) -> int | None:
+        """Return about how many frames a part has; None where the film does not say."""
+        part = part or Part()
+        stop = self.seconds if part.stop is None else part.stop
+        if stop is None:
+            return None
+        if self.seconds is not None:
+            stop = min(stop, self.seconds)
+        return max(round((stop - part.start) * self.look.rate / part.every), 1)
+
+    def _decoded(self, damaged: OnDamage) -> Iterator[Frame]:
+        size, later = None, 0
+        with opened(self.path) as container:
+            stream = picture_stream(container, self.path)
+            stream.thread_type = "AUTO"
+            for number, frame in enumerate(_frames(container, stream, damaged), 1):
+                rgb = upright(frame)
+                if size not in (None, rgb.shape):
+                    raise DreamError(
+                        f"{self.path}: frame {number} has {rgb.shape[1]}x{rgb.shape[0]} pixels "
+                        f"where those before have {self.look.width}x{self.look.height}; "
+                        f"cut the film there"
+                    )
+                size = rgb.shape
+                at = frame.pts if frame.pts is not None else later
+                duration = frame.duration or 0
+                later = at + (duration or round(1 / (self.look.rate * self.look.time_base)))
+                yield Frame(rgb, at, duration)
+
+
+def open_source(path: Path) -> Source:
+    """Return what a film says of itself. Raise DreamError for a file that is none."""
+    with opened(path) as container:
+        stream = picture_stream(container, path)
+        first = next(_frames(container, stream), None)
+        if first is None:
+            raise DreamError(f"{path}: no frame can be decoded; check the film in a player")
+        _refuse(first, path)
+        duration = container.duration
+        if stream.duration is not None:
+            seconds = stream.duration * stream.time_base
+        else:
+            seconds = None if duration is None else Fraction(duration, MICROSECONDS)
+        streams = [one.type for one in container.streams if one.index != stream.index]
+        return Source(
+            path,
+            _look(stream, first),
+            Fraction(max(container.start_time or 0, 0), MICROSECONDS),
+            seconds,
+            streams.count("audio"),
+            tuple(sorted({kind for kind in streams if kind != "audio"})),
+        )
+
+
+def upright(frame: Any) -> Bytes:
+    """Return a frame of PyAV's as RGB, turned as its film says."""
+    rgb: Bytes = frame.to_ndarray(format="rgb24")
+    turns = round(frame.rotation / 90) % 4  # against the clock
+    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Give PyAV's container of a film. Raise DreamError for a file that FFmpeg cannot read."""
+    av = pyav()
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise DreamError(f"{path}: no such file; check its name") from None
+    except IsADirectoryError:
+        raise DreamError(f"{path}: is a folder; name a film in it") from None
+    except OSError as error:
+        raise DreamError(f"{path}: {unreadable(error, 'check its name')}") from None
+    try:
+        container = av.open(f"file:{os.fspath(path)}", container_options=LOCAL)
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DreamError(f"{path}: is no film that FFmpeg can read ({reason})") from None
+    with container:
+        yield container
+
+
+def picture_stream(container: Any, path: Path) -> Any:
+    """Return the stream of pictures, not that of a song's cover. Raise DreamError for none."""
+    cover = pyav().stream.Disposition.attached_pic
+    for stream in container.streams.video:
+        if not stream.disposition & cover:
+            return stream
+    raise DreamError(f"{path}: has no pictures, only {_kinds(container)}; name a film")
+
+
+def _kinds(container: Any) -> str:
+    names = {"audio": "sound", "subtitle": "subtitles", "video": "a cover"}
+    kinds = sorted({names.get(stream.type, "data") for stream in container.streams})
+    return " and ".join(kinds) or "nothing"
+
+
+def _frames(container: Any, stream: Any, damaged: OnDamage = ignored) -> Iterator[Any]:
+    """Yield the decoded frames; `damaged` is called for what cannot be decoded."""
+    av = pyav()
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            frames = packet.decode()
+        except av.error.EOFError:
+            return
+        except av.error.InvalidDataError:
+            damaged()
+            continue
+        yield from frames
+
+
+def _refuse(frame: Any, path: Path) -> None:
+    """Raise DreamError for a film that would not be what it was."""
+    if frame.color_trc in HDR:
+        raise DreamError(
+            f"{path}: is of high dynamic range (HDR), which 8 bits cannot keep; convert it to "
+            f"standard range first"
+        )
+    if frame.interlaced_frame:
+        raise DreamError(
+            f"{path}: is interlaced: each frame is two half pictures; deinterlace it first "
+            f"(ffmpeg -i IN -vf yadif OUT)"
+        )
+
+
+def _look(stream: Any, frame: Any) -> Look:
+    aspect = stream.sample_aspect_ratio or SQUARE
+    height, width = frame.height, frame.width
+    if round(frame.rotation / 90) % 2:
+        height, width, aspect = width, height, 1 / aspect
+    in_rgb = frame.colorspace == RGB or frame.format.is_rgb
+    return Look(
+        width,
+        height,
+        stream.average_rate or stream.guessed_rate or USUAL_RATE,
+        stream.time_base,
+        Fraction(aspect),
+        # Pictures in RGB are of full range, and no film of ours is.
+        full_range=frame.color_range == 2 and not in_rgb,
+        matrix=BT709 if in_rgb else frame.colorspace,
+        primaries=BT709 if in_rgb else frame.color_primaries,
+        transfer=BT709 if in_rgb else frame.color_trc,
+    )
