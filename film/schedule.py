@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, get_args
 
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.settings import Settings, as_typed
+from ort_deepdream.engine.settings import Settings, as_text, as_typed
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.film.settings import MOST_FRAMES, ZoomSettings
 
@@ -20,7 +20,7 @@ KINDS: dict[str, Any] = {
     **{one.name: one.type for one in fields(Settings)},
     **{one.name: one.type for one in fields(ZoomSettings) if one.name in MOTION},
 }
-SWITCHES = {"yes": True, "no": False, "true": True, "false": False}
+SWITCHES = {"yes": True, "no": False}
 
 Changes = Mapping[int, Mapping[str, Any]]  # by the frame that they begin with, the first being 1
 
@@ -35,7 +35,8 @@ class Change(NamedTuple):
     def __str__(self) -> str:
         if not self.name:
             return f"{self.frame}:{self.value}"
-        value = ",".join(map(str, self.value)) if isinstance(self.value, tuple) else self.value
+        words = {switch: word for word, switch in SWITCHES.items()}
+        value = words[self.value] if isinstance(self.value, bool) else as_text(self.value)
         return f"{self.frame}:{as_typed(self.name)}={value}"
 
 
@@ -93,6 +94,16 @@ class Schedule:
         for frame in sorted(changes):
             scene = _changed(scene, frame, changes[frame])
             self.scenes.append((frame, scene))
+
+    def require_size(self, height: int, width: int) -> None:
+        """Raise DreamError now for a picture that is too small for a later layer."""
+        for frame, scene in self.scenes:
+            least = scene.model.least_side
+            if min(height, width) < least:
+                raise DreamError(
+                    f"frame {frame}: the picture is {width}x{height} pixels, too small for "
+                    f"{', '.join(scene.model.info.layers)}: both sides must be {least} or more"
+                )
 
     def scene(self, frame: int) -> Scene:
         """Return how a frame is dreamt; its seed is its own, so that no pattern stands still."""

@@ -54,6 +54,8 @@ def zoom(
     """
     motion = motion or ZoomSettings()
     schedule = Schedule(model, settings or Settings(), motion, changes or {})
+    if np.ndim(rgb) == 3:  # what is no picture, `dream` refuses
+        schedule.require_size(*rgb.shape[:2])
     first: list[Frame] = [done[number] for number in range(min(motion.loop, len(done)))]
     frame = done[-1] if len(done) else None
 
