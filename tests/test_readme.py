@@ -137,17 +137,44 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PATH": f"{bin_folder}:/usr/bin:/bin", "ORT_DEEPDREAM_CACHE": cache, "HOME": cache}
 
 
-def test_the_commands_run(folder, environment):
-    assert shutil.which("dream", path=environment["PATH"])
-    lines = [line for line in shell_lines() if is_run(line)]
-    assert {shlex.split(line)[1] for line in lines} == set(COMMANDS) - {"verify", "bench", "web"}
-    given = {path.name for path in folder.iterdir()}
-    for line in lines:
+class Documents:
+    """The lines to type, run in turn in one folder: some use what those before them made."""
+
+    lines = tuple(line for line in shell_lines() if is_run(line))
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment, self.done = folder, environment, 0
+        self.given = {path.name for path in folder.iterdir()}
+
+    def run_up_to(self, line: str) -> None:
+        """Run a line, and what of those before it was not run yet."""
+        while self.done <= self.lines.index(line):
+            self.run(shlex.split(self.lines[self.done]))
+            self.done += 1
+
+    def run(self, words: list[str]) -> None:
         done = subprocess.run(
-            shlex.split(line), cwd=folder, env=environment, capture_output=True, text=True
+            words, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-    made = {path.name for path in folder.iterdir()} - given
+        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def documents(folder, environment) -> Documents:
+    return Documents(folder, environment)
+
+
+@pytest.mark.parametrize("line", Documents.lines)
+def test_a_command_runs(documents, line):
+    documents.run_up_to(line)
+
+
+def test_the_commands_are_all_there_and_make_what_they_say(documents):
+    assert shutil.which("dream", path=documents.environment["PATH"])
+    documents.run_up_to(documents.lines[-1])
+    named = {shlex.split(line)[1] for line in documents.lines}
+    assert named == set(COMMANDS) - {"verify", "bench", "web"}
+    made = {path.name for path in documents.folder.iterdir()} - documents.given
     numbered = {f"photo-dream{number}.png" for number in ("", "-2", "-3")}
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
@@ -162,19 +189,11 @@ def test_the_commands_can_be_typed(words):
     COMMANDS[name].make_context(name, options)  # raises for an unknown option
 
 
-def test_the_python_runs(folder, environment):
-    if not (folder / "dream.onnx").exists():  # this test was asked for alone
-        test_the_commands_run(folder, environment)
+def test_the_python_runs(documents, folder):
+    documents.run_up_to(documents.lines[-1])
     (folder / "photo-dream.png").unlink()
     for block in blocks("python"):
-        done = subprocess.run(
-            [sys.executable, "-c", block],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr}"
+        documents.run([sys.executable, "-c", block])
     with Image.open(folder / "photo-dream.png") as picture:
         assert picture.size == (96, 64)
     assert (folder / "channel.onnx").exists()
