@@ -6,6 +6,7 @@ large, or not above 0) is left out of the drawing and stands in the table.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -121,8 +122,9 @@ def pixel_axis(sizes: Iterable[Size]) -> Axis:
 
 def _labelled(found: Mapping[float, str]) -> list[tuple[float, str]]:
     ticks = list(found.items())
+    apart = 1 + sum(after >= APART * before for before, after in itertools.pairwise(sorted(found)))
     below = [side for side in SQUARES if side**2 * APART <= min(found)]
     above = [side for side in SQUARES if side**2 >= max(found) * APART]
-    for side in [*above[:1], *below[-1:], *above[1:2]][: max(0, LEAST_LABELS - len(ticks))]:
+    for side in [*above[:1], *below[-1:], *above[1:2]][: max(0, LEAST_LABELS - apart)]:
         ticks.append((float(side**2), f"{side}×{side}"))
     return ticks

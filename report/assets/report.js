@@ -58,6 +58,19 @@
     return made;
   }
 
+  // Labels of our own that would overlap the one before are left out; their lines stay.
+  const LABEL = 66; // pixels
+  function labelled(axis, made) {
+    const place = axis.log ? Math.log : (x) => x;
+    const pixels = (made.width || 300) / (place(made.max) - place(made.min));
+    let end = -Infinity;
+    return axis.ticks.map(([value, label]) => {
+      const room = (place(value) - end) * pixels >= (label.length > 5 ? LABEL : LABEL / 4);
+      if (room) end = place(value);
+      return { value, label: room ? label : "" };
+    });
+  }
+
   function scale(axis, horizontal) {
     const own = axis.ticks.length > 0;
     return {
@@ -69,14 +82,14 @@
       beginAtZero: !axis.log && axis.unit !== "place",
       suggestedMax: axis.unit === "share" ? 1 : undefined, // how far it is from all
       ticks: {
-        color: css("--soft"), padding: 6, autoSkip: true, autoSkipPadding: 12,
+        color: css("--soft"), padding: 6, autoSkip: !own, autoSkipPadding: 12,
         maxRotation: horizontal ? 50 : 0, font: { size: 12 },
         callback: own
-          ? (value) => (axis.ticks.find((tick) => tick[0] === value) || ["", ""])[1]
+          ? (value, number, ticks) => ticks[number].label
           : (value) => FORMATS[axis.unit](value),
       },
       afterBuildTicks: own || axis.log
-        ? (made) => { made.ticks = (own ? axis.ticks.map(([value]) => value) : roundTicks(made.min, made.max)).map((value) => ({ value })); }
+        ? (made) => { made.ticks = own ? labelled(axis, made) : roundTicks(made.min, made.max).map((value) => ({ value })); }
         : undefined,
     };
   }
@@ -94,16 +107,17 @@
 
   // Points at one place stand side by side, or one would hide the other. They move by pixels, for
   // which the width of the plot is known beforehand but for its labels.
-  const BESIDE = 11, LABELS = 70, CROWDED = 0.7; // pixels, pixels, of the way to the next place
+  const BESIDE = 11, LABELS = 70, CROWDED = 0.6, SAME = 24; // pixels, pixels, of the way to the next place, pixels
   function aside(view, width) {
     const shown = view.curves.filter((one) => !one.bare);
     const to = view.x.log ? Math.log : (x) => x, from = view.x.log ? Math.exp : (x) => x;
     const places = [...new Set(shown.flatMap((one) => one.points.map((point) => point[0])))].map(to).sort((a, b) => a - b);
     if (shown.length < 2 || places.length === shown.flatMap((one) => one.points).length) return new Map();
-    const [first, last] = ends(places.concat(view.x.ticks.map(([value]) => to(value))));
-    const gaps = places.slice(1).map((place, number) => place - places[number]);
+    const every = view.curves.flatMap((one) => one.points.map((point) => point[0]));
+    const [first, last] = ends(every.concat(view.x.ticks.map(([value]) => value)).map(to));
     const air = view.x.log ? 2 * Math.log(1.25) : 0.6;
     const pixel = (last - first + air) / Math.max(100, width - LABELS);
+    const gaps = places.slice(1).map((place, number) => place - places[number]).filter((gap) => gap > SAME * pixel);
     const step = Math.min(BESIDE * pixel, (CROWDED * Math.min(...gaps, Infinity)) / shown.length);
     return new Map(shown.map((one, number) => {
       const moved = (number - (shown.length - 1) / 2) * step;

@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostile_results import hostile
 from playwright.sync_api import Browser, Page, sync_playwright
-from synthetic_results import contender, machine, missing, result, written
+from synthetic_results import (
+    SEED_SIZE,
+    SPEED,
+    contender,
+    machine,
+    missing,
+    result,
+    series,
+    written,
+)
 
-from ort_deepdream.measure.result import read_result
+from ort_deepdream.measure.result import Kind, Result, read_result
+from ort_deepdream.report.history import Value
 from ort_deepdream.report.page import page as make_page
 from ort_deepdream.report.runs import read_runs
 from scripts.screenshot_report import find_chromium, sandbox_options
@@ -28,8 +40,30 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
 ]
 
-CHARTS = ("speedup", "time", "parts", "operators", "memory", "limit")
+CHARTS = ("speedup", "time", "parts", "operators", "memory", "limit", "order")
 PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+
+GPU_TITLE = "How much faster is a GPU for DeepDream?"
+
+# What is drawn of the view that is shown: each scale's labels, each line's points and whiskers.
+DRAWN = """figure => {
+  const chart = Chart.getChart(figure.querySelector(".canvas canvas"));
+  const labels = (scale) => scale.ticks.map((tick) => [].concat(tick.label ?? "").join(" "));
+  const area = chart.chartArea;
+  const lines = chart.data.datasets.map((dataset, number) => ({ dataset, number }))
+    .filter(({ dataset }) => dataset.whiskers);
+  return {
+    scales: Object.values(chart.scales).map((scale) => (
+      { type: scale.type, labels: labels(scale).filter(Boolean) })),
+    area: [area.left, area.top, area.right, area.bottom],
+    lines: lines.map(({ number }) => (
+      chart.getDatasetMeta(number).data.map(({ x, y }) => [x, y]))),
+    ends: lines.flatMap(({ dataset }) => dataset.data.flatMap(({ low, high }) => (
+      [chart.scales.y.getPixelForValue(low), chart.scales.y.getPixelForValue(high)]))),
+    bars: chart.getDatasetMeta(0).data.map((bar) => bar.width ?? 0),
+  };
+}"""
 
 # How many pixels of a canvas have a colour of their own, neither the paper's nor a shade of grey.
 COLOURED = """canvas => {
@@ -61,12 +95,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "gpu": [result()],
         "cpu": [result(("cpu",), contenders=alone, machine=machine(gpu=None))],
         "two": [result(), result(("cpu",))],
+        "noisy": [noisy()],
         "hostile": [hostile()],
     }
     for name, results in made.items():
         files = [written(path, one, f"{name}{number}.json") for number, one in enumerate(results)]
-        (path / f"{name}.html").write_text(make_page(read_runs(files), []), "utf-8")
+        (path / f"{name}.html").write_text(make_page(read_runs(files), HISTORY), "utf-8")
     return path
+
+
+# One commit on two machines, with an interval that is far from the value.
+HISTORY = [
+    Value("steps.time", "seconds", name, "", "", "abcdef12", 1, value, 0.5 * value, 2 * value)
+    for name, value in (("epyc", 0.03), ("xeon", 0.05))
+]
+
+
+def noisy() -> Result:
+    """Two contenders that take the same at one size alone, and samples that lie far apart."""
+    noise = (0.7, 1.0, 1.0, 1.8)
+    kinds: tuple[Kind, ...] = ("cold", "warm", "step")
+    times = [
+        series(name, SEED_SIZE, kind, noise=noise, speed=SPEED["cpu"])
+        for name in ("cpu", "cuda")
+        for kind in kinds
+    ]
+    return result(("cpu", "cuda"), sizes=(SEED_SIZE,), series=tuple(times))
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +179,53 @@ def local(folder: Path, name: str) -> str:
 def test_it_opens_without_a_complaint_or_a_request(visit, folder, server, name, place):
     address = local(folder, name) if place == "disk" else f"{server}/{name}.html"
     seen = visit(address)
-    assert seen.page.title() == "How much faster is a GPU for DeepDream?"
+    asked = "How fast is DeepDream on this machine?" if name == "cpu" else GPU_TITLE
+    assert seen.page.title() == seen.page.locator("h1").inner_text() == asked
     seen.assert_quiet(address)
+
+
+def shown_views(page: Page) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Show every view of every chart, and yield its name and what is drawn."""
+    for figure in page.locator("figure.chart").all():
+        name = figure.get_attribute("id")
+        views = figure.locator(".views button").all()
+        for number, button in enumerate(views or [None]):
+            if button is not None:
+                button.click()
+            yield f"{name} {number}", figure.evaluate(DRAWN)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("name", ["gpu", "noisy"])
+def test_axes_have_labels_whiskers_stay_inside_and_points_side_by_side(
+    visit, folder, name, viewport
+):
+    page = visit(local(folder, name), viewport=viewport).page
+    logarithmic = 0
+    for view, drawn in shown_views(page):
+        for scale in drawn["scales"]:
+            if scale["type"] == "logarithmic":
+                logarithmic += 1
+                assert len(scale["labels"]) >= 3, (view, scale)
+        left, top, right, bottom = drawn["area"]
+        points = list(itertools.chain(*drawn["lines"]))
+        assert all(left < x < right and top < y < bottom for x, y in points), view
+        assert all(top <= end <= bottom for end in drawn["ends"]), view
+        apart = [
+            max(abs(x - a), abs(y - b))
+            for one, other in itertools.combinations(drawn["lines"], 2)
+            for (x, y), (a, b) in itertools.product(one, other)
+        ]
+        assert min(apart, default=9) > 5, view
+    assert logarithmic >= 8
+
+
+def test_a_history_of_one_commit_fills_its_width(visit, folder):
+    page = visit(local(folder, "cpu"), viewport=DESKTOP).page
+    drawn = page.locator("#history").evaluate(DRAWN)
+    left, _, right, _ = drawn["area"]
+    assert max(drawn["bars"]) > 0.8 * (right - left)
+    assert len(drawn["bars"]) == 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -174,7 +273,7 @@ def test_the_print_has_the_tables_and_is_bright(visit, folder):
     assert printed.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 4
     assert len(printed) > 50_000
-    assert seen.page.evaluate("window.opened") == folded == len(CHARTS)
+    assert seen.page.evaluate("window.opened") == folded == len(CHARTS) + 1
     assert seen.page.evaluate("window.paper") == "rgb(255, 255, 255)"
     assert seen.page.locator("details[open]").count() == 0  # as it was
     assert brightness(seen.page) < 40
