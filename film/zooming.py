@@ -69,11 +69,25 @@ def zoom(
             return
         made = result.rgb
         if again:
-            made = made + (first[again - 1] - made) * np.float32(again / (motion.loop + 1))
+            made = made + (first[again - 1] - made) * np.float32(pull(again, motion.loop))
         frame = levels(made)
         if number <= motion.loop:
             first.append(frame)
         yield frame
+
+
+def pull(number: int, loop: int) -> float:
+    """Return how far one of the frames that close a loop is drawn to the frame that it becomes.
+
+    Each goes on from the one before, which was drawn so far already. Of what the film had come to,
+    1 - (3 t^2 - 2 t^3) is left at t = number / (loop + 1).
+    """
+
+    def left(count: int) -> float:
+        t = count / (loop + 1)
+        return 1 - t * t * (3 - 2 * t)
+
+    return 1 - left(number) / left(number - 1)
 
 
 def levels(rgb: Array) -> Frame:
