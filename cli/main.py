@@ -33,7 +33,7 @@ from ort_deepdream.cli.typed import each_photo, is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError, nearest
-from ort_deepdream.film.settings import ZoomSettings
+from ort_deepdream.film.settings import FilmSettings, ZoomSettings
 from ort_deepdream.version import VERSION
 
 USERS_MISTAKE = 2
@@ -299,6 +299,64 @@ def zoom(
         subject, tiles = asked.subject(photo), Tiles(tile, halo)
         film = Zoom(subject, wanted, motion, changes, machine, tiles, output, force)
         run(film, settings_for, load)
+
+
+@app.command(
+    "film",
+    epilog=examples(
+        "dream film clip.mp4 --size 640",
+        "dream film clip.mp4 --from 1:30 --to 1:40 --preset creatures -o dream.mp4",
+        "dream film clip.mp4 --every 5 --blend 0.9 -o frames",
+    ),
+)
+@loop.with_loop_settings(seed=folders.FOLDER_SEED)
+@loop.with_film_settings
+@with_groups
+def film_command(
+    context: typer.Context,
+    source: films.Video,
+    *,
+    start: films.From = None,
+    stop: films.To = None,
+    film: FilmSettings,
+    asked: DreamOptions,
+    settings: Settings,
+    hardware: MachineOptions,
+    tile: machines.TileSize = "auto",
+    halo: machines.Halo = None,
+    output: films.DreamtFilm = None,
+    no_sound: films.NoSound = False,
+    force: films.ForceDreamtFilm = False,
+    repeat: films.Repeat = None,
+) -> None:
+    """Dream on a film, frame after frame.
+
+    Each dream begins with what the last one added, carried along with what
+    moves; what stands still stays still, and a cut begins anew. Times and sound
+    are those of the film.
+
+    Frames are kept until the film is whole: the same command goes on where it
+    was interrupted. A JSON file beside the film tells how it was made.
+
+    Needs PyAV and OpenCV: pip install 'ort-deepdream\\[film]'
+    """
+    require_extra("film")
+    from ort_deepdream.cli.loading import loading
+
+    wanted = asked.request()
+    settings_for = loop.settings_for(context, settings, asked.preset)
+    machine = hardware.machine()
+    with loading(wanted, machine) as load:
+        # Beside the loading:
+        from ort_deepdream.cli.filming import Filming, run
+        from ort_deepdream.cli.tiles import Tiles
+
+        subject, tiles, sound = asked.subject(source), Tiles(tile, halo), not no_sound
+        run(
+            Filming(subject, wanted, film, start, stop, sound, machine, tiles, output, force),
+            settings_for,
+            load,
+        )
 
 
 @app.command(

@@ -67,7 +67,7 @@ class Subject:
 
     def _resized(self, picture: Picture) -> Picture:
         height, width = picture.rgb.shape[:2]
-        wide, high = self._sides(width, height)
+        wide, high = self.sides(width, height)
         if (wide, high) == (width, height):
             return picture
         room, needed = available(), BYTES_TO_RESIZE * wide * high
@@ -81,7 +81,7 @@ class Subject:
             note(f"--size {self.size} stretches the picture, which is {width}x{height}")
         return picture.resized(wide, high)
 
-    def _sides(self, width: int, height: int) -> tuple[int, int]:
+    def sides(self, width: int, height: int) -> tuple[int, int]:
         """Return the width and height that a picture of this size is brought to."""
         if self.size is not None and "x" in self.size:
             return parse_sides(self.size)

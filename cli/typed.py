@@ -6,7 +6,9 @@ Each function here that reads one word returns it as it was when it is no text: 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,24 @@ def output_file(text: Any) -> Any:
 def film_place(text: Any) -> Any:
     """Return the path of a film to write, a file or a folder. Raise DreamError for an address."""
     return output_file(text.rstrip(f"/{os.sep}") or text) if isinstance(text, str) else text
+
+
+def seconds(name: str) -> Callable[[Any], Any]:
+    """Return a reader of a time such as 90, 1:30 or 1:02:03.5 for option `name`, in seconds."""
+
+    def read(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text
+        if not re.fullmatch(r"(\d{1,6}:){0,2}\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+            raise DreamError(
+                f"{name} must be seconds or M:SS, such as 90 or 1:30, not '{text[:SHOWN]}'"
+            )
+        time = Fraction(0)
+        for part in text.split(":"):
+            time = time * 60 + Fraction(part)
+        return time
+
+    return read
 
 
 def picture_size(text: Any) -> Any:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.film.encoding import CONTAINERS
+from ort_deepdream.film.libraries import pyav
 from ort_deepdream.film.reading import opened
+
+
+def check_sound(path: Path, output: Path) -> None:
+    """Raise DreamError when a film named `output` cannot hold the sound of the one at `path`."""
+    kind = CONTAINERS[output.suffix.lower()].format
+    with CopiedSound(path) as sound, pyav().open(BytesIO(), "w", format=kind) as container:
+        sound.begin(container)
 
 
 class CopiedSound:
@@ -51,7 +61,7 @@ class CopiedSound:
                 raise DreamError(
                     f"{self.path}: its sound is {stream.codec_context.name}, which a "
                     f"{container.format.name} file cannot hold; name the film .mkv, or leave the "
-                    f"sound out"
+                    "sound out (--no-sound)"
                 ) from None
             if stream.language:
                 made.metadata["language"] = stream.language

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ort_deepdream.cli.options.headings import MOTION, OUTPUT
-from ort_deepdream.cli.typed import film_place, input_file
+from ort_deepdream.cli.options.headings import MOTION, OUTPUT, PART
+from ort_deepdream.cli.typed import film_place, input_file, seconds
 
 At = Annotated[
     list[str] | None,
@@ -79,6 +79,63 @@ Repeat = Annotated[
         help="Make a film again, from the JSON file beside it: what is typed as well has its way. "
         "The photograph is looked for beside that file.",
         show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+Video = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILM",
+        parser=input_file,
+        help="The film to dream on: whatever FFmpeg can read.",
+        show_default=False,
+    ),
+]
+From = Annotated[
+    Any,  # seconds: a parser makes them of one word
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        parser=seconds("--from"),
+        help="Where to begin: seconds, or M:SS.",
+        show_default="the beginning",
+        rich_help_panel=PART,
+    ),
+]
+To = Annotated[
+    Any,
+    typer.Option(
+        "--to",
+        metavar="TIME",
+        parser=seconds("--to"),
+        help="Where to end: what is shown from then on is left out.",
+        show_default="the end",
+        rich_help_panel=PART,
+    ),
+]
+NoSound = Annotated[
+    bool,
+    typer.Option("--no-sound", help="Leave the sound out.", rich_help_panel=OUTPUT),
+]
+DreamtFilm = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|FOLDER",
+        parser=film_place,
+        help="The dream: .mp4, .mov, .mkv or .webm; or a folder for numbered PNGs. A file of that "
+        "name is replaced.",
+        show_default="FILM-dream.mp4; a second one FILM-dream-2.mp4",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ForceDreamtFilm = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Begin anew where frames of another film are, and replace FILM-dream.mp4.",
         rich_help_panel=OUTPUT,
     ),
 ]

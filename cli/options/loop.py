@@ -12,13 +12,13 @@ import typer
 
 from ort_deepdream.cli.options.folders import FOLDER_SEED
 from ort_deepdream.cli.options.groups import with_options
-from ort_deepdream.cli.options.headings import KEPT, LOOP, MOTION
+from ort_deepdream.cli.options.headings import KEPT, LOOP, MOTION, PART
 from ort_deepdream.cli.typed import number, numbers, one_of
 from ort_deepdream.engine.presets import PRESETS
 from ort_deepdream.engine.settings import Limits, Settings, as_typed, chosen, off_by_default
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError
-from ort_deepdream.film.settings import ZoomSettings
+from ort_deepdream.film.settings import FilmSettings, ZoomSettings
 
 Command = Callable[..., None]
 
@@ -50,6 +50,15 @@ def with_zoom_settings(command: Command) -> Command:
     """Give a command an option for each setting of a zoom, where its parameter `motion` stands."""
     loop = [_loop_option(setting, setting.default, MOTION) for setting in fields(ZoomSettings)]
     return with_options("motion", partial(_made, ZoomSettings), loop)(command)
+
+
+def with_film_settings(command: Command) -> Command:
+    """Give a command an option for each setting of a film, where its parameter `film` stands."""
+    loop = [
+        _loop_option(setting, setting.default, PART if setting.name == "every" else MOTION)
+        for setting in fields(FilmSettings)
+    ]
+    return with_options("film", partial(_made, FilmSettings), loop)(command)
 
 
 def _made(kind: type[Any], **typed: Any) -> Any:

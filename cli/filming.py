@@ -1,0 +1,276 @@
+"""`dream film`: a film in, its dream out, frame after frame."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ort_deepdream import signals
+from ort_deepdream.cli.folder_task import sha256_of
+from ort_deepdream.cli.machine import Machine, where
+from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.outputs import check_output, unused
+from ort_deepdream.cli.record import command_line, stored, what_was_dreamt
+from ort_deepdream.cli.sources import Request
+from ort_deepdream.cli.subject import ALPHA, Subject
+from ort_deepdream.cli.tiles import Tiles, said
+from ort_deepdream.engine.deepdream import Progress
+from ort_deepdream.engine.image import Picture
+from ort_deepdream.engine.image.masks import read_mask
+from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
+from ort_deepdream.errors import DreamError
+from ort_deepdream.film.about import about, read_about, write_about
+from ort_deepdream.film.dreaming import Frame, dream_film, levels
+from ort_deepdream.film.encoding import CONTAINERS, Look, check_film, writing_film
+from ort_deepdream.film.frames import ABOUT, Frames
+from ort_deepdream.film.reading import Part, Source, open_source
+from ort_deepdream.film.settings import FilmSettings
+from ort_deepdream.film.sound import CopiedSound, check_sound
+from ort_deepdream.film.writing import is_folder
+
+if TYPE_CHECKING:
+    from ort_deepdream.engine.tiles.tiling import Tiling
+
+FRAMES = ".frames"  # the suffix of the folder that holds a film's frames until it is whole
+USUAL = ".mp4"
+
+
+@dataclass(frozen=True)
+class Filming:
+    """A film as it was asked for; `subject` names it as its photo."""
+
+    subject: Subject
+    wanted: Request
+    film: FilmSettings
+    start: Fraction | None
+    stop: Fraction | None
+    sound: bool
+    machine: Machine
+    tiles: Tiles
+    output: Path | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        if self.subject.mask == ALPHA:
+            raise DreamError(f"--mask {ALPHA}: films have no transparency; name a picture")
+
+    @property
+    def part(self) -> Part:
+        """The frames that are wanted."""
+        return Part(self.start or Fraction(0), self.stop, self.film.every)
+
+    def place(self) -> Path:
+        """Return where the film goes."""
+        source = self.subject.photo
+        suffix = source.suffix.lower() if source.suffix.lower() in CONTAINERS else USUAL
+        usual = source.with_name(f"{source.stem}-dream{suffix}")
+        return self.output or (usual if self.force else unused(usual))
+
+    def words(self) -> list[str]:
+        """Return the options again that are those of a film alone."""
+        start = [f"--from={_decimal(self.start)}"] if self.start else []
+        stop = [] if self.stop is None else [f"--to={_decimal(self.stop)}"]
+        return [*option_words(self.film), *start, *stop, *([] if self.sound else ["--no-sound"])]
+
+
+def run(
+    asked: Filming, settings_for: Callable[[int, int], Settings], load: Callable[[], Model]
+) -> None:
+    """Dream the frames of a film, or those that are missing, and write it."""
+    source, output = open_source(asked.subject.photo), asked.place()
+    width, height = asked.subject.sides(source.look.width, source.look.height)
+    settings = settings_for(height, width)
+    _check_place(asked, source, output)
+    mask = None if asked.subject.mask is None else read_mask(asked.subject.mask, width, height)
+    guide = asked.subject.read_guide()
+    model = load()
+    model = model if guide is None else model.with_guide(guide)
+    model.require_guide()
+    tiling = asked.tiles.divide(model, settings, height, width)
+    if tiling is not None:
+        note(said(tiling, model, height, width))
+    folder = output if is_folder(output) else output.with_suffix(FRAMES)
+    frames = Frames(folder, _key(asked, settings, model), asked.force)
+    metadata = _metadata(asked, model, settings, tiling)
+    frames.begin(about(metadata))
+    reading = _Reading(source, asked.part, width, height)
+    before, started = len(frames), time.perf_counter()
+    how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
+    with bar("dreaming") as update, signals.undone(lambda: _note_kept(frames)):
+        show = _Progress(update, source.expected(asked.part))
+        dreams = dream_film(
+            model, reading.frames(), settings, asked.film, done=frames, on_step=show.step, **how
+        )
+        for frame in dreams:
+            frames.add(frame, metadata)
+            show.done(len(frames))
+        if not is_folder(output):
+            update(1.0, f"writing {output.name}")
+            _write(asked, source, output, reading, frames, metadata)
+    reading.note_oddities()
+    seconds = time.perf_counter() - started
+    done = f", {before} of them before" if before else ""
+    say(
+        f"{output}: {len(reading.times)} frames of {width}x{height}{done}, "
+        f"{', '.join(model.info.layers)}, {where(model)}, seed {settings.seed}, {seconds:.1f} s"
+    )
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+class _Reading:
+    """The frames of a film as they are dreamt on, and when each is shown."""
+
+    def __init__(self, source: Source, part: Part, width: int, height: int) -> None:
+        self.source, self.part = source, part
+        self.width, self.height = width, height
+        self.times: list[tuple[int, int]] = []  # ticks: from when on, and for how many
+        self.damaged = 0
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames, in the size that was asked for."""
+        for frame in self.source.frames(self.part, self._is_damaged):
+            self.times.append((frame.at, frame.duration * self.part.every))
+            if frame.rgb.shape[:2] == (self.height, self.width):
+                yield frame.rgb
+            else:
+                picture = Picture(frame.rgb.astype(np.float32))
+                yield levels(picture.resized(self.width, self.height).rgb)
+
+    def _is_damaged(self) -> None:
+        self.damaged += 1
+
+    def note_oddities(self) -> None:
+        """Note what of the film is not in its dream."""
+        if self.damaged:
+            note(f"{self.source.path}: {self.damaged} damaged places were passed over")
+        if self.source.others:
+            note(f"{self.source.path}: left out what a dream has not: {_listed(self.source)}")
+
+
+def _listed(source: Source) -> str:
+    names = {"subtitle": "subtitles", "video": "more pictures"}
+    return ", ".join(names.get(kind, kind) for kind in source.others)
+
+
+# --- where it goes --------------------------------------------------------------------------------
+
+
+def _check_place(asked: Filming, source: Source, output: Path) -> None:
+    """Raise DreamError now for what could not be written after hours."""
+    inputs = *asked.subject.files, *asked.wanted.files
+    if is_folder(output):
+        check_output(output / ABOUT if output.is_dir() else output, inputs)
+        return
+    check_film(output, source.look.pixel_aspect)
+    if asked.sound and source.sounds:
+        check_sound(source.path, output)
+    check_output(output, inputs)
+    beside = output.with_suffix(".json")
+    check_output(beside, inputs)
+    if beside.exists():
+        read_about(beside)  # not somebody's own
+
+
+def _write(
+    asked: Filming,
+    source: Source,
+    output: Path,
+    reading: _Reading,
+    frames: Sequence[Frame],
+    metadata: dict[str, str],
+) -> None:
+    """Write the film of the frames, and what is told about it beside it."""
+    look = replace(source.look, width=reading.width, height=reading.height)
+    first = reading.times[0][0] if asked.start else 0
+    with ExitStack() as stack:
+        sound = None
+        if asked.sound and source.sounds:
+            start, stop = _heard(source, look, first, asked.stop)
+            sound = stack.enter_context(CopiedSound(source.path, start, stop))
+        film = stack.enter_context(writing_film(output, look, json.dumps(metadata), sound))
+        for (at, duration), frame in zip(reading.times, frames, strict=True):
+            film.add(frame, at - first, duration)
+    write_about(output.with_suffix(".json"), about(metadata))
+    if isinstance(frames, Frames):
+        frames.discard()
+
+
+def _heard(
+    source: Source, look: Look, first: int, stop: Fraction | None
+) -> tuple[Fraction | None, Fraction | None]:
+    """Return from when to when the sound is heard, by the film's own clock; None for all of it."""
+    start = source.begins + first * look.time_base
+    return start or None, None if stop is None else source.begins + stop
+
+
+def _note_kept(frames: Frames) -> None:
+    note(f"{len(frames)} frames are in {frames.folder}; the same command goes on after them")
+
+
+class _Progress:
+    """What shows how far a film is."""
+
+    def __init__(self, update: Callable[[float, str], None], expected: int | None) -> None:
+        self.update, self.expected = update, expected
+
+    def step(self, number: int, at: Progress) -> None:
+        """Show a step of the frame with this number."""
+        place = f"octave {at.octave}/{at.octaves}, step {at.iteration}/{at.iterations}"
+        self._show(number - 1 + at.fraction, f"frame {self._of(number)}, {place}")
+
+    def done(self, number: int) -> None:
+        """Show that the frame with this number is done."""
+        self._show(number, f"frame {self._of(number)}")
+
+    def _of(self, number: int) -> str:
+        return str(number) if self.expected is None else f"{number}/{max(self.expected, number)}"
+
+    def _show(self, frames: float, text: str) -> None:
+        self.update(0.0 if self.expected is None else min(frames / self.expected, 1.0), text)
+
+
+# --- what it is made of ---------------------------------------------------------------------------
+
+
+def _key(asked: Filming, settings: Settings, model: Model) -> str:
+    """Return a digest of all that decides the frames, but for where they are dreamt."""
+    subject, tiles = asked.subject, asked.tiles
+    parts = [
+        [sha256_of(path) for path in (model.file.path, *subject.files)],
+        [subject.size, subject.scale, subject.mask is not None, subject.guide is not None],
+        [tiles.tile, tiles.halo, asked.machine.precision, chosen(settings), chosen(asked.film)],
+        [str(asked.start), str(asked.stop)],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _metadata(
+    asked: Filming, model: Model, settings: Settings, tiling: Tiling | None
+) -> dict[str, str]:
+    """Return text for the film's metadata; `deepdream.command` makes it again."""
+    line = command_line(
+        "film", asked.subject, asked.wanted, model, settings, asked.machine, tiling, asked.words()
+    )
+    values: dict[str, Any] = {name: as_text(value) for name, value in chosen(asked.film).items()}
+    if asked.start:
+        values["from"] = _decimal(asked.start)
+    if asked.stop is not None:
+        values["to"] = _decimal(asked.stop)
+    what = what_was_dreamt(asked.subject, model, settings, tiling)
+    return stored({"command": line, **what, **values})
+
+
+def _decimal(seconds: Fraction) -> str:
+    return f"{float(seconds):.9g}"
