@@ -12,6 +12,7 @@ from scipy import ndimage
 from ort_deepdream import DreamError, Model, Settings, ZoomSettings, dream, load_model, zoom
 from ort_deepdream.film.motion import moved
 from ort_deepdream.film.schedule import Change, layers_by_frame, read_change
+from ort_deepdream.film.zooming import pull
 
 QUICK = Settings(iterations=2, octaves=1, jitter=2, seed=3)
 SHORT = ZoomSettings(frames=4, zoom=0.1)
@@ -79,8 +80,17 @@ def test_a_loop_closes(model, photo):
     def apart(one: np.ndarray, two: np.ndarray) -> float:
         return float(np.abs(one - two).mean())
 
-    assert apart(after, frames[5]) < 0.5 * apart(frames[7], frames[6])
-    assert apart(frames[-1], frames[4]) < 0.25 * apart(frames[7], frames[4])
+    jump = apart(frames[7], frames[4])  # from the last frame that is not drawn
+    assert apart(after, frames[5]) < 0.25 * jump
+    assert apart(frames[-1], frames[4]) < 0.25 * jump
+
+
+def test_a_loop_fades_over_evenly_from_one_end_to_the_other():
+    left = np.cumprod([1 - pull(number, 9) for number in range(1, 11)])
+    np.testing.assert_allclose(left[:-1] + left[-2::-1], 1)  # as slowly at its end as at its begin
+    assert (np.diff([1, *left]) < 0).all()
+    assert left[0] > 0.95
+    assert left[-1] == pytest.approx(0)
 
 
 def test_settings_the_motion_and_the_model_change_from_a_frame_on(model, other, photo):
