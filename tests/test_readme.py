@@ -125,7 +125,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "photos" / "more").mkdir(parents=True)
     for name in ("photos/photo.jpg", "photos/more/flowers.jpg"):
         shutil.copy(path / Path(name).name, path / name)
-    for name in ("result.json", "before.json", "after.json"):
+    (path / "results").mkdir()
+    for name in ("result.json", "before.json", "after.json", "results/epyc.json"):
         shutil.copy(RESULT, path / name)
     return path
 
