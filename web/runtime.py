@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,9 +19,23 @@ from ort_deepdream.weights.catalogue import Entry, Folder
 from ort_deepdream.weights.download import Progress, fetch
 
 VERSION = "1.30.0"
-MODULE = "ort.wasm.min.mjs"  # what the page imports
-LOADER = "ort-wasm-simd-threaded.mjs"  # what starts the program, in each of its threads
-PROGRAM = "ort-wasm-simd-threaded.wasm"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The names of ONNX Runtime Web's files for a backend."""
+
+    module: str  # what the page imports
+    loader: str  # what starts the program, in each of its threads
+    program: str
+
+
+WASM = Files("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+WEBGPU = Files(
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
 
 PACKAGE = f"onnxruntime-web-{VERSION}"
 INSIDE = "package/dist"  # of the archive

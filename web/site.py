@@ -25,7 +25,15 @@ from ort_deepdream.protobuf import fields as fields_of
 from ort_deepdream.protobuf import text_of
 from ort_deepdream.version import VERSION
 from ort_deepdream.web import runtime
-from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_layers
+from ort_deepdream.weights.architectures import ARCHITECTURES
+from ort_deepdream.weights.builtin import (
+    WEIGHTS_ARCHITECTURE,
+    WEIGHTS_FILE,
+    shipped_file,
+    shipped_layers,
+)
+from ort_deepdream.weights.guiding import guided
+from ort_deepdream.weights.positions import parts
 from ort_deepdream.weights.rewriting import (
     CHANNELS,
     EXTERNAL_DATA,
@@ -34,11 +42,13 @@ from ort_deepdream.weights.rewriting import (
     NAME,
     RAW_DATA,
 )
+from ort_deepdream.weights.terms import Term
 
 PAGE = Path(__file__).parent / "page"
 GRAPHS = Path(ort_deepdream.engine.__path__[0]) / "graphs"
 
 TARGET = "cpu"  # the graph target that is quickest in WebAssembly, and smallest in memory
+WEBGPU_TARGET = "portable"  # the one whose every node has a kernel there
 PIECE = 1 << 20  # bytes of the weights in each file
 SOURCES = (".css", ".html", ".js", ".mjs")
 RELEASE = "release.js"  # what the page knows of its own files; made here
@@ -75,30 +85,33 @@ def site_files(runtime_folder: Path, offline: bool) -> dict[str, bytes | Part]:
     `offline`: whether the page keeps itself in the browser, to be opened without the server.
     """
     own = {str(path.relative_to(PAGE)): Part(path) for path in _own_files()}
-    layers = {layer: f"models/{layer.replace('/', '-')}.onnx" for layer in _layers()}
-    graphs = {path: Part(shipped_file(layer, TARGET)) for layer, path in layers.items()}
-    ascent = f"graphs/ascent.{TARGET}.pb"
+    layers = _layers()
     pieces = _pieces()
-    programs = {
-        f"onnxruntime/{name}": Part(runtime_folder / name)
-        for name in (runtime.MODULE, runtime.LOADER, runtime.PROGRAM)
+    large: dict[str, bytes | Part] = {
+        **_programs(runtime_folder),
+        **{
+            _graph_path(layer, target): Part(shipped_file(layer, target))
+            for layer in layers
+            for target in (TARGET, WEBGPU_TARGET)
+        },
+        **{_guided_path(layer): _guided_graph(layer) for layer in layers},
+        **{_ascent_path(target): _ascent(target) for target in (TARGET, WEBGPU_TARGET)},
+        **pieces,
     }
-    large = {**programs, **graphs, ascent: Part(GRAPHS / Path(ascent).name), **pieces}
     release = {
         "version": VERSION,
         "offline": offline,
         "policy": policy(),
         "settings": _settings(),
         "defaultLayer": DEFAULT_LAYER,
-        "layers": [_layer(layer, path) for layer, path in layers.items()],
-        "ascent": ascent,
+        "info": _info(),
+        "layers": list(map(_layer, layers)),
         "pieces": list(pieces),
         "pieceSize": PIECE,
-        "runtime": {
-            "version": runtime.VERSION,
-            "module": f"onnxruntime/{runtime.MODULE}",
-            "loader": f"onnxruntime/{runtime.LOADER}",
-            "program": f"onnxruntime/{runtime.PROGRAM}",
+        "runtime": runtime.VERSION,
+        "backends": {
+            "wasm": _backend(runtime.WASM, TARGET),
+            "webgpu": _backend(runtime.WEBGPU, WEBGPU_TARGET),
         },
         "shell": [path for path in own if path != MEANWHILE],
         "files": {path: _known(part) for path, part in {**own, **large}.items()},
@@ -131,8 +144,41 @@ def page_sources() -> set[Path]:
 
 
 def later_sources() -> set[Path]:
-    """Return what a visit fetches when it is wanted: for a network of the visitor's own."""
+    """Return what a visit fetches when it is wanted: for a guide, a bench, to save a picture."""
     return set((PAGE / "later").glob("*.mjs"))
+
+
+def _programs(folder: Path) -> dict[str, Part]:
+    both = (runtime.WASM, runtime.WEBGPU)
+    names = [getattr(files, one.name) for files in both for one in fields(files)]
+    return {f"onnxruntime/{name}": Part(folder / name) for name in names}
+
+
+def _backend(files: runtime.Files, target: str) -> dict[str, str]:
+    programs = {one.name: f"onnxruntime/{getattr(files, one.name)}" for one in fields(files)}
+    return {"target": target, "ascent": _ascent_path(target), **programs}
+
+
+def _graph_path(layer: str, target: str) -> str:
+    return f"models/{shipped_file(layer, target).name}"
+
+
+def _guided_path(layer: str) -> str:
+    return f"models/{layer.replace('/', '-')}.guided.onnx"
+
+
+def _ascent_path(target: str) -> str:
+    return f"graphs/ascent.{target}.pb"
+
+
+def _ascent(target: str) -> Part:
+    return Part(GRAPHS / f"ascent.{target}.pb")
+
+
+def _guided_graph(layer: str) -> bytes:
+    """Return a layer's gradient file for dreams with a guide."""
+    content = shipped_file(layer, TARGET).read_bytes()
+    return guided(content, Term(layer), ARCHITECTURES[WEIGHTS_ARCHITECTURE].layers[layer])
 
 
 def _own_files() -> list[Path]:
@@ -148,27 +194,41 @@ def _group(layer: str) -> int:
     return next(i for i, (beginning, _) in enumerate(GROUPS) if layer.startswith(beginning))
 
 
-def _layer(layer: str, path: str) -> dict[str, Any]:
-    """Describe a layer's gradient file, so that the page need not read protobuf."""
-    file = read_gradient_file(shipped_file(layer, TARGET))
-    info = file.info
+def _layer(layer: str) -> dict[str, Any]:
+    """Describe a layer's gradient files, so that the page need not read protobuf."""
+    shape = ARCHITECTURES[WEIGHTS_ARCHITECTURE].layers[layer]
     return {
         "name": layer,
         "group": GROUPS[_group(layer)][1],
-        "graph": path,
-        "weightsEnd": _weights_end(file.content),
-        "channels": _channels(file.content),
-        "info": {
-            "architecture": info.architecture,
-            "stride": info.stride,
-            "order": info.order,
-            "mean": info.mean.ravel().tolist(),
-            "scale": info.scale.ravel().tolist(),
-            "weights": info.weights,
-            "weightsSha256": info.weights_sha256,
-            "target": info.target,
-            "precision": info.precision,
-        },
+        "channels": shape.channels,
+        "stride": shape.stride,
+        "parts": parts(shape.stride),
+        "guided": _guided_path(layer),
+        "wasm": _graph(layer, TARGET),
+        "webgpu": _graph(layer, WEBGPU_TARGET),
+    }
+
+
+def _graph(layer: str, target: str) -> dict[str, Any]:
+    content = shipped_file(layer, target).read_bytes()
+    return {
+        "graph": _graph_path(layer, target),
+        "weightsEnd": _weights_end(content),
+        "channelsAt": _channels_at(content),
+    }
+
+
+def _info() -> dict[str, Any]:
+    """Return what all shipped gradient files say alike."""
+    info = read_gradient_file(shipped_file(DEFAULT_LAYER, TARGET)).info
+    return {
+        "architecture": info.architecture,
+        "order": info.order,
+        "mean": info.mean.ravel().tolist(),
+        "scale": info.scale.ravel().tolist(),
+        "weights": info.weights,
+        "weightsSha256": info.weights_sha256,
+        "precision": info.precision,
     }
 
 
@@ -184,14 +244,13 @@ def _weights_end(model: bytes) -> int:
     return max(ends)
 
 
-def _channels(model: bytes) -> dict[str, int]:
-    """Return at which byte of a model its channels' factors begin, and how many there are."""
+def _channels_at(model: bytes) -> int:
+    """Return at which byte of a model its channels' factors begin, a float32 for each."""
     for graph in _messages(memoryview(model), GRAPH):
         for tensor in _messages(graph, INITIALIZER):
             if text_of(tensor, NAME) == CHANNELS:
                 (factors,) = _messages(tensor, RAW_DATA)
-                start = model.index(tensor) + tensor.tobytes().index(factors)
-                return {"at": start, "count": len(factors) // 4}
+                return model.index(tensor) + tensor.tobytes().index(factors)
     raise ValueError("a shipped gradient file without a choice of channels")
 
 
@@ -235,8 +294,8 @@ def _limits(limits: Any) -> dict[str, float]:
     return {name: end for name, end in ends.items() if math.isfinite(end)}
 
 
-def _known(part: Part) -> dict[str, Any]:
-    content = part.read()
+def _known(content: bytes | Part) -> dict[str, Any]:
+    content = content if isinstance(content, bytes) else content.read()
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

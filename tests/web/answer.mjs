@@ -8,14 +8,16 @@ const load = (name) => import(new URL(name, page));
 const { octaveSizes, resize } = await load("octaves.mjs");
 const planes = await load("planes.mjs");
 const { Random } = await load("random.mjs");
-const { encodePng } = await load("png.mjs");
-const { record } = await load("record.mjs");
+const { guideRows } = await load("later/guide.mjs");
+const { encodePng } = await load("later/png.mjs");
+const { record } = await load("later/record.mjs");
 const { pointAt, readCaffemodel, readSafetensors } = await load("later/weights.mjs");
 
 const questions = {
   octaveSizes,
   resize,
   encodePng,
+  guideRows,
   record,
   ...planes,
   pointAt: (model, kind, weights, location) => {

@@ -32,6 +32,7 @@ from ort_deepdream.step import rolled_indices
 from ort_deepdream.version import VERSION
 from ort_deepdream.web.site import TARGET, site_files
 from ort_deepdream.weights.builtin import shipped_file
+from ort_deepdream.weights.positions import guide_rows
 
 SIDES = st.integers(1, 40)
 RANDOM = st.integers(0, 2**32 - 1)
@@ -164,6 +165,21 @@ def test_black_and_white_and_the_length_of_a_step_are_the_same(javascript, name)
     assert javascript.ask("meanScale", units(name)) == float(model.info.scale.mean())
 
 
+# --- A guide --------------------------------------------------------------------------------------
+
+
+@asked
+@given(RANDOM, st.integers(1, 5), SIDES, SIDES, st.integers(1, 16))
+def test_a_guides_features_are_the_same_rows(javascript, seed, channels, height, width, parts):
+    features = np.random.default_rng(seed).normal(0, 9, (1, channels, height, width))
+    features = features.astype(np.float32)
+    rows, numbers = guide_rows(features, parts)
+    answer = javascript.ask("guideRows", features, channels, parts)
+    for name, wanted in {"rows": rows, "numbers": numbers}.items():
+        found = np.frombuffer(base64.b64decode(answer[name]), np.float32)
+        np.testing.assert_array_equal(found.reshape(wanted.shape), wanted)
+
+
 # --- Weights of one's own -------------------------------------------------------------------------
 
 
@@ -233,7 +249,7 @@ def page_record(javascript, release, source="photo.png", **changed):
     origin = ["--weights", "builtin", f"--layer={LAYER}"]
     sha256 = release["files"]["models/conv2-3x3.onnx"]["sha256"]
     given = {"source": source, "origin": origin, "layers": [LAYER], "sha256": sha256}
-    given |= {"info": info, "threads": 2}
+    given |= {"info": info, "threads": 2, "backend": "wasm", "guides": []}
     settings = {**chosen, "seed": {"big": "7"}, **changed}
     return javascript.ask("record", release, {**given, "settings": settings})
 

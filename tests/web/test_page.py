@@ -33,11 +33,17 @@ from weights_files import (
 )
 
 from ort_deepdream.cli.main import app
+from ort_deepdream.engine.deepdream import dream
 from ort_deepdream.engine.image import read_metadata
+from ort_deepdream.engine.loading import load_model
+from ort_deepdream.engine.settings import chosen
 from ort_deepdream.web import site
 from ort_deepdream.web.server import Server
+from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.builtin import shipped_file
+from ort_deepdream.weights.guiding import guided
 from ort_deepdream.weights.joining import choose_channels
+from ort_deepdream.weights.terms import Term
 from scripts import measure_web
 from scripts.screenshot_report import find_chromium, sandbox_options
 
@@ -113,7 +119,7 @@ class Visit:
     def set(self, **values: str) -> None:
         for name, value in values.items():
             field = self.page.locator(f"[name={name}]")
-            if name in ("layer", "side"):
+            if name in ("layer", "side", "backend"):
                 field.select_option(value)
             else:
                 field.fill(value)
@@ -441,6 +447,106 @@ def test_what_is_no_network_is_answered_in_a_sentence(visit, photo):
     seen.page.get_by_text("More settings").click()
     seen.page.get_by_role("button", name="Use the built-in one").click()
     seen.dream(photo, **QUICK)
+
+
+# --- A guide ----------------------------------------------------------------------------------
+
+
+def test_a_guide_leads_as_for_the_command(visit, photo, tmp_path, monkeypatch):
+    guide = tmp_path / "my guide.jpg"
+    with Image.open(EXAMPLES / "landscape.jpg") as landscape:
+        landscape.convert("RGB").resize((700, 500)).save(guide)
+    seen = visit("?threads=1")
+    seen.page.get_by_text("More settings").click()
+    seen.page.set_input_files("[name=guide]", guide)
+    seen.choose(photo)
+    seen.says("Press Dream")
+    seen.set(**QUICK, channel="5")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says("A guide leads a whole layer: leave the channel empty.")
+    seen.dream(photo, **QUICK, channel="")
+    small = seen.save(tmp_path, "Save the guide at this size")
+    assert small.name == "my guide-512x366.png"
+    saved = seen.save(tmp_path)
+    found = read_metadata(saved)
+    assert found["deepdream.guide"] == small.name
+    assert found["deepdream.guide_sha256"] == hashlib.sha256(small.read_bytes()).hexdigest()
+    assert found["deepdream.guide_layers"] == found["deepdream.layers"] == json.dumps([LAYER])
+    led = pixels(saved)
+    np.testing.assert_array_equal(again(saved, photo, tmp_path, monkeypatch), led)
+    seen.page.get_by_role("button", name="Use no guide").click()
+    seen.dream(photo, **QUICK)
+    assert "guide" not in seen.page.locator("#command").text_content()
+    assert np.abs(pixels(seen.save(tmp_path)).astype(int) - led).mean() > 1
+
+
+@pytest.mark.nightly
+def test_a_gradient_file_for_a_guide_asks_for_one(visit, photo, tmp_path, monkeypatch):
+    path, guide = tmp_path / "led.onnx", tmp_path / "guide.png"
+    with Image.open(EXAMPLES / "landscape.jpg") as landscape:
+        landscape.convert("RGB").resize((96, 64)).save(guide)
+    model = onnx.load(shipped_file(LAYER, "cpu"), load_external_data=True)
+    for tensor in model.graph.initializer:
+        tensor.ClearField("data_location")
+    shape = ARCHITECTURES["bvlc"].layers[LAYER]
+    path.write_bytes(guided(model.SerializeToString(), Term(LAYER, None, 0.5), shape))
+    seen = visit("?threads=1")
+    send(seen.page, "drop", path.name, path.read_bytes())
+    seen.says(f"The next dream is of {LAYER}=0.5, with led.onnx.")
+    seen.choose(photo)
+    seen.says("Press Dream")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says("This network wants a guide: choose one under More settings.")
+    seen.page.get_by_text("More settings").click()
+    seen.page.set_input_files("[name=guide]", guide)
+    seen.dream(photo, octaves="2", iterations="3", seed="1")
+    saved = seen.save(tmp_path)
+    assert read_metadata(saved)["deepdream.guide"] == "guide.png"
+    np.testing.assert_array_equal(again(saved, photo, tmp_path, monkeypatch), pixels(saved))
+
+
+# --- WebGPU -----------------------------------------------------------------------------------
+
+SWIFTSHADER = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+
+
+def test_a_browser_without_webgpu_is_told_so_before_anything_is_fetched(visit, photo):
+    seen = visit()
+    seen.choose(photo)
+    seen.says("Press Dream")
+    seen.page.get_by_text("More settings").click()
+    seen.set(backend="webgpu")
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    seen.says("This browser has no WebGPU, or nothing to run it on. Choose WebAssembly")
+    assert not [url for url in seen.requests if "asyncify" in url or "portable" in url]
+    seen.set(backend="wasm")
+    seen.dream(photo, **QUICK)
+
+
+@pytest.mark.nightly
+def test_webgpu_dreams_the_same_and_its_fallback_is_called_no_gpu(playwright, address, tmp_path):
+    photo = tmp_path / "photo.png"
+    photograph().save(photo)
+    started = launch(playwright, *SWIFTSHADER)
+    seen = Visit(started.new_context(), address + "?backend=webgpu")
+    expect(seen.page.locator("[name=backend]")).to_have_value("webgpu")
+    seen.page.set_default_timeout(10 * DREAMING)
+    seen.choose(photo)
+    seen.says("Press Dream")
+    seen.set(layer=LAYER, **{name: str(value) for name, value in chosen(SETTINGS).items()})
+    seen.page.get_by_role("button", name="Dream", exact=True).click()
+    expect(seen.status).to_contain_text("Done after", timeout=10 * DREAMING)
+    expect(seen.page.locator("#facts")).to_contain_text("swiftshader, no GPU")
+    saved = seen.save(tmp_path)
+    found = read_metadata(saved)
+    assert (found["deepdream.backend"], found["deepdream.target"]) == ("webgpu", "portable")
+    wanted = dream(
+        load_model(shipped_file(LAYER, "cpu"), "cpu"),
+        np.asarray(photograph(), np.float32),
+        SETTINGS,
+    ).rgb
+    np.testing.assert_array_equal(pixels(saved), np.clip(np.rint(wanted), 0, 255).astype(np.uint8))
+    started.close()
 
 
 # --- Stopping ---------------------------------------------------------------------------------

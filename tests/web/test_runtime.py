@@ -17,16 +17,24 @@ import pytest
 from ort_deepdream.errors import DreamError
 from ort_deepdream.web.runtime import (
     INSIDE,
-    LOADER,
-    MODULE,
-    PROGRAM,
     RUNTIME,
     VERSION,
+    WASM,
+    WEBGPU,
     fetch_runtime,
 )
 from ort_deepdream.weights.catalogue import CACHE_VARIABLE, Entry
 
-FILES = {MODULE: b"module", LOADER: b"loader" * 1000, PROGRAM: b"\0asm" * 50_000}
+PROGRAM = WASM.program
+FILES = {
+    name: content
+    for files in (WASM, WEBGPU)
+    for name, content in (
+        (files.module, b"module"),
+        (files.loader, b"loader" * 1000),
+        (files.program, b"\0asm" * 50_000),
+    )
+}
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -138,4 +146,4 @@ def test_its_mirrors_are_public_ones():
 
 def test_the_real_one_is_right(runtime):
     assert {path.name for path in runtime.iterdir()} == set(FILES)
-    assert f"ONNX Runtime Web v{VERSION}" in (runtime / MODULE).read_text("utf-8")[:100]
+    assert f"ONNX Runtime Web v{VERSION}" in (runtime / WASM.module).read_text("utf-8")[:100]

@@ -16,7 +16,7 @@ from contextlib import closing
 import pytest
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.web.runtime import PROGRAM
+from ort_deepdream.web.runtime import WASM
 from ort_deepdream.web.server import HOST, Server
 from ort_deepdream.web.site import policy, site_files
 
@@ -122,7 +122,7 @@ def test_a_port_that_is_taken_or_none_is_said_so():
 def test_a_browser_that_hangs_up_is_nothing_to_report(server, capfd):
     with socket.create_connection((HOST, server.server_port)) as connection:
         host = f"{HOST}:{server.server_port}"
-        request = f"GET /onnxruntime/{PROGRAM} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+        request = f"GET /onnxruntime/{WASM.program} HTTP/1.1\r\nHost: {host}\r\n\r\n"
         connection.sendall(request.encode())
         connection.recv(10)
         # Closed with bytes unread, a connection is reset.

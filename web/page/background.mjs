@@ -7,8 +7,8 @@ export class Stopped extends Error {
 }
 
 export class Background {
-  constructor({ onLoading, onStep }) {
-    Object.assign(this, { onLoading, onStep });
+  constructor({ onLoading, onStep }, script = "worker.mjs", query = location.search) {
+    Object.assign(this, { onLoading, onStep, script, query });
     this.worker = null;
     this.waiting = new Map();
     this.count = 0;
@@ -38,7 +38,8 @@ export class Background {
   }
 
   start() {
-    const worker = new Worker(`worker.mjs${location.search}`, { type: "module" });
+    const address = new URL(`${this.script}${this.query}`, import.meta.url);
+    const worker = new Worker(address, { type: "module" });
     worker.onmessage = ({ data }) => {
       if (data.loading) this.onLoading(data.loading);
       else if (data.step) this.onStep(data.step);

@@ -58,7 +58,7 @@ function setBusy(now) {
   busy = now;
   stopping = false;
   element("settings").disabled = now;
-  for (const id of ["go", "file", "example", "save", "save-photo", "keep"]) {
+  for (const id of ["go", "file", "example", "save", "save-photo", "save-guide", "keep"]) {
     element(id).disabled = now;
   }
   element("progress").hidden = element("stop").hidden = true;
@@ -136,8 +136,8 @@ async function dream() {
     element("stop").textContent = "Stop";
     element("progress").hidden = element("stop").hidden = false;
     element("stop").focus();
-    const file = form.network.files[0];
-    const wanted = { layer, channel, file, settings, source: sourceName() };
+    const [file, guide] = [form.network, form.guide].map(({ files }) => files[0]);
+    const wanted = { layer, channel, file, guide, settings, source: sourceName() };
     const found = await background.ask("dream", wanted);
     view.showDream(found);
     showResult(found);
@@ -166,28 +166,38 @@ function showResult(found) {
   result = found;
   element("result").hidden = element("save").hidden = !found;
   if (!found) return;
-  const { elapsed, steps, threads, heap, text } = found;
+  const { elapsed, steps, threads, heap, text, guide, on } = found;
   element("command").textContent = text["deepdream.command"];
   element("save-photo").hidden = !isShrunk();
+  element("save-guide").hidden = !guide?.png;
   const facts = [
     describePicture(),
     `${steps} steps in ${clock(elapsed / 1000)}`,
     threads === 1 ? "1 thread" : `${threads} threads`,
     `${Math.round(heap)} MiB`,
+    ...(on ? [`on ${on.name || "an adapter without a name"}${on.fallback ? ", no GPU" : ""}`] : []),
   ];
   element("facts").textContent = `${facts.join(", ")}.`;
 }
 
 async function save(image, text, name) {
-  await attempt(async () => {
-    const bytes = await background.ask("png", { image, text });
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some read it later
-    say(`${name}: ${Math.round(bytes.length / 1000)} kB.`);
-  });
+  await attempt(async () => saveFile(await background.ask("png", { image, text }), name));
+}
+
+function saveFile(bytes, name, type = "image/png") {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some read it later
+  say(`${name}: ${Math.round(bytes.length / 1000)} kB.`);
+}
+
+function chooseBackend() {
+  endBackground(); // ONNX Runtime comes in a program for each
+  const query = new URLSearchParams(location.search);
+  query.set("backend", form.backend.value);
+  background.query = `?${query}`;
 }
 
 async function copyCommand() {
@@ -229,6 +239,7 @@ function connect() {
     dream();
   });
   form.network.addEventListener("change", chooseNetwork);
+  form.backend.addEventListener("change", chooseBackend);
   form.side.addEventListener("change", () => photo && choose(photo.blob, photo.name));
   const clicks = {
     builtin() {
@@ -240,8 +251,10 @@ function connect() {
     example: chooseExample,
     keep: keepEveryLayer,
     save: () => save(result, result.text, `${stem(photo.name)}-dream.png`),
+    "save-guide": () => saveFile(result.guide.png, result.guide.name),
     "save-photo": () => save(picture, {}, sourceName()),
     stop,
+    unled: () => (form.guide.value = ""),
   };
   for (const [id, action] of Object.entries(clicks)) element(id).addEventListener("click", action);
   element("file").addEventListener("change", ({ target }) => {
@@ -274,6 +287,7 @@ function chooseFirst(transfer) {
 }
 
 fillForm(form);
+form.backend.value = new URLSearchParams(location.search).get("backend") ?? "wasm";
 connect();
 setBusy(false);
 say("Choose a photograph to begin.");

@@ -21,8 +21,7 @@ export function fillForm(form) {
 }
 
 function limitChannel({ channel, layer }) {
-  const { count } = self.RELEASE.layers[layer.selectedIndex].channels;
-  channel.max = count - 1;
+  channel.max = self.RELEASE.layers[layer.selectedIndex].channels - 1;
 }
 
 function fill(input, { integer, least, most, above, default: value, help }) {

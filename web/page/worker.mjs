@@ -7,8 +7,6 @@ import { dream } from "./dream.mjs";
 import { Files } from "./files.mjs";
 import { heap } from "./memory.mjs";
 import { explain, Network } from "./network.mjs";
-import { encodePng } from "./png.mjs";
-import { record } from "./record.mjs";
 
 const query = new URLSearchParams(self.location.search);
 const MOST_THREADS = 8; // more of them wait for one another
@@ -17,7 +15,9 @@ const LOADING_INTERVAL = 100; // milliseconds between messages
 const cores = Math.min(navigator.hardwareConcurrency ?? 1, MOST_THREADS);
 const threads = self.crossOriginIsolated ? Number(query.get("threads")) || cores : 1;
 
-const network = new Network(new Files(tellLoading), threads, Number(query.get("memory")));
+const backend = query.get("backend") ?? "wasm";
+const files = new Files(tellLoading);
+const network = new Network(files, backend, threads, Number(query.get("memory")));
 let picture = null;
 let stopped = false;
 
@@ -36,22 +36,38 @@ const tasks = {
   },
 
   /** Dream on the picture, and tell of each step. */
-  async dream({ layer, channel, file, settings, source }) {
+  async dream({ layer, channel, file, guide, settings, source }) {
     stopped = false;
-    const model = await network.open(layer, channel, file);
+    const { record } = await import("./later/record.mjs"); // rather missed now than at the end
+    const led = guide && (await (await import("./later/guide.mjs")).readGuide(guide));
+    const model = await network.open(layer, channel, file, led?.picture);
     const started = performance.now();
     const elapsed = () => performance.now() - started;
     const result = await dream(model, picture, settings, async ({ preview, ...at }) => {
       postMessage({ step: { ...at, rgba: preview(), elapsed: elapsed() } });
-      await new Promise((resolve) => setTimeout(resolve)); // lets "stop" in
+      await letMessagesIn();
       return !stopped;
     });
-    const text = record(self.RELEASE, { ...model.made, source, settings, threads });
-    return { ...result, text, elapsed: elapsed(), threads, heap: heap() };
+    const ran = { ...model.made, backend, guide: led, settings, source, threads };
+    const text = record(self.RELEASE, ran);
+    const on = await network.gpu?.adapterOf(model.ort);
+    return { ...result, text, elapsed: elapsed(), threads, heap: heap(), guide: led, on };
   },
 
-  png: ({ image, text }) => encodePng(image, text),
+  async png({ image, text }) {
+    const { encodePng } = await import("./later/png.mjs");
+    return encodePng(image, text);
+  },
 };
+
+/** Let "stop" in. A timeout would wait for 4 ms, as browsers hold back those that follow another. */
+function letMessagesIn() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+}
 
 let toldLoading = 0;
 
@@ -73,6 +89,6 @@ onmessage = async ({ data }) => {
   } catch (error) {
     console.debug(error);
     const size = picture ? `${picture.width}×${picture.height} pixels` : "this";
-    postMessage({ id, error: explain(error, size) });
+    postMessage({ id, error: explain(error, size, backend) });
   }
 };

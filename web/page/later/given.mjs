@@ -1,6 +1,7 @@
 // A network that the visitor has: weights, or a gradient file of `dream export`.
 
 import { PageError } from "../errors.mjs";
+import { sha256Of } from "./digest.mjs";
 import { fields, textOf, valueOf } from "./protobuf.mjs";
 import { pointAt, readCaffemodel, readSafetensors } from "./weights.mjs";
 
@@ -12,12 +13,11 @@ const DATA_LOCATION = 14; // in TensorProto
 /** Read a file of the visitor's, { words, open(layer, graph, info, location) }. */
 export async function readGiven(file) {
   const kind = file.name.split(".").at(-1).toLowerCase();
-  if (!crypto.subtle) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const sha256 = await sha256Of(bytes);
+  if (!sha256) {
     throw new PageError("For a network of your own the page must come by https, not http.");
   }
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const given = { name: file.name, bytes, sha256 };
   try {
     return kind === "onnx" ? gradientFile(given) : weights(given, kind);
@@ -68,7 +68,10 @@ function gradientFile({ name, bytes, sha256 }) {
     target: property("target"),
     precision: property("precision") ?? "float32",
   };
-  const opened = { model: bytes, info, layers, origin: ["--model", name], sha256 };
+  const guides = structured("layers")
+    .filter(({ guide }) => guide)
+    .map(({ layer, guide }) => ({ layer, channels: guide.channels, parts: guide.parts }));
+  const opened = { model: bytes, info, layers, origin: ["--model", name], sha256, guides };
   return {
     whole: true, // its layers are its own
     words: `The next dream is of ${layers.join(", ")}, with ${name}.`,
@@ -87,7 +90,6 @@ function refuse(name, bytes, property) {
   const wrong = [
     [property("format") !== "1", "is not a gradient file: make one with `dream export`"],
     [property("size"), "is for pictures of one size: export it without --size"],
-    [/"guide"/.test(property("layers")), "wants a guide, which this page has not"],
     [
       tensors.some(({ value }) => valueOf(value, DATA_LOCATION)),
       "has its weights in another file: `dream export` writes both in one",

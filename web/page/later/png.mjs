@@ -1,6 +1,6 @@
 // PNG with text: a canvas would write no text, and would lose colours under transparency.
 
-import { joined } from "./bytes.mjs";
+import { joined } from "../bytes.mjs";
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const UP = 2; // the filter of every row

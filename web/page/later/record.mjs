@@ -4,23 +4,31 @@ const PREFIX = "deepdream.";
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
 /** Return a dream's metadata; `deepdream.command` makes it again. */
-export function record(release, { source, origin, layers, info, sha256, settings, threads }) {
+export function record(
+  release,
+  { backend, guide, guides, info, layers, origin, settings, sha256, source, threads },
+) {
   const values = {
-    command: command(release, { source, origin, settings }),
+    command: command(release, { guide, origin, settings, source }),
     source,
+    ...(guide && {
+      guide: guide.name,
+      ...(guide.sha256 && { guide_sha256: guide.sha256 }),
+      guide_layers: list(guides.map(({ layer }) => layer)),
+    }),
     architecture: info.architecture,
-    layers: `[${layers.map((one) => JSON.stringify(one)).join(", ")}]`,
+    layers: list(layers),
     weights: info.weights,
     weights_sha256: info.weightsSha256,
     ...(sha256 && { gradient_file_sha256: sha256 }), // of a file as it is
     target: info.target,
-    backend: "wasm",
+    backend,
     provider_options: "{}",
     placement: "{}",
     precision: info.precision,
     threads: String(threads),
-    onnxruntime: `web ${release.runtime.version}`,
-    ...written(release, settings),
+    onnxruntime: `web ${release.runtime}`,
+    ...settingsOf(release, settings),
   };
   const text = { Software: `ort-deepdream ${release.version}` };
   for (const [key, value] of Object.entries(values)) text[PREFIX + key] = value;
@@ -28,16 +36,23 @@ export function record(release, { source, origin, layers, info, sha256, settings
 }
 
 /** Return the command line that makes the dream again. */
-function command(release, { source, origin, settings }) {
-  const words = ["dream", "run", source, ...origin, "--backend", "cpu"];
-  for (const [name, value] of Object.entries(written(release, settings))) {
+function command(release, { guide, origin, settings, source }) {
+  const led = guide ? [`--guide=${guide.name}`] : [];
+  const from = guide ? origin.map((word) => word.replace(/^--layer/, "--guide-layer")) : origin;
+  const words = ["dream", "run", source, ...led, ...from, "--backend", "cpu"];
+  for (const [name, value] of Object.entries(settingsOf(release, settings))) {
     words.push(`--${name.replaceAll("_", "-")}=${value}`);
   }
   return words.map(quoted).join(" ");
 }
 
+/** Write a list as Python's json does. */
+function list(texts) {
+  return `[${texts.map((one) => JSON.stringify(one)).join(", ")}]`;
+}
+
 /** Return each setting as Python writes it. */
-function written(release, settings) {
+function settingsOf(release, settings) {
   return Object.fromEntries(
     release.settings.map(({ name, integer }) => {
       const value = settings[name];
