@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.browser_plan import plan_browser
+from ort_deepdream.measure.browsers import find_program
 from ort_deepdream.measure.pictures import describe_photo, parse_size
 from ort_deepdream.measure.plan import (
     PROFILES,
@@ -26,6 +30,7 @@ from ort_deepdream.measure.plan import (
     plan_contenders,
     plan_torch,
 )
+from ort_deepdream.measure.result import Result
 from ort_deepdream.measure.resume import resumable
 from ort_deepdream.text import storable
 
@@ -46,6 +51,7 @@ class Asked:
     budget: float | None
     profile: str
     torch: bool
+    browser: str
     allow_cpu_nodes: bool
     limits: bool
     resume: bool
@@ -56,16 +62,8 @@ def bench(asked: Asked) -> None:
     """Measure, write the result file, show it; exit with 1 when a contender is wrong."""
     output = _output(asked)
     sweep_cache()
-    plan = _plan(asked)
-    before = resumable(output, plan) if asked.resume else None
-    run = Bench(plan, output, before)
-    try:
-        with bar("measuring") as on_progress, signals.raised():
-            found = run.run(on_progress)
-    except KeyboardInterrupt:
-        if run.saved:
-            note(f"{output} holds the rounds so far; the same command with --resume goes on")
-        raise
+    with _page(asked.browser) as page:
+        found = _measured(asked, page, output)
     analysis = analyse(found)
     show(analysis)
     say(f"{output}: every sample, and what they depend on")
@@ -73,6 +71,32 @@ def bench(asked: Asked) -> None:
         say(sentence)
     if analysis.failures:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _page(browser: str) -> Iterator[str]:
+    """Serve the page that dreams, where a browser is to be measured, and yield its address."""
+    if not browser:
+        yield ""
+        return
+    find_program(browser)  # before anything is fetched for it
+    from ort_deepdream.cli.web import served
+
+    with served() as address:
+        yield address
+
+
+def _measured(asked: Asked, page: str, output: Path) -> Result:
+    plan = _plan(asked, page)
+    before = resumable(output, plan) if asked.resume else None
+    run = Bench(plan, output, before)
+    try:
+        with bar("measuring") as on_progress, signals.raised():
+            return run.run(on_progress)
+    except KeyboardInterrupt:
+        if run.saved:
+            note(f"{output} holds the rounds so far; the same command with --resume goes on")
+        raise
 
 
 def _output(asked: Asked) -> Path:
@@ -84,7 +108,7 @@ def _output(asked: Asked) -> Path:
     return output
 
 
-def _plan(asked: Asked) -> Plan:
+def _plan(asked: Asked, page: str) -> Plan:
     photo = describe_photo(asked.photo)
     if asked.profile not in PROFILES:
         raise DreamError(
@@ -100,6 +124,8 @@ def _plan(asked: Asked) -> Plan:
     if asked.torch:
         compiled = asked.profile == "full"
         found += plan_torch(asked.threads, find, settings, compiled)
+    if asked.browser:
+        found += plan_browser(asked.browser, page, asked.threads, find, settings)
     model, info = describe_model(found)
     if info.guides:
         raise DreamError(
@@ -139,6 +165,7 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [f"--size={size}" for size in asked.sizes]
     words += [] if asked.trials is None else [f"--trials={asked.trials}"]
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
+    words += [f"--browser={Path(asked.browser).name}"] if asked.browser else []
     words += ["--torch"] * asked.torch + ["--no-limits"] * (not asked.limits)
     words += ["--allow-cpu-nodes"] * asked.allow_cpu_nodes
     return tuple(map(storable, words))

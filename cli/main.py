@@ -17,6 +17,7 @@ from ort_deepdream.cli.options import (
     benches,
     films,
     folders,
+    judging,
     loop,
     machines,
     models,
@@ -445,7 +446,11 @@ def export(
 
 
 @app.command(
-    epilog=examples("dream verify 4c.onnx", "dream verify 4c.onnx --backend cuda && echo good")
+    epilog=examples(
+        "dream verify 4c.onnx",
+        "dream verify 4c.onnx --backend cuda && echo good",
+        "dream verify 4c.onnx --backend cuda --bisect",
+    )
 )
 def verify(
     file: models.ModelFile,
@@ -455,12 +460,17 @@ def verify(
     precision: machines.ComputedIn = "float32",
     allow_cpu_nodes: machines.AllowCpuNodes = False,
     network: models.NetworkName = None,
+    bisect: judging.Bisect = False,
+    against: judging.Against = None,
 ) -> None:
     """Compare a gradient file with PyTorch.
 
     The judge is PyTorch's autograd in float64, at several sizes. Errors are
     relative; beside ours stands PyTorch's own in float32, and the limit is a
     multiple of that. The exit code is 1 when a comparison fails.
+
+    With '--bisect' each node of the graph is judged alone, by what it was given, and
+    the first one that is off is named, by operator and layer.
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
@@ -470,7 +480,13 @@ def verify(
     machine = Machine(
         backend, None, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
     )
-    verify_file(file, machine, network)
+    if bisect or against is not None:
+        from ort_deepdream.cli.bisecting import FLOAT64
+        from ort_deepdream.cli.bisecting import bisect as bisect_file
+
+        bisect_file(file, machine, against or FLOAT64, network)
+    else:
+        verify_file(file, machine, network)
 
 
 @app.command(
@@ -568,6 +584,7 @@ def bench(
     backend: benches.Backends = None,
     threads: benches.ThreadCounts = None,
     torch: benches.PyTorch = False,
+    browser: benches.BrowserName = None,
     allow_cpu_nodes: machines.AllowCpuNodes = False,
     profile: benches.ProfileName = "normal",
     size: benches.Sizes = None,
@@ -601,6 +618,7 @@ def bench(
             budget=budget,
             profile=profile,
             torch=torch,
+            browser=browser or "",
             allow_cpu_nodes=allow_cpu_nodes,
             limits=not no_limits,
             resume=resume,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 from ort_deepdream import signals
 from ort_deepdream.cli.messages import bar, note, say
@@ -26,6 +29,17 @@ def serve(port: int, open_browser: bool) -> None:
                 server.serve_forever()
         except KeyboardInterrupt:
             say("")  # below the ^C of a terminal
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Serve the page for a while, and yield its address. Raise DreamError when it cannot be."""
+    with Server(site_files(_runtime(), offline=False)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.address
+        finally:
+            server.shutdown()
 
 
 def _runtime() -> Path:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ort_deepdream.engine.deepdream import Progress
 from ort_deepdream.engine.image import read_picture, write_picture
 from ort_deepdream.engine.settings import Settings
+from ort_deepdream.measure.timing import take_turn
 
 Array = NDArray[np.float32]
 Mark = tuple[str, float]  # a part of a dream, and when it ended by `time.perf_counter`
@@ -31,7 +32,7 @@ class ContenderSpec:
     quickest one unless it is given.
     """
 
-    library: str  # OURS or TORCH
+    library: str  # OURS, TORCH or WEB
     model: str  # path of the gradient file
     backend: str  # PyTorch's is its device: "cpu" or "cuda"
     threads: int | None
@@ -41,6 +42,8 @@ class ContenderSpec:
     allow_cpu_nodes: bool = False
     default_session: bool = False  # gradients by ONNX Runtime's default options, not the engine's
     graphed: bool = False  # PyTorch's gradient as a CUDA graph
+    browser: str = ""  # chromium, firefox or a program's path
+    page: str = ""  # the address of the page that dreams there
 
     def dump(self) -> str:
         """Return it as JSON, for `read_spec`."""
@@ -74,6 +77,10 @@ class LoadedContender(ABC):
     @abstractmethod
     def step(self, rgb: Array) -> Step:
         """Return the function that takes a step; the picture stays where the library wants it."""
+
+    def turn(self, rgb: Array, count: int) -> float:
+        """Return the seconds of a step, in a turn of `count`."""
+        return take_turn(self.step(rgb), count)
 
     @abstractmethod
     def gradient(self, rgb: Array) -> Callable[[], Array]:

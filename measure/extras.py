@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ort_deepdream.measure.contenders import Contenders
-from ort_deepdream.measure.libraries import OURS
+from ort_deepdream.measure.libraries import OURS, WEB
 from ort_deepdream.measure.operators import Kind
 from ort_deepdream.measure.process import ContenderError
 from ort_deepdream.measure.result import Limit, Measurement, Operator, Result, Size, Work
@@ -53,7 +53,8 @@ class Extras:
 
     def measure_limit(self, name: str) -> None:
         """Measure what the device of a contender reaches at best."""
-        if name in [limit.contender for limit in self.limits]:
+        browser = self.contenders.specs[name].library == WEB  # which shows nothing of it
+        if browser or name in [limit.contender for limit in self.limits]:
             return
         try:
             found = self.contenders.processes[name].ask("limits")

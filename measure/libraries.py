@@ -4,3 +4,4 @@ from __future__ import annotations
 
 OURS = "ONNX Runtime"
 TORCH = "PyTorch"
+WEB = "ONNX Runtime Web"

@@ -162,7 +162,7 @@ def _contender(
         )
     words += [CPU_NODES] * allowed
     record = Contender(
-        name=_label(", ".join(words), threads),
+        name=thread_label(", ".join(words), threads),
         library=OURS,
         backend=name,
         provider=provider,
@@ -203,7 +203,7 @@ def plan_torch(
 def _torch_contender(spec: ContenderSpec) -> PlannedContender:
     kind = "compiled" if spec.compiled else "graphed" if spec.graphed else "eager"
     record = Contender(
-        name=f"PyTorch {kind}, {_label(spec.backend, spec.threads)}",
+        name=f"PyTorch {kind}, {thread_label(spec.backend, spec.threads)}",
         library=TORCH,
         backend=spec.backend,
         provider=f"PyTorch {spec.backend}",
@@ -225,7 +225,8 @@ def is_plain_cpu(contender: Contender) -> bool:
     return contender.backend == CPU and contender.library == OURS
 
 
-def _label(name: str, threads: int | None) -> str:
+def thread_label(name: str, threads: int | None) -> str:
+    """Return what a contender with so many threads is called."""
     return name if threads is None else f"{name}, {threads} thread{'s' if threads > 1 else ''}"
 
 

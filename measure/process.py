@@ -69,18 +69,26 @@ class ContenderProcess:
         return last_words(code, self.errors.read())
 
     def busy(self) -> float:
-        """Return the seconds of processor time that it has used."""
+        """Return the seconds of processor time that it has used, and the browser that it drives."""
         try:
-            times = self.watched.cpu_times()
+            processes = [self.watched, *self.watched.children(recursive=True)]
         except psutil.Error:
             return 0.0
-        return float(times.user + times.system)
+        return sum(map(_seconds_of, processes))
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self.child.kill()
         self.child.communicate()
         self.errors.close()
+
+
+def _seconds_of(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def measure_step(process: ContenderProcess, photo: Path, count: int) -> Sample:

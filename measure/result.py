@@ -186,7 +186,7 @@ class Contender(Record):
     """Something that was timed: a backend with its options. `missing` says why it was not."""
 
     name: Name  # unique in the file: "cpu", "cpu, 1 thread", "cuda", "PyTorch eager, cpu"
-    library: Name  # "ONNX Runtime" or "PyTorch"
+    library: Name  # "ONNX Runtime", "PyTorch" or "ONNX Runtime Web"
     backend: Name
     provider: Name
     device: Text | None
@@ -197,6 +197,8 @@ class Contender(Record):
     placement: dict[Name, Count]  # nodes of the step by execution provider
     cpu_nodes_allowed: bool = False  # on another backend; files from before it have none
     missing: Text | None
+    browser: Text | None = None  # that it ran in, with its version; files from before have none
+    isolated: bool | None = None  # of a page: whether the browser grants it threads
 
 
 class Sample(Record):

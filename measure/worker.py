@@ -27,7 +27,7 @@ from ort_deepdream.measure.contender import (
     parts,
     read_spec,
 )
-from ort_deepdream.measure.libraries import OURS, TORCH
+from ort_deepdream.measure.libraries import OURS, TORCH, WEB
 from ort_deepdream.measure.timing import take_turn
 
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in Linux's prctl.h
@@ -38,6 +38,7 @@ WARMING = 2  # steps before a time is worth something
 LIBRARIES = {
     OURS: "ort_deepdream.measure.onnx_runtime:OnnxRuntimeContender",
     TORCH: "ort_deepdream.measure.pytorch:PyTorchContender",
+    WEB: "ort_deepdream.measure.browser:BrowserContender",
 }
 
 
@@ -65,7 +66,7 @@ class Worker:
 
     def step(self, photo: str, count: int) -> float:
         """Return the seconds of a step, in a turn of `count`."""
-        return take_turn(self.contender.step(read_picture(photo).rgb), count)
+        return self.contender.turn(read_picture(photo).rgb, count)
 
     def dream(self, photo: str, output: str, iterations: int | None = None) -> dict[str, float]:
         """Dream, and return the seconds of each part."""

@@ -50,6 +50,18 @@ PyTorch = Annotated[
     ),
 ]
 
+BrowserName = Annotated[
+    str | None,
+    typer.Option(
+        "--browser",
+        metavar="NAME",
+        help="Measure the page of `dream web` as well, in chromium, firefox or the browser at a "
+        "path: WebAssembly with one and all threads, and WebGPU.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+
 ProfileName = Annotated[
     str,
     typer.Option(
