@@ -100,8 +100,9 @@ def run(
         asked.force,
     )
     metadata = _metadata(asked, model, settings, tiling)
-    frames.begin(about(metadata))
     before, started = len(frames), time.perf_counter()
+    if before:
+        frames.begin(about(metadata))  # which may ask for more frames now
     how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
     changes = _changes(asked.changes, models)
     with bar("dreaming") as update, signals.undone(lambda: _note_kept(frames, asked.motion)):
@@ -109,6 +110,7 @@ def run(
         for frame in zoom(model, rgb, settings, asked.motion, changes, frames, watcher.step, **how):
             if not len(frames):
                 _require_change(frame, levels(rgb), model)
+                frames.begin(about(metadata))
             frames.add(frame, metadata)
         update(1.0, f"writing {output.name}")
         _write(output, frames, asked.motion, metadata)
@@ -158,10 +160,12 @@ def _length(motion: ZoomSettings, output: Path) -> str:
 
 
 def _note_kept(frames: Frames, motion: ZoomSettings) -> None:
-    note(
-        f"{len(frames)} of {motion.dreamt} frames are in {frames.folder}; the same command goes on "
-        f"after them"
-    )
+    kept = frames.on_disk()  # one may have been written just now
+    if kept:
+        note(
+            f"{kept} of {motion.dreamt} frames are in {frames.folder}; the same command "
+            f"goes on after them"
+        )
 
 
 # --- what it is made of ---------------------------------------------------------------------------

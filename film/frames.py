@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
@@ -46,11 +47,12 @@ class Frames(Sequence[Frame]):
                 )
         if anew:
             self._clear(names)
-            names = []
-        numbered = {name for name in names if NAME.fullmatch(name)}
-        self.there = 0
-        while self._path(self.there + 1).name in numbered:
-            self.there += 1
+        self.there = self.on_disk()
+
+    def on_disk(self) -> int:
+        """Count the frames that are in the folder now, up to the first that is missing."""
+        names = set(_names(self.folder))
+        return next(n for n in count() if self._path(n + 1).name not in names)
 
     def begin(self, about: Mapping[str, Any]) -> None:
         """Make the folder, if it is not there, and write down what it holds."""
