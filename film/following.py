@@ -9,8 +9,9 @@ optical flow's warp); the next dream begins with a share of it, and adds as much
 so that what is added is as strong in the last frame as in the first, and as bright. The share is
 `blend` where something moves, 1 where nothing moves or changes, and 0 where the flow is not sure
 and after a cut. Where it is 1 nothing is dreamt: still parts stay still, noise and slow changes of
-the light pass through as the camera saw them, and nothing can drift. The frame's own details are
-never resampled.
+the light pass through as the camera saw them, and nothing can drift. What comes to light behind
+something, a few pixels in each frame, gets SETTLED frames before it counts as still: figures need
+more room than that to grow. The frame's own details are never resampled.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ Bytes = NDArray[np.uint8]
 
 STILL, MOVING = 0.05, 0.3  # pixels from one frame to the next
 SAME, CHANGED = 4.0, 12.0  # levels since it was dreamt
+SETTLED = 10.0  # frames
+KNOWN = 0.5  # how sure the flow has to be for a pixel to be an old one
 
 
 class Beginning(NamedTuple):
@@ -56,6 +59,7 @@ class Follower:
     frame: Bytes | None = None
     dream: Bytes | None = None
     seen: Array | None = None  # what was in the frame where it was last dreamt on
+    age: Array | None = None  # for how many frames each pixel has been there, up to SETTLED
 
     def begin(self, frame: Bytes) -> Beginning:
         """Return what the dream of a frame, uint8 [H, W, 3], begins with.
@@ -69,14 +73,13 @@ class Follower:
             )
         before, dream, self.frame = self.frame, self.dream, frame
         rgb = frame.astype(np.float32)
-        if before is None or dream is None or self.seen is None:
+        if before is None or dream is None:
             return self._anew(rgb)
         moved = motion(before, frame)
         if is_cut(moved):
             return self._anew(rgb)
-        still = self._still(moved, rgb, self.seen)
-        self.seen += (1 - still)[..., None] * (rgb - self.seen)
-        share = still + (1 - still) * moved.sure * np.float32(self.blend)
+        still = self._still(moved, rgb)
+        share = 1 - (1 - moved.sure * np.float32(self.blend)) * (1 - still)
         added = dream.astype(np.float32) - before
         # Not resampled where it rests, or it would blur in time.
         there = np.where((moved.length < STILL)[..., None], added, moved.carry(added))
@@ -88,11 +91,17 @@ class Follower:
 
     def _anew(self, rgb: Array) -> Beginning:
         self.seen = rgb.copy()
+        self.age = np.full(rgb.shape[:2], SETTLED, np.float32)
         return Beginning(rgb, None, cut=True)
 
-    def _still(self, moved: Motion, rgb: Array, seen: Array) -> Array:
+    def _still(self, moved: Motion, rgb: Array) -> Array:
         """Return where nothing moved and nothing has changed since it was dreamt on: 1, else 0."""
-        rests = 1 - ramp(moved.length, STILL, MOVING)
-        same = 1 - ramp(smoothed_difference(rgb, seen), SAME, CHANGED)
-        made: Array = rests * same * (moved.sure > 0)
-        return made
+        assert self.seen is not None
+        assert self.age is not None
+        same = 1 - ramp(smoothed_difference(rgb, self.seen), SAME, CHANGED)
+        still = same * (1 - ramp(moved.length, STILL, MOVING)) * (moved.sure > 0)
+        self.seen += (1 - still)[..., None] * (rgb - self.seen)
+        older = np.minimum(moved.carry(self.age) + 1, SETTLED)
+        self.age = np.where(moved.sure > KNOWN, older * same, 0).astype(np.float32)
+        settled: Array = still * self.age / np.float32(SETTLED)
+        return settled

@@ -81,8 +81,8 @@ class Source:
     def frames(self, part: Part | None = None, damaged: OnDamage = ignored) -> Iterator[Frame]:
         """Yield the frames of a part of the film, one after the other.
 
-        What cannot be decoded is passed over, as players do; `damaged` is called each time. Raise
-        DreamError for a frame of another size than the first, and when there is none.
+        What is damaged is passed over or made up for, as players do; `damaged` is called each time.
+        Raise DreamError for a frame of another size than the first, and when there is none.
         """
         part = part or Part()
         begins = round(self.begins / self.look.time_base)
@@ -200,7 +200,7 @@ def _kinds(container: Any) -> str:
 
 
 def _frames(container: Any, stream: Any, damaged: OnDamage = ignored) -> Iterator[Any]:
-    """Yield the decoded frames; `damaged` is called for what cannot be decoded."""
+    """Yield the decoded frames; `damaged` is called for what cannot be, or only in parts."""
     av = pyav()
     packets = container.demux(stream)
     while True:
@@ -214,7 +214,10 @@ def _frames(container: Any, stream: Any, damaged: OnDamage = ignored) -> Iterato
         except av.error.InvalidDataError:
             damaged()
             continue
-        yield from frames
+        for frame in frames:
+            if frame.is_corrupt:
+                damaged()
+            yield frame
 
 
 def _refuse(frame: Any, path: Path) -> None:
