@@ -78,7 +78,7 @@ def followed(
         if number <= len(done):
             follower.dreamt(done[number - 1])
             continue
-        made = _dreamt(_within(beginning, within), number, dream_one)
+        made = _dreamt(_within(beginning, frame, within), number, dream_one)
         if made is None:
             return
         follower.dreamt(levels(made))
@@ -90,13 +90,13 @@ def levels(rgb: Array) -> Frame:
     return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
-def _within(beginning: Beginning, mask: Array | None) -> Beginning:
-    """Return what a dream begins with, where it dreams in a film's mask alone."""
+def _within(beginning: Beginning, frame: Frame, mask: Array | None) -> Beginning:
+    """Return what a dream begins with in a film's mask; without, it is the frame itself."""
     if mask is None:
         return beginning
-    if beginning.mask is not None:
-        mask = mask * beginning.mask
-    return beginning._replace(mask=mask)
+    rgb = np.where((mask > 0)[..., None], beginning.rgb, frame)
+    share = mask if beginning.mask is None else mask * beginning.mask
+    return beginning._replace(rgb=rgb, mask=share)
 
 
 def _dreamt(beginning: Beginning, number: int, dream_one: DreamOne) -> Array | None:

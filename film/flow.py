@@ -27,6 +27,7 @@ MEDIUM = 2  # OpenCV's number of the preset
 SLACK, PIXELS = 0.01, 0.5  # of the forward-backward check
 ALIKE, OTHER = 12.0, 30.0  # levels between two places that look the same, and that do not
 SIGMA = 1.5  # pixels that are looked at together
+LEAST = 16  # pixels of a side that OpenCV's DIS can do with
 
 
 class Motion(NamedTuple):
@@ -58,9 +59,7 @@ def motion(before: Bytes, now: Bytes) -> Motion:
     cv2 = opencv()
     with one_thread():
         greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, now)]
-        finder = cv2.DISOpticalFlow_create(MEDIUM)
-        forth: Array = finder.calc(*greys, None)
-        back: Array = finder.calc(*greys[::-1], None)
+        forth, back = _dis(*greys), _dis(*greys[::-1])
         there = _sampled(forth, back)
         apart = np.square(back + there).sum(axis=2)
         far = np.square(back).sum(axis=2) + np.square(there).sum(axis=2)
@@ -93,6 +92,16 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+def _dis(begin: Bytes, end: Bytes) -> Array:
+    """Return where each pixel [H, W] of `begin` is in `end`, relative to where it was."""
+    height, width = begin.shape
+    # DIS compares patches, and cannot with less than a few of them.
+    padding = (0, max(LEAST - height, 0)), (0, max(LEAST - width, 0))
+    padded = [np.pad(grey, padding, mode="edge") for grey in (begin, end)]
+    found: Array = opencv().DISOpticalFlow_create(MEDIUM).calc(*padded, None)
+    return found[:height, :width]
 
 
 def _smooth(values: Array) -> Array:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from ort_deepdream.engine.visualise.settings import VisualiseSettings
     from ort_deepdream.engine.watching import watching
     from ort_deepdream.errors import DreamError
-    from ort_deepdream.film.settings import ZoomSettings
+    from ort_deepdream.film.dreaming import dream_film
+    from ort_deepdream.film.settings import FilmSettings, ZoomSettings
     from ort_deepdream.film.zooming import zoom
     from ort_deepdream.layers import load_layer
 
@@ -43,6 +44,7 @@ __all__ = [
     "Backend",
     "Dream",
     "DreamError",
+    "FilmSettings",
     "Model",
     "ModelInfo",
     "Picture",
@@ -53,6 +55,7 @@ __all__ = [
     "VisualiseSettings",
     "ZoomSettings",
     "dream",
+    "dream_film",
     "find_backend",
     "find_preset",
     "load_layer",
@@ -85,7 +88,8 @@ _HOMES = {
     "watching": "engine.watching",
     "why_unusable": "engine.probe",
     "zoom": "film.zooming",
-    "ZoomSettings": "film.settings",
+    "dream_film": "film.dreaming",
+    **dict.fromkeys(("FilmSettings", "ZoomSettings"), "film.settings"),
 }
 
 

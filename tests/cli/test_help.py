@@ -12,7 +12,7 @@ import sys
 import pytest
 import typer
 
-from ort_deepdream import Settings, VisualiseSettings, ZoomSettings
+from ort_deepdream import FilmSettings, Settings, VisualiseSettings, ZoomSettings
 from ort_deepdream.cli.main import app
 from ort_deepdream.cli.options.loop import with_loop_settings
 from ort_deepdream.engine.settings import Limits
@@ -30,6 +30,7 @@ def test_the_commands():
         "run",
         "folder",
         "zoom",
+        "film",
         "info",
         "visualise",
         "export",
@@ -191,6 +192,7 @@ NUMBERS = {
             ("run a.jpg", Settings),
             ("visualise", VisualiseSettings),
             ("zoom a.jpg", ZoomSettings),
+            ("film a.mp4", FilmSettings),
         )
         for setting in dataclasses.fields(kind)
         if isinstance(setting.metadata["limits"], Limits)
