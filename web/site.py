@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,7 @@ def _ascent(target: str) -> Part:
     return Part(GRAPHS / f"ascent.{target}.pb")
 
 
+@cache  # what is shipped stays as it is
 def _guided_graph(layer: str) -> bytes:
     """Return a layer's gradient file for dreams with a guide."""
     content = shipped_file(layer, TARGET).read_bytes()
@@ -194,6 +196,7 @@ def _group(layer: str) -> int:
     return next(i for i, (beginning, _) in enumerate(GROUPS) if layer.startswith(beginning))
 
 
+@cache
 def _layer(layer: str) -> dict[str, Any]:
     """Describe a layer's gradient files, so that the page need not read protobuf."""
     shape = ARCHITECTURES[WEIGHTS_ARCHITECTURE].layers[layer]

@@ -9,6 +9,8 @@ const { octaveSizes, resize } = await load("octaves.mjs");
 const planes = await load("planes.mjs");
 const { Random } = await load("random.mjs");
 const { guideRows } = await load("later/guide.mjs");
+const { resultOf } = await load("later/result.mjs");
+const { whyUnstable } = await load("later/statistics.mjs");
 const { encodePng } = await load("later/png.mjs");
 const { record } = await load("later/record.mjs");
 const { pointAt, readCaffemodel, readSafetensors } = await load("later/weights.mjs");
@@ -18,6 +20,12 @@ const questions = {
   resize,
   encodePng,
   guideRows,
+  whyUnstable,
+  resultOf: (release, browser, ...given) => {
+    globalThis.self = { RELEASE: release, crossOriginIsolated: true };
+    Object.defineProperty(globalThis, "navigator", { value: browser, configurable: true });
+    return resultOf(...given);
+  },
   record,
   ...planes,
   pointAt: (model, kind, weights, location) => {

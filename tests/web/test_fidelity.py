@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import math
 import shlex
@@ -28,6 +29,13 @@ from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
 from ort_deepdream.engine.settings import Settings
+from ort_deepdream.measure.agreement import MOST_ERROR
+from ort_deepdream.measure.analysis import analyse
+from ort_deepdream.measure.result import VERSION as RESULT_VERSION
+from ort_deepdream.measure.result import read_result
+from ort_deepdream.measure.statistics import why_unstable
+from ort_deepdream.report.page import page
+from ort_deepdream.report.runs import read_runs
 from ort_deepdream.step import rolled_indices
 from ort_deepdream.version import VERSION
 from ort_deepdream.web.site import TARGET, site_files
@@ -178,6 +186,82 @@ def test_a_guides_features_are_the_same_rows(javascript, seed, channels, height,
     for name, wanted in {"rows": rows, "numbers": numbers}.items():
         found = np.frombuffer(base64.b64decode(answer[name]), np.float32)
         np.testing.assert_array_equal(found.reshape(wanted.shape), wanted)
+
+
+# --- A bench --------------------------------------------------------------------------------------
+
+PHONE = {"userAgent": "Mozilla/5.0 (Android 15; Mobile) Firefox/153.0", "platform": "Linux armv8l"}
+
+
+def page_result(javascript, release, tmp_path, adapter, error, browser=PHONE):
+    """What the page's bench would save, read as any other result."""
+    first, samples = [0.3, 0.2, 0.1], [0.1, 0.11, 0.1, 0.1, 0.1]
+    opened = {"isolated": True}
+    found = {"opened": opened, "first": first, "samples": samples}
+    wasm = {"name": "wasm, 1 thread", "backend": "wasm", "threads": 1, **found}
+    webgpu = {"name": "webgpu-browser", "backend": "webgpu", "threads": None, **found}
+    webgpu |= {"adapter": adapter, "error": error} if adapter else {"missing": "there is none"}
+    chosen = {"iterations": 10, "octaves": 4, "octave_scale": 1.4, "step": 1.5, "jitter": 32}
+    settings = {**chosen, "seed": 0}
+    photo = {"name": "example.jpg", "width": 451, "height": 300}
+    rest = {"size": {"width": 182, "height": 158}, "most": MOST_ERROR, "photo": photo}
+    answer = javascript.ask("resultOf", release, browser, [wasm, webgpu], settings, rest)
+    path = tmp_path / "page-bench.json"
+    path.write_text(json.dumps(answer))
+    return read_result(path)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "is_gpu"),
+    [
+        ({"name": "google swiftshader", "fallback": True}, False),
+        ({"name": "", "fallback": True}, False),
+        ({"name": "qualcomm adreno", "fallback": False}, True),
+        (None, False),
+    ],
+)
+def test_what_the_page_measured_is_a_result(javascript, release, tmp_path, adapter, is_gpu):
+    result = page_result(javascript, release, tmp_path, adapter, 1e-6)
+    assert (result.version, result.machine.project) == (RESULT_VERSION, VERSION)
+    assert result.machine.gpu == ("qualcomm adreno" if is_gpu else None)
+    assert {one.browser for one in result.contenders} == {"Firefox 153.0"}
+    assert (
+        result.model.files["portable"]
+        == hashlib.sha256(shipped_file("inception_4c/output", "portable").read_bytes()).hexdigest()
+    )
+    analysis = analyse(result)
+    assert bool(analysis.accelerators) == is_gpu
+    assert analysis.failures == ()
+    assert "webgpu-browser" in page(read_runs([tmp_path / "page-bench.json"]), [])
+
+
+def test_a_gradient_that_is_wrong_is_a_failure_there_too(javascript, release, tmp_path):
+    adapter = {"name": "qualcomm adreno", "fallback": False}
+    result = page_result(javascript, release, tmp_path, adapter, 2 * MOST_ERROR)
+    assert [one.contender for one in analyse(result).failures] == ["webgpu-browser"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("X11; Linux) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36", "Chromium 156.0.0.0"),
+        ("Windows) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.1.2", "Edge 156.0.1.2"),
+        ("iPhone) AppleWebKit/605.1 Version/19.0 Mobile/15E148 Safari/604.1", "Safari 19.0"),
+        ("something else", "a browser without a name"),
+    ],
+)
+def test_a_browser_is_told_by_what_it_says_of_itself(javascript, release, tmp_path, agent, name):
+    browser = {"userAgent": agent, "platform": ""}
+    result = page_result(javascript, release, tmp_path, None, None, browser)
+    assert result.contenders[0].browser == name
+    assert "a system without a name" in result.machine.processor
+
+
+@asked
+@given(st.lists(st.floats(0.01, 10), min_size=3, max_size=12))
+def test_samples_are_settled_for_the_page_when_they_are_for_the_bench(javascript, samples):
+    found, wanted = javascript.ask("whyUnstable", samples), why_unstable(samples)
+    assert (found is None) == (wanted is None)
 
 
 # --- Weights of one's own -------------------------------------------------------------------------

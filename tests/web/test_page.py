@@ -37,6 +37,7 @@ from ort_deepdream.engine.deepdream import dream
 from ort_deepdream.engine.image import read_metadata
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.settings import chosen
+from ort_deepdream.measure.result import read_result
 from ort_deepdream.web import site
 from ort_deepdream.web.server import Server
 from ort_deepdream.weights.architectures import ARCHITECTURES
@@ -243,7 +244,7 @@ def test_the_service_worker_gives_threads_and_the_page_stays_without_its_server(
         np.testing.assert_array_equal(pixels(seen.save(tmp_path)), first)
         send(seen.page, "drop", "torn.onnx", b"GIF89a")
         seen.says("torn.onnx is damaged")  # what is fetched when wanted is here, too
-        seen.page.get_by_text("More settings").click()
+        seen.page.get_by_text("More settings", exact=True).click()
         seen.page.get_by_role("button", name="Use the built-in one").click()
         seen.set(layer="inception_5b/output")
         seen.page.get_by_role("button", name="Dream", exact=True).click()
@@ -390,7 +391,7 @@ def again(saved: Path, photo: Path, folder: Path, monkeypatch) -> np.ndarray:
 def test_weights_of_ones_own_dream_as_for_the_command(visit, photo, tmp_path, monkeypatch):
     tensors = random_tensors(seed=3)
     seen = visit("?threads=1")
-    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_text("More settings", exact=True).click()
     dreams = []
     for name, write in NETWORKS.items():
         path = tmp_path / name
@@ -444,7 +445,7 @@ def test_what_is_no_network_is_answered_in_a_sentence(visit, photo):
         send(seen.page, "drop", name, content)
         seen.says(answer)
         expect(seen.status).to_have_class("wrong")
-    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_text("More settings", exact=True).click()
     seen.page.get_by_role("button", name="Use the built-in one").click()
     seen.dream(photo, **QUICK)
 
@@ -457,7 +458,7 @@ def test_a_guide_leads_as_for_the_command(visit, photo, tmp_path, monkeypatch):
     with Image.open(EXAMPLES / "landscape.jpg") as landscape:
         landscape.convert("RGB").resize((700, 500)).save(guide)
     seen = visit("?threads=1")
-    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_text("More settings", exact=True).click()
     seen.page.set_input_files("[name=guide]", guide)
     seen.choose(photo)
     seen.says("Press Dream")
@@ -497,7 +498,7 @@ def test_a_gradient_file_for_a_guide_asks_for_one(visit, photo, tmp_path, monkey
     seen.says("Press Dream")
     seen.page.get_by_role("button", name="Dream", exact=True).click()
     seen.says("This network wants a guide: choose one under More settings.")
-    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_text("More settings", exact=True).click()
     seen.page.set_input_files("[name=guide]", guide)
     seen.dream(photo, octaves="2", iterations="3", seed="1")
     saved = seen.save(tmp_path)
@@ -514,7 +515,7 @@ def test_a_browser_without_webgpu_is_told_so_before_anything_is_fetched(visit, p
     seen = visit()
     seen.choose(photo)
     seen.says("Press Dream")
-    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_text("More settings", exact=True).click()
     seen.set(backend="webgpu")
     seen.page.get_by_role("button", name="Dream", exact=True).click()
     seen.says("This browser has no WebGPU, or nothing to run it on. Choose WebAssembly")
@@ -530,6 +531,7 @@ def test_webgpu_dreams_the_same_and_its_fallback_is_called_no_gpu(playwright, ad
     started = launch(playwright, *SWIFTSHADER)
     seen = Visit(started.new_context(), address + "?backend=webgpu")
     expect(seen.page.locator("[name=backend]")).to_have_value("webgpu")
+    seen.page.get_by_text("More settings", exact=True).click()
     seen.page.set_default_timeout(10 * DREAMING)
     seen.choose(photo)
     seen.says("Press Dream")
@@ -547,6 +549,28 @@ def test_webgpu_dreams_the_same_and_its_fallback_is_called_no_gpu(playwright, ad
     ).rgb
     np.testing.assert_array_equal(pixels(saved), np.clip(np.rint(wanted), 0, 255).astype(np.uint8))
     started.close()
+
+
+# --- A bench ----------------------------------------------------------------------------------
+
+
+@pytest.mark.nightly
+def test_a_press_measures_the_device_and_another_saves_a_result(visit, tmp_path):
+    seen = visit()
+    seen.page.get_by_role("button", name="Measure this device").click()
+    seen.says(re.compile(r"A step at 182×158 takes [\d.]+ ms with wasm, 1 thread"))
+    saved = seen.save(tmp_path, "Save what was measured")
+    result = read_result(saved)
+    assert saved.name == "page-bench.json"
+    assert {one.browser.split()[0] for one in result.contenders} == {"Chromium"}
+    wasm = [one for one in result.contenders if one.backend == "wasm"]
+    assert [one.threads for one in wasm] == [1, min(os.cpu_count() or 1, 8)][: len(wasm)]
+    assert result.contenders[-1].missing.startswith("This browser has no WebGPU")
+    assert all(len(one.samples) >= 5 and len(one.first) == 3 for one in result.series)
+    assert all(check.gradient_error < 1e-4 for check in result.checks)
+    made = CliRunner().invoke(app, ["report", str(saved), "-o", str(tmp_path / "report.html")])
+    assert made.exit_code == 0, made.output
+    assert seen.complaints == []
 
 
 # --- Stopping ---------------------------------------------------------------------------------
@@ -735,7 +759,7 @@ def test_the_line_follows_a_finger(visit, photo):
 def test_whatever_can_be_used_has_a_name(visit, photo):
     seen = visit()
     seen.dream(photo, **QUICK)
-    seen.page.get_by_text("More settings").click()
+    seen.page.get_by_text("More settings", exact=True).click()
     tree = seen.page.locator("body").aria_snapshot()
     for line in tree.splitlines():
         role = line.strip().removeprefix("- ")

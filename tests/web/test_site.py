@@ -34,7 +34,7 @@ from scripts.build_web import build_web
 
 ROOT = Path(__file__).parents[2]
 MOST_OF_THE_PAGE = 60_000  # bytes of what every visit fetches and is not a picture
-MOST_OF_LATER = 30_000  # of what is fetched when it is wanted
+MOST_OF_LATER = 36_000  # of what is fetched when it is wanted
 SOURCES = page_sources()
 LATER = later_sources()
 

@@ -58,7 +58,7 @@ function setBusy(now) {
   busy = now;
   stopping = false;
   element("settings").disabled = now;
-  for (const id of ["go", "file", "example", "save", "save-photo", "save-guide", "keep"]) {
+  for (const id of ["go", "file", "example", "save", "save-photo", "save-guide", "keep", "bench"]) {
     element(id).disabled = now;
   }
   element("progress").hidden = element("stop").hidden = true;
@@ -242,6 +242,8 @@ function connect() {
   form.backend.addEventListener("change", chooseBackend);
   form.side.addEventListener("change", () => photo && choose(photo.blob, photo.name));
   const clicks = {
+    bench: ({ target }) =>
+      attempt(async () => (await import("./later/bench.mjs")).press(target, say, saveFile)),
     builtin() {
       form.network.value = "";
       chooseNetwork();

@@ -22,7 +22,7 @@ const tasks = {
   async open({ layer, opened }) {
     if (opened) await network.use("", opened);
     else await network.open(layer, null);
-    return { threads, isolated: self.crossOriginIsolated };
+    return { threads, isolated: self.crossOriginIsolated, version: self.RELEASE.runtime };
   },
 
   /** Take the picture that steps and gradients are of. */
