@@ -88,7 +88,8 @@ class BrowserContender(LoadedContender):
         return {
             "provider": PROVIDERS[self.spec.backend],
             "device": self._device(),
-            "threads": self.opened["threads"],
+            "threads": None if self.spec.backend == WEBGPU else self.opened["threads"],
+            "options": {"onnxruntime-web": self.opened["version"]},
             "precision": self.file.info.precision,
             "target": self.file.info.target,
             "browser": f"{name} {self.browser.version}",

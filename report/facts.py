@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ort_deepdream.engine.settings import as_text
 from ort_deepdream.measure.analysis import TimedContender, why_missing
+from ort_deepdream.measure.result import Contender
 from ort_deepdream.report import words
 from ort_deepdream.report.cautions import deviation
 from ort_deepdream.report.runs import Run
@@ -133,7 +134,7 @@ def contenders(run: Run) -> Table:
     rows = [
         (
             words.clean(one.name),
-            words.clean(one.library),
+            _library(one),
             words.clean(one.provider),
             words.clean(one.device or UNKNOWN),
             words.DASH if one.threads is None else str(one.threads),
@@ -154,6 +155,14 @@ def contenders(run: Run) -> Table:
         "nodes by provider",
     )
     return Table(headings, tuple(rows), words=8)
+
+
+def _library(one: Contender) -> str:
+    """Return what a contender was run by, and in which browser."""
+    if one.browser is None:
+        return words.clean(one.library)
+    alone = "" if one.isolated else ", not isolated"
+    return words.clean(f"{one.library} in {one.browser}{alone}")
 
 
 def _listed(pairs: Mapping[str, object]) -> str:

@@ -26,7 +26,7 @@ from ort_deepdream.measure.browsers import find_program
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.process import ContenderProcess
 from ort_deepdream.measure.result import read_result
-from ort_deepdream.web.runtime import fetch_runtime
+from ort_deepdream.web.runtime import VERSION, fetch_runtime
 from ort_deepdream.web.server import Server
 from ort_deepdream.web.site import site_files
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
@@ -137,6 +137,7 @@ def test_its_gradient_and_dream_are_the_cpus_and_it_ends_with_its_process(page, 
     about = process.ask("about", photo=str(picture))
     assert (about["threads"], about["isolated"]) == (1, True)
     assert about["browser"].startswith("Chromium 1")
+    assert about["options"] == {"onnxruntime-web": VERSION}
     assert 0 < process.ask("step", photo=str(picture), count=3) < 60
     from ort_deepdream.engine.deepdream import dream
     from ort_deepdream.engine.loading import load_model
