@@ -1,8 +1,8 @@
 """A cluster of Dask's, whose workers dream: on this machine or on many.
 
 No more pictures are handed out than there are workers, so nothing grows with their number. A worker
-that dies is replaced by Dask's nanny, and its picture goes to another one; one that four workers
-died of is left. What needs a worker is in `cli/cluster_worker.py`.
+that dies is replaced by Dask's nanny, and its picture goes to another one, but for one that worker
+after worker dies of. What a worker does is in `cli/cluster_worker.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import distributed
 
 from ort_deepdream import signals
 from ort_deepdream.cli.cluster_worker import (
-    ONE_DREAM,
     CannotBeginError,
     Dreamer,
     Dreamt,
@@ -41,12 +40,17 @@ PATIENCE = 10.0  # seconds for a scheduler to answer
 LOOK = 1.0  # seconds after which workers are counted again
 
 
+class KillerError(DreamError):
+    """A picture that workers died of, or that was on them when they did."""
+
+
 class Cluster:
     """The workers of a scheduler. `send`: pictures and dreams go through it, too."""
 
     def __init__(self, address: str, send: bool) -> None:
         self.address, self.send = address, send
         self._client: distributed.Client
+        self._count = 0  # of tasks that were handed out
 
     def __enter__(self) -> Cluster:
         """Connect. Raise DreamError where no scheduler answers."""
@@ -134,11 +138,30 @@ class Cluster:
     def _handed_out(
         self, name: str, waiting: Iterator[Task], known: Callable[[Task], Answer | None]
     ) -> Iterator[tuple[Task, Answer]]:
-        """Hand out a task for each worker, and another one for each that is answered."""
+        """Hand out a task for each worker, and another one for each that is answered.
+
+        All that is on a worker that dies is under suspicion. What four died of is therefore tried
+        once more in the end, by itself.
+        """
+        suspected: list[Task] = []
+        for task, answer in self._at_once(name, waiting, known, self._workers):
+            if isinstance(answer, KillerError):
+                suspected.append(task)
+            else:
+                yield task, answer
+        yield from self._at_once(name, iter(suspected), lambda task: None, lambda: 1)
+
+    def _at_once(
+        self,
+        name: str,
+        waiting: Iterator[Task],
+        known: Callable[[Task], Answer | None],
+        count: Callable[[], int],
+    ) -> Iterator[tuple[Task, Answer]]:
+        """Hand out so many tasks at once, and yield them with their answers."""
         done: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
         running: dict[str, Task] = {}
-        places, looked, more = self._workers(), time.monotonic(), True
-        number = 0
+        places, looked, more = count(), time.monotonic(), True
         while more or running:
             while more and len(running) < places:
                 task = next(waiting, None)
@@ -146,29 +169,28 @@ class Cluster:
                 if task is None:
                     break
                 answer = known(task)
-                if answer is None:
-                    answer = self._order(task)
-                if not isinstance(answer, Order):
-                    yield task, answer
-                    continue
-                number += 1
-                future = self._client.submit(
-                    dream,
-                    name,
-                    answer,
-                    key=f"{name}-{number}-{time.time_ns()}",
-                    resources={ONE_DREAM: 1},
-                    pure=False,
-                )
-                running[future.key] = task
-                future.add_done_callback(done.put)
+                order = self._order(task) if answer is None else answer
+                if isinstance(order, Order):
+                    future = self._submit(name, order)
+                    running[future.key] = task
+                    future.add_done_callback(done.put)
+                else:
+                    yield task, order
             if running:
                 with suppress(queue.Empty):
                     future = done.get(timeout=LOOK)
                     task = running.pop(future.key)
                     yield task, self._answer(task, future)
+            elif more:  # all workers are gone; there may be others
+                time.sleep(LOOK)
             if time.monotonic() - looked > LOOK:
-                places, looked = self._workers(), time.monotonic()
+                places, looked = count(), time.monotonic()
+
+    def _submit(self, name: str, order: Order) -> distributed.Future:
+        self._count += 1
+        return self._client.submit(
+            dream, name, order, key=f"{name}-{self._client.id}-{self._count}", pure=False
+        )
 
     def _order(self, task: Task) -> Order | DreamError:
         """Return what a worker is told of a task, or why it cannot be."""
@@ -186,16 +208,15 @@ class Cluster:
         if isinstance(error, distributed.CancelledError):
             raise error
         if isinstance(error, distributed.KilledWorker):
-            return DreamError(
+            return KillerError(
                 f"{error.allowed_failures + 1} workers died of it, one after the other, the last "
                 f"one {error.last_worker.address}; its log may tell why (memory?)"
             )
         if error is not None:
             return DreamError(f"{type(error).__name__}: {error}")
         dreamt: Dreamt = future.result()
-        answer = dreamt.answer
-        if isinstance(answer, DreamError):
-            return DreamError(str(answer).replace(str(task.photo.absolute()), str(task.photo)))
+        if dreamt.refused:
+            return DreamError(dreamt.refused.replace(str(task.photo.absolute()), str(task.photo)))
         if dreamt.content is not None:
             try:
                 with writing(task.output):
@@ -203,7 +224,7 @@ class Cluster:
                     write_bytes(task.output, dreamt.content)
             except DreamError as refused:
                 return refused
-        return answer
+        return dreamt.notes
 
     def _workers(self) -> int:
         """Return how many workers there are. Raise DreamError when the scheduler is gone."""

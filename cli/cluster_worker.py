@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +29,6 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import writing
 from ort_deepdream.version import VERSION
 
-ONE_DREAM = "ort-deepdream"  # what Dask counts of a worker: it has one, and each dream takes one
 SHARE = 0.6  # of a worker's memory for a dream: with 0.8 of it taken Dask gives it nothing to do
 
 
@@ -49,9 +49,13 @@ class Order(NamedTuple):
 
 
 class Dreamt(NamedTuple):
-    """The answer to an order, and the file of the dream, where it is sent."""
+    """What became of an order: what was noted, why there is no dream, its file where it is sent.
 
-    answer: Answer
+    Not the error itself: Dask would send all errors that it came of, too, which may be in a circle.
+    """
+
+    notes: list[str]
+    refused: str = ""
     content: bytes | None = None
 
 
@@ -77,7 +81,7 @@ def greet(machine: Machine) -> Greeting | DreamError:
         return Greeting(versions(), backend.name, backend.file_target)
 
     found: Greeting | DreamError = attempted(greeting)
-    return found
+    return DreamError(str(found)) if isinstance(found, DreamError) else found
 
 
 class Files(NamedTuple):
@@ -119,14 +123,15 @@ class Dreamer(distributed.WorkerPlugin):
         self.scratch = Path()
         self.threads: int | None = None
         self.memory: int | None = None
+        self.one: threading.Lock  # a dream at a time has all threads of a worker
 
-    async def setup(self, worker: distributed.Worker) -> None:
-        """Take what the worker has to give, and say that it dreams one dream at a time."""
+    def setup(self, worker: distributed.Worker) -> None:
+        """Take what the worker has to give."""
+        self.one = threading.Lock()
         self.scratch = Path(tempfile.mkdtemp(prefix="dream-", dir=worker.local_directory))
         self.threads = min(worker.state.nthreads, usable_threads())
         limit = worker.memory_manager.memory_limit
         self.memory = int(SHARE * limit) if limit else None
-        await worker.set_resources(**{ONE_DREAM: 1})
 
     def teardown(self, worker: distributed.Worker) -> None:
         """Forget the model."""
@@ -149,26 +154,33 @@ class Dreamer(distributed.WorkerPlugin):
             machine=replace(machine, threads=machine.threads or self.threads),
             memory=self.memory,
         )
-        try:
-            return here.begin()
-        except DreamError as error:
-            raise CannotBeginError(str(error)) from None
+        begun: Callable[[Task], Answer] | DreamError = attempted(here.begin)
+        if isinstance(begun, DreamError):
+            raise CannotBeginError(str(begun))
+        return begun
 
     def dream(self, order: Order) -> Dreamt:
         """Dream on a picture. Raise CannotBeginError when it is not the picture's fault."""
-        act = self.act
+        with self.one:
+            return self._dream(self.act, order)
+
+    def _dream(self, act: Callable[[Task], Answer], order: Order) -> Dreamt:
         if order.content is None:
-            return Dreamt(attempted(act, order.task))
+            return _dreamt(attempted(act, order.task))
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             photo, output = (Path(folder, kind, path.name) for kind, path in _kinds(order.task))
             with writing(photo.parent):
                 photo.parent.mkdir()
                 photo.write_bytes(order.content)
-            answer = attempted(act, Task(photo, output))
-            if isinstance(answer, DreamError):
-                named = str(answer).replace(str(photo), str(order.task.photo))
-                return Dreamt(DreamError(named.replace(str(output), str(order.task.output))))
-            return Dreamt(answer, output.read_bytes())
+            dreamt = _dreamt(attempted(act, Task(photo, output)))
+            if dreamt.refused:
+                named = dreamt.refused.replace(str(photo), str(order.task.photo))
+                return Dreamt([], named.replace(str(output), str(order.task.output)))
+            return Dreamt(dreamt.notes, content=output.read_bytes())
+
+
+def _dreamt(answer: Answer) -> Dreamt:
+    return Dreamt([], str(answer)) if isinstance(answer, DreamError) else Dreamt(answer)
 
 
 def _kinds(task: Task) -> list[tuple[str, Path]]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
+    from ort_deepdream.cli.folder_calls import dream_folder
     from ort_deepdream.engine.backends import BACKENDS, Backend
     from ort_deepdream.engine.deepdream import Dream, Progress, dream
     from ort_deepdream.engine.gradient_file import ModelInfo
@@ -56,6 +57,7 @@ __all__ = [
     "ZoomSettings",
     "dream",
     "dream_film",
+    "dream_folder",
     "find_backend",
     "find_preset",
     "load_layer",
@@ -75,6 +77,7 @@ _HOMES = {
     **dict.fromkeys(("BACKENDS", "Backend"), "engine.backends"),
     **dict.fromkeys(("Dream", "Progress", "dream"), "engine.deepdream"),
     "DreamError": "errors",
+    "dream_folder": "cli.folder_calls",
     "ModelInfo": "engine.gradient_file",
     **dict.fromkeys(("find_backend", "load_model"), "engine.loading"),
     "load_layer": "layers",

@@ -17,10 +17,14 @@ import numpy as np
 import psutil
 import pytest
 from gradient_files import write_gradient_file
+from pictures import contents, draw
 from PIL import Image
 
+from ort_deepdream.cli.crew import Processes
 from ort_deepdream.cli.folder_place import Place
+from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.pool import Pool
+from ort_deepdream.engine import memory
 from ort_deepdream.engine.image import read_metadata, write_picture
 from ort_deepdream.engine.image.reading import peek_metadata
 from ort_deepdream.errors import DreamError
@@ -38,14 +42,6 @@ def tiny(tmp_path_factory) -> Path:
 def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def draw(name: str, seed: int = 0, side: int = 16) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    levels = np.random.default_rng(seed).integers(0, 256, (side, side + 4, 3), np.uint8)
-    Image.fromarray(levels).save(path)
-    return path
 
 
 def pixels(path: Path | str) -> bytes:
@@ -159,6 +155,52 @@ def test_metadata_can_be_read_without_the_pixels(suffix):
     assert peek_metadata(path) == read_metadata(path) == {"deepdream.task": "ä key"}
 
 
+# --- several photographs --------------------------------------------------------------------------
+
+
+def test_several_photographs_are_dreamt_on_each_beside_itself(dream, tiny):
+    for seed, name in enumerate(("a.png", "sub/b.png", "sub/c.jpg")):
+        draw(name, seed)
+    words = ("-m", tiny, *QUICK)
+    first = dream("a.png", "sub/*", "nothere.png", *words)  # no shell has made names of it
+    assert first.exit_code == 1
+    assert first.stdout.startswith("4 photos: 3 dreamt, 1 failed, ")
+    assert first.stderr.startswith("dream: error: nothere.png: ")
+    assert dream("run", "a.png", "sub/b.png", "sub/c.jpg", *words).stdout.startswith(
+        "3 photos: 0 dreamt, 3 done before, "
+    )
+    dream("run", "sub/b.png", *words, "--seed", 0, "-o", "alone.png")
+    assert pixels("alone.png") == pixels("sub/b-dream.png")
+    assert dream("a.png", "sub/b.png", *words, "--seed", 5).stdout.startswith("2 photos: 2 dreamt")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("a.png b.png -o c.png", "--output is for one photo, and there are several"),
+        ("a.png b.png --open", "--open is for one photo, and there are several"),
+        ("a.png a.jpg", "a.png and a.jpg: would both be a-dream.png; rename one"),
+        ("*.gif", "*.gif: there is no such picture; check the names"),
+    ],
+)
+def test_what_several_photographs_cannot_have(dream, tiny, words, error):
+    assert error in dream("run", *words.split(), "-m", tiny, *QUICK).error
+
+
+# --- the machine that is shared -------------------------------------------------------------------
+
+
+def test_workers_share_the_memory_out_and_what_does_not_fit_has_tiles(monkeypatch):
+    monkeypatch.setattr(memory, "_most", None)
+    whole = memory.available()
+    crew = Processes(4)
+    crew.settle(Machine("cpu"), count=3)
+    assert crew.memory is not None
+    assert crew.memory == pytest.approx(whole.free / 3, rel=0.2)  # the machine is in use meanwhile
+    memory.limit_to(1000)
+    assert memory.available() == memory.Room(1000, "this worker's share")
+
+
 # --- workers that die -----------------------------------------------------------------------------
 
 
@@ -195,6 +237,16 @@ class Pictures:
             text=True,
             env=self.environment,
         )
+
+
+@pytest.mark.slow
+def test_the_files_are_the_same_by_one_two_and_four_workers(dream, tiny):
+    for number in range(8):
+        draw(f"in/{number}.png", number, side=64)
+    for count in (1, 2, 4):
+        words = ("-m", tiny, *QUICK, "--workers", count)
+        assert dream("folder", "in", count, *words).stdout.startswith(f"{count}: 8 dreamt, ")
+    assert contents("1") == contents("2") == contents("4")
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
