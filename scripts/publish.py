@@ -1,4 +1,5 @@
-"""Build the site that is published: the newest report, past ones, a board of all, asv's own pages.
+"""Build the site that is published: the newest report, past ones, a board of all, asv's own pages,
+and the page that dreams.
 
     python -m scripts.publish result.json -o site
     python -m scripts.publish result.json --past results -o site
@@ -7,9 +8,10 @@
 `index.html` is the report of the results named first, with the history that asv measured; `past/`
 has one for each result file in the folder given as `--past`, and `board/` one table of them all;
 `asv/` is what `asv publish` wrote, as it is: those pages load their libraries from other hosts, and
-want a server. Then every link in our
-own pages is followed: a missing file, a missing anchor, or an address on another host is an error,
-and leaves the site that was there before.
+want a server. `web/` is the page that dreams, for which ONNX Runtime Web is fetched once;
+`--without-page` leaves it out. Then every link in our own pages is followed: a missing file, a
+missing anchor, or an address on another host is an error, and leaves the site that was there
+before.
 """
 
 from __future__ import annotations
@@ -35,9 +37,11 @@ from ort_deepdream.report.board_page import addresses, board_page
 from ort_deepdream.report.history import Value, read_history
 from ort_deepdream.report.page import Link, page, policy, stylesheet
 from ort_deepdream.report.runs import Run, read_runs
+from ort_deepdream.web.runtime import fetch_runtime
+from ort_deepdream.web.site import build as build_page
 
 MARK = ".made-by-publish"  # in every site: what has none is not replaced
-ASV, PAST, BOARD = "asv", "past", "board"
+ASV, PAST, BOARD, WEB = "asv", "past", "board", "web"
 
 NEWEST = Link("The newest report", "../index.html")
 
@@ -81,6 +85,7 @@ class Sources:
     past: Path | None
     asv: Path | None
     asv_html: Path | None
+    page: bool = False  # whether the page that dreams stands beside the reports
 
 
 def publish(sources: Sources, output: Path) -> list[Path]:
@@ -119,7 +124,11 @@ def build(sources: Sources, folder: Path) -> None:
     if sources.asv_html:
         copy_asv(sources.asv_html, folder / ASV)
         links.append(Link("asv's own pages", f"{ASV}/index.html"))
+    if sources.page:
+        links.append(Link("Dream in the browser", f"{WEB}/index.html"))
     write_report(folder / "index.html", read_runs(sources.results), history, links)
+    if sources.page:  # last, for it may have to be fetched
+        build_page(folder / WEB, fetch_runtime())
 
 
 def write_report(
@@ -238,13 +247,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--past", type=Path, metavar="FOLDER", help="with older result files")
     made.add_argument("--asv", type=Path, metavar="FOLDER", help="asv's results")
     made.add_argument("--asv-html", type=Path, metavar="FOLDER", help="what `asv publish` wrote")
+    made.add_argument("--without-page", action="store_true", help="leave out the page that dreams")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     o = parser().parse_args(arguments)
     try:
-        pages = publish(Sources(o.results, o.past, o.asv, o.asv_html), o.output)
+        sources = Sources(o.results, o.past, o.asv, o.asv_html, not o.without_page)
+        pages = publish(sources, o.output)
     except (PublishError, DreamError) as error:
         print(f"publish: error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -12,7 +12,9 @@ import typer
 from synthetic_results import result, written
 
 from ort_deepdream.cli.main import app
+from ort_deepdream.errors import DreamError
 from ort_deepdream.report.board_page import addresses
+from ort_deepdream.web.runtime import fetch_runtime
 from scripts.publish import MARK, PublishError, Sources, check, main, parser, publish
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +124,40 @@ def test_a_site_is_replaced_whole(newest, past, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"result.json", "results", "site"}
 
 
+def refused(capsys, *words: object) -> str:
+    with pytest.raises(SystemExit) as raised:
+        main([str(word) for word in words])
+    assert raised.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_the_page_that_dreams_lies_beside_the_report(newest, tmp_path):
+    try:
+        fetch_runtime()
+    except DreamError as error:
+        pytest.skip(str(error))
+    site = tmp_path / "site"
+    pages = publish(Sources([newest], None, None, None, page=True), site)
+    assert pages == [site / "index.html", site / "web" / "index.html"]
+    assert '<a href="web/index.html">Dream in the browser</a>' in pages[0].read_text("utf-8")
+    assert '"offline": true' in (site / "web" / "release.js").read_text("utf-8")
+    assert (site / "web" / "sw.js").is_file()
+
+
+def test_a_page_that_cannot_be_built_replaces_nothing(newest, tmp_path, monkeypatch, capsys):
+    def no_runtime():
+        raise DreamError("the program 'onnxruntime-web' could not be downloaded")
+
+    site = tmp_path / "site"
+    publish(Sources([newest], None, None, None), site)
+    monkeypatch.setattr("scripts.publish.fetch_runtime", no_runtime)
+    assert "could not be downloaded" in refused(capsys, newest, "-o", site)
+    assert {path.name for path in site.iterdir()} == {MARK, "index.html"}
+    main([str(newest), "-o", str(site), "--without-page"])
+    assert "1 page, every link followed" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("link", "problem"),
     [
@@ -166,14 +202,6 @@ def test_a_folder_that_is_no_site_is_left_alone(newest, tmp_path):
     precious.mkdir()
     with pytest.raises(PublishError, match="not made by this script"):
         publish(Sources([newest], None, None, None), precious)
-
-
-def refused(capsys, *words: object) -> str:
-    with pytest.raises(SystemExit) as raised:
-        main([str(word) for word in words])
-    assert raised.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
 
 
 def test_mistakes_are_one_line(newest, tmp_path, capsys):

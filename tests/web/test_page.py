@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from settled_dream import LAYER, SETTINGS, photograph
+from synthetic_results import result, written
 from typer.testing import CliRunner
 from weights_files import (
     new_caffemodel,
@@ -46,6 +47,7 @@ from ort_deepdream.weights.guiding import guided
 from ort_deepdream.weights.joining import choose_channels
 from ort_deepdream.weights.terms import Term
 from scripts import measure_web
+from scripts.publish import Sources, publish
 from scripts.screenshot_report import find_chromium, sandbox_options
 
 CHROMIUM = find_chromium()
@@ -290,6 +292,21 @@ def test_a_new_release_replaces_what_was_kept_and_fetches_only_what_changed(
     }"""
     names = seen.page.locator("html").evaluate(kept)
     assert len(set(names)) == len(names)  # nothing of the old release
+
+
+@pytest.mark.nightly
+def test_what_publish_builds_dreams_from_any_host_below_a_path(context, own_host, photo, tmp_path):
+    newest = written(tmp_path, result(("cpu",), images=(), operators=(), limits=()))
+    publish(Sources([newest], None, None, None, page=True), tmp_path / "host" / "page")
+    report = context.new_page()
+    report.goto(f"{own_host.address}index.html")
+    report.get_by_role("link", name="Dream in the browser").click()
+    expect(report).to_have_title("Dream a photograph")
+    report.close()
+    seen = Visit(context, f"{own_host.address}web/")
+    seen.is_kept()
+    seen.dream(photo, **QUICK)
+    assert seen.complaints == []
 
 
 def test_every_layer_can_be_kept(kept_visit, host, photo):
@@ -560,14 +577,14 @@ def test_a_press_measures_the_device_and_another_saves_a_result(visit, tmp_path)
     seen.page.get_by_role("button", name="Measure this device").click()
     seen.says(re.compile(r"A step at 182×158 takes [\d.]+ ms with wasm, 1 thread"))
     saved = seen.save(tmp_path, "Save what was measured")
-    result = read_result(saved)
+    found = read_result(saved)
     assert saved.name == "page-bench.json"
-    assert {one.browser.split()[0] for one in result.contenders} == {"Chromium"}
-    wasm = [one for one in result.contenders if one.backend == "wasm"]
+    assert {one.browser.split()[0] for one in found.contenders} == {"Chromium"}
+    wasm = [one for one in found.contenders if one.backend == "wasm"]
     assert [one.threads for one in wasm] == [1, min(os.cpu_count() or 1, 8)][: len(wasm)]
-    assert result.contenders[-1].missing.startswith("This browser has no WebGPU")
-    assert all(len(one.samples) >= 5 and len(one.first) == 3 for one in result.series)
-    assert all(check.gradient_error < 1e-4 for check in result.checks)
+    assert found.contenders[-1].missing.startswith("This browser has no WebGPU")
+    assert all(len(one.samples) >= 5 and len(one.first) == 3 for one in found.series)
+    assert all(check.gradient_error < 1e-4 for check in found.checks)
     made = CliRunner().invoke(app, ["report", str(saved), "-o", str(tmp_path / "report.html")])
     assert made.exit_code == 0, made.output
     assert seen.complaints == []
