@@ -23,6 +23,7 @@ from ort_deepdream.measure.machine import describe
 from ort_deepdream.measure.result import Check, Kind, Result, Size
 from ort_deepdream.measure.statistics import Interval
 from ort_deepdream.report.cautions import unknown_devices
+from ort_deepdream.report.costs import energy, prices, slowed
 from ort_deepdream.report.figures import ends, ratio_in_words
 from ort_deepdream.report.words import figures, seconds, seconds_span
 
@@ -50,7 +51,9 @@ def show(analysis: Analysis) -> None:
     if result.checks:
         terminal.print("[bold]Whether they compute the same[/]")
         terminal.print(checks(result))
-    sentences = answer(analysis), missing(result), unsettled(result), warnings(result)
+    costs = energy(analysis), prices(analysis)
+    doubts = slowed(analysis), unsettled(result), warnings(result)
+    sentences = answer(analysis), *costs, missing(result), *doubts
     for sentence in (sentence for group in sentences for sentence in group):
         terminal.print(sentence, markup=False)
 

@@ -54,6 +54,7 @@ class Asked:
     browser: str
     allow_cpu_nodes: bool
     limits: bool
+    price_per_hour: float | None
     resume: bool
     output: Path | None
 
@@ -147,6 +148,7 @@ def _plan(asked: Asked, page: str) -> Plan:
         stride=info.stride,
         command=_command(asked),
         limits=asked.limits,
+        price_per_hour=asked.price_per_hour,
     )
 
 
@@ -165,6 +167,8 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [f"--size={size}" for size in asked.sizes]
     words += [] if asked.trials is None else [f"--trials={asked.trials}"]
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
+    price = asked.price_per_hour
+    words += [] if price is None else [f"--price-per-hour={price:g}"]
     words += [f"--browser={Path(asked.browser).name}"] if asked.browser else []
     words += ["--torch"] * asked.torch + ["--no-limits"] * (not asked.limits)
     words += ["--allow-cpu-nodes"] * asked.allow_cpu_nodes

@@ -591,6 +591,7 @@ def bench(
     trials: benches.Trials = None,
     budget: benches.Budget = None,
     no_limits: benches.NoLimits = False,
+    price_per_hour: benches.PricePerHour = None,
     output: benches.ResultOutput = None,
     resume: benches.Resume = False,
 ) -> None:
@@ -621,6 +622,7 @@ def bench(
             browser=browser or "",
             allow_cpu_nodes=allow_cpu_nodes,
             limits=not no_limits,
+            price_per_hour=price_per_hour,
             resume=resume,
             output=output,
         )

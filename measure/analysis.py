@@ -108,6 +108,7 @@ class TimedContender:
     checks: tuple[Check, ...]
     series: Mapping[tuple[Kind, Size], Series]  # those that have samples
     cold: Mapping[tuple[Kind, Size], int]  # samples of each that belong to a warm-up
+    counted: Mapping[tuple[Kind, Size], tuple[int, ...]]  # the numbers of those that figures are of
     figures: Mapping[tuple[Kind, Size], Figure]
 
     @property
@@ -156,11 +157,12 @@ class TimedContender:
     def seconds(self, kind: Kind, size: Size) -> tuple[float, ...]:
         """Return the samples in the order they were taken; none when it was not measured.
 
-        Those of a warm-up are left out: they are cold, whatever was meant to be measured.
+        Those of a warm-up are left out: they are cold, whatever was meant to be measured. So are
+        those that heat or others slowed, unless all were.
         """
         series = self.series.get((kind, size))
-        samples = series.samples[self.cold[kind, size] :] if series else ()
-        return tuple(sample.seconds for sample in samples)
+        counted = self.counted[kind, size] if series else ()
+        return tuple(series.samples[number].seconds for number in counted) if series else ()
 
     def from_the_first(self, kind: Kind, size: Size) -> tuple[float, ...]:
         """Return what went before the samples and all of them, in the order they were taken."""
@@ -171,6 +173,26 @@ class TimedContender:
         """Return what was slower at the beginning of a series than what followed."""
         every = self.from_the_first(kind, size)
         return every[: warm_up(every)]
+
+    def joules(self, size: Size) -> float | None:
+        """Return the energy of a further dream on all devices that tell; None: not measured."""
+        for one in self.result.energy:
+            if (one.contender, one.size) == (self.record.name, size) and one.missing is None:
+                return sum(one.joules.values()) / one.dreams if one.dreams else None
+        return None
+
+    def price(self, size: Size, dreams: int = 1000) -> float | None:
+        """Return what so many further dreams cost, one after another, by the price of an hour."""
+        hour, figure = self.result.price_per_hour, self.figures.get(("warm", size))
+        return None if hour is None or figure is None else hour / 3600 * figure.median * dreams
+
+    def slowed(self) -> Mapping[tuple[Kind, Size], tuple[str, ...]]:
+        """Return what slowed samples of each series, in words, but for series it did not."""
+        found = {
+            key: tuple(dict.fromkeys(word for sample in one.samples for word in sample.slowed))
+            for key, one in self.series.items()
+        }
+        return {key: words for key, words in found.items() if words}
 
     def part_seconds(self, size: Size, parts: Sequence[str]) -> list[tuple[float, float]]:
         """Return (seconds of the parts, of the whole) of each one-off dream at a size.
@@ -275,6 +297,7 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
         }
         if series:
             cold = Lazily(series, partial(_cold, series))
+            counted = Lazily(series, partial(_counted, series, cold))
             yield TimedContender(
                 record=record,
                 result=result,
@@ -283,7 +306,8 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
                 checks=tuple(c for c in result.checks if c.contender == record.name),
                 series=series,
                 cold=cold,
-                figures=Lazily(series, partial(_figure, series, cold)),
+                counted=counted,
+                figures=Lazily(series, partial(_figure, series, counted)),
             )
 
 
@@ -336,9 +360,20 @@ def _cold(series: Mapping[Timed, Series], key: Timed) -> int:
     return cold_samples(one.first, [sample.seconds for sample in one.samples])
 
 
-def _figure(every: Mapping[Timed, Series], cold: Mapping[Timed, int], key: Timed) -> Figure:
+def _counted(
+    every: Mapping[Timed, Series], cold: Mapping[Timed, int], key: Timed
+) -> tuple[int, ...]:
+    """Return the numbers of the samples that figures are of: warm ones that nothing slowed."""
+    samples = every[key].samples
+    warm = range(cold[key], len(samples))
+    return tuple(number for number in warm if not samples[number].slowed) or tuple(warm)
+
+
+def _figure(
+    every: Mapping[Timed, Series], counted: Mapping[Timed, tuple[int, ...]], key: Timed
+) -> Figure:
     series = every[key]
-    samples = [sample.seconds for sample in series.samples[cold[key] :]]
+    samples = [series.samples[number].seconds for number in counted[key]]
     apart, sure = spread(samples), median(samples)
     return Figure(
         median=apart.median,
@@ -356,7 +391,8 @@ def _figure(every: Mapping[Timed, Series], cold: Mapping[Timed, int], key: Timed
 def speedup(slow: TimedContender, quick: TimedContender, kind: Kind, size: Size) -> Speedup:
     """Return how many times as fast `quick` is. Raise KeyError where one was not timed."""
     figures = slow.figures[kind, size], quick.figures[kind, size]
-    found = ratio(slow.seconds(kind, size), quick.seconds(kind, size))
+    same_rounds = slow.counted[kind, size] == quick.counted[kind, size]
+    found = ratio(slow.seconds(kind, size), quick.seconds(kind, size), paired=same_rounds)
     return Speedup(*figures, size, found.value, found.low, found.high)
 
 

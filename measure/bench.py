@@ -6,6 +6,7 @@ After every round the result file is written anew, so an interruption costs one 
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import time
 from collections import defaultdict
@@ -36,6 +37,8 @@ from ort_deepdream.measure.result import (
     keep_unknown,
     write_result,
 )
+from ort_deepdream.measure.sensors.energies import Energies
+from ort_deepdream.measure.sensors.watch import Watch, as_fields, sensors
 from ort_deepdream.measure.statistics import cold_samples, why_unstable
 from ort_deepdream.measure.timing import PAUSE, steps_in_turn
 
@@ -59,6 +62,8 @@ class Bench:
         self.cached: set[str] = set()  # those whose one-off dreams find their graph kept
         self.checker = Checker(before)
         self.extras = Extras(before)
+        self.watch = Watch(sensors(), cores=os.cpu_count())
+        self.energies = Energies(before, self.watch)
         self.complete = False
         self.saved = False  # whether the result file is there
         self.first: dict[Measurement, tuple[float, ...]] = {}  # seconds, before the samples
@@ -118,6 +123,7 @@ class Bench:
         """Measure what explains the figures."""
         ends = self.started + self.plan.budget
         self.extras.measure(self.contenders, self.measurements, ends, self.progress)
+        self.energies.measure(self.contenders, self.measurements, self.picture, ends)
 
     # --- what there is time for -------------------------------------------------------------
 
@@ -248,7 +254,9 @@ class Bench:
             if self.needs_first(measurement):
                 self.go_first(measurement)
             time.sleep(PAUSE)
-            return self.sample(measurement)
+            with self.watch.during() as seen:
+                found = self.sample(measurement)
+            return found.model_copy(update=as_fields(seen))
         except ContenderError as error:
             self.skipped[measurement] = str(error)
             self.measurements = [other for other in self.measurements if other != measurement]
@@ -361,6 +369,9 @@ class Bench:
             operators=tuple(self.extras.operators),
             limits=tuple(self.extras.limits),
             work=tuple(self.extras.work),
+            energy=tuple(self.energies.found),
+            sensors=self.watch.told(),
+            price_per_hour=plan.price_per_hour,
             images=tuple(self.checker.images),
             warnings=(*self.contenders.warnings, *busy_neighbours(measured.values())),
         )
@@ -385,9 +396,11 @@ class Bench:
         )
 
     def warm_seconds(self, measurement: Measurement, samples: list[Sample]) -> list[float]:
-        """Return the seconds of the samples that no warm-up slowed."""
+        """Return the seconds of the samples that neither a warm-up nor anything else slowed."""
         seconds = [sample.seconds for sample in samples]
-        return seconds[cold_samples(self.first.get(measurement, ()), seconds) :]
+        cold = cold_samples(self.first.get(measurement, ()), seconds)
+        unslowed = [sample.seconds for sample in samples[cold:] if not sample.slowed]
+        return unslowed or seconds[cold:]
 
     def why_fewer(self, measurement: Measurement) -> str:
         """Return why a measurement has fewer samples than were asked for."""

@@ -84,6 +84,7 @@ class Plan:
     stride: int
     command: tuple[str, ...]
     limits: bool = True  # whether to measure what the hardware can do, too
+    price_per_hour: float | None = None  # of the machine
 
 
 FindModel = Callable[[str], Path]  # the gradient file for a graph target

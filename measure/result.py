@@ -57,8 +57,11 @@ Rate = Annotated[float, Field(gt=0, le=1e21)]  # a second
 Amount = Annotated[float, Field(gt=0, le=1e21)]
 Count = Annotated[int, Field(ge=0, le=2**53)]  # what every reader of JSON keeps exact
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
+Joules = Annotated[float, Field(ge=0, le=1e12)]
+Celsius = Annotated[float, Field(ge=-300, le=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=10_000)]
+Words = Annotated[tuple[Text, ...], FIRST_FAULT, Field(max_length=100)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$", max_length=100_000_000)]
 
@@ -211,6 +214,12 @@ class Sample(Record):
     load: (
         Annotated[float, Field(ge=0, le=100_000)] | None
     )  # the machine's other work meanwhile: busy cores
+    # What sensors saw meanwhile; files from before them have none.
+    slowed: Words = ()  # what slowed the clocks, in words: such a sample is left out of figures
+    capped: Words = ()  # what held them where they were meant to be, such as a power limit
+    clocks: dict[Name, Rate] = Field(default={})  # mean, Hz, by device
+    temperatures: dict[Name, Celsius] = Field(default={})  # highest
+    powers: dict[Name, Joules] = Field(default={})  # mean, watts
 
 
 class Measurement(NamedTuple):
@@ -287,6 +296,17 @@ class Work(Record):
     bytes: Amount | None  # read and written by all kernels
 
 
+class Energy(Record):
+    """What further dreams took, one after another for long enough. `missing` says why nothing."""
+
+    contender: Name
+    size: Size
+    dreams: Count
+    seconds: Seconds
+    joules: dict[Name, Joules]  # of all of them together, by device; what is idle takes some, too
+    missing: Text | None
+
+
 class Image(Record):
     """A picture to look at: the original at a size (contender None), or a contender's dream."""
 
@@ -314,6 +334,11 @@ class Result(Record):
     operators: Annotated[tuple[Operator, ...], FIRST_FAULT, Field(max_length=100_000)]
     limits: Annotated[tuple[Limit, ...], FIRST_FAULT, Field(max_length=1000)]
     work: Annotated[tuple[Work, ...], FIRST_FAULT, Field(max_length=1000)]
+    energy: Annotated[tuple[Energy, ...], FIRST_FAULT, Field(max_length=1000)] = ()
+    sensors: dict[Name, Text | None] = Field(
+        default={}
+    )  # why each has nothing to tell; null: it has
+    price_per_hour: Annotated[float, Field(gt=0, le=1e9)] | None = None  # in any currency
     images: Annotated[tuple[Image, ...], FIRST_FAULT, Field(max_length=1000)]
     warnings: Annotated[tuple[Text, ...], FIRST_FAULT, Field(max_length=1000)]  # a busy machine ...
 
@@ -331,6 +356,7 @@ class Result(Record):
         _require_unique("series", [series.measurement for series in self.series])
         _require_unique("limit", [limit.contender for limit in self.limits])
         _require_unique("work", [work.size for work in self.work])
+        _require_unique("energy", [(energy.contender, energy.size) for energy in self.energy])
         _require_unique("image", [(image.contender, image.size) for image in self.images])
         _require_unique("operator", [(o.contender, o.size, o.operator) for o in self.operators])
         owners = {
@@ -339,6 +365,7 @@ class Result(Record):
             "check": [check.contender for check in self.checks],
             "operator": [operator.contender for operator in self.operators],
             "limit": [limit.contender for limit in self.limits],
+            "energy": [energy.contender for energy in self.energy],
             "image": [image.contender for image in self.images if image.contender is not None],
         }
         for kind, owned in owners.items():

@@ -6,6 +6,7 @@ from ort_deepdream.measure.agreement import ITERATIONS
 from ort_deepdream.measure.analysis import Analysis, TimedContender
 from ort_deepdream.measure.result import Check
 from ort_deepdream.report import words
+from ort_deepdream.report.costs import slowed
 
 # What is compared: whole dreams amplify the last digit, and are no two alike.
 SHORT = f"dreams of {words.counted(ITERATIONS, 'step')} in each octave"
@@ -23,7 +24,7 @@ def cautions(analysis: Analysis) -> list[str]:
     if analysis.unchecked:
         names = words.listed([contender.name for contender in analysis.unchecked])
         said.append(f"Not checked for correctness: {names}.")
-    return said + _unsettled(analysis)
+    return [*said, *slowed(analysis), *_unsettled(analysis)]
 
 
 def unknown_devices(analysis: Analysis) -> list[str]:

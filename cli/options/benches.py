@@ -105,6 +105,17 @@ Budget = Annotated[
     ),
 ]
 
+PricePerHour = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PRICE",
+        parser=number(float, "--price-per-hour", Limits(above=0)),
+        help="What an hour of the machine costs, in any currency: a thousand dreams are priced.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 NoLimits = Annotated[
     bool,
     typer.Option(

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ort_deepdream.measure.sensors.nvml import Nvml
 from ort_deepdream.measure.sensors.powercap import Powercap
@@ -49,6 +50,17 @@ class Seen:
     powers: dict[str, float] = field(default_factory=dict)  # mean, watts
 
 
+def as_fields(seen: Seen) -> dict[str, Any]:
+    """Return what a sample of the result file keeps of it."""
+    return {
+        "slowed": tuple(seen.slowed),
+        "capped": tuple(seen.capped),
+        "clocks": seen.clocks,
+        "temperatures": seen.temperatures,
+        "powers": seen.powers,
+    }
+
+
 class Watch:
     """The sensors that are here, read around what is measured."""
 
@@ -59,10 +71,14 @@ class Watch:
         cores: int | None = None,
     ) -> None:
         self.sensors = [sensor for sensor in found if sensor.missing is None]
-        self.missing = {sensor.name: sensor.missing for sensor in found if sensor.missing}
+        self.missing = {one.name: one.missing for one in found if one.missing is not None}
         self.clock = clock
         self.cores = cores or os.cpu_count() or 1
         self.moments: list[Moment] = []
+
+    def told(self) -> dict[str, str | None]:
+        """Return why each sensor has nothing to tell; None for those that have."""
+        return {**{sensor.name: None for sensor in self.sensors}, **self.missing}
 
     @property
     def has_energy(self) -> bool:

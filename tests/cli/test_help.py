@@ -163,7 +163,7 @@ LINES = {
     "run a.jpg --iterations 1e11": "--iterations must be a whole number, not '1e11'",
     "run a.jpg --step 1,5": "--step must be a number, not '1,5'",
     "run a.jpg -o": "-o needs a value; ",
-    "run a.jpg b.jpg": "`dream run` has no place for b.jpg, for it takes one photo at a time; ",
+    "bench a.jpg b.jpg": "`dream bench` has no place for b.jpg, for it takes one photo at a time; ",
     "bench a.jpg b.jpg c.jpg": "`dream bench` has no place for b.jpg c.jpg, for it takes one photo",
     "verify a.onnx b.onnx": "`dream verify` has no place for b.onnx; ",
     "web --open=3": "--open takes no value; ",
@@ -178,6 +178,7 @@ def test_a_mistyped_line_is_one_line_that_says_what_to_type(dream, line):
 NUMBERS = {
     "bench a.jpg --budget": "--budget must be",
     "bench a.jpg --trials": "--trials must be",
+    "bench a.jpg --price-per-hour": "--price-per-hour must be",
     "bench a.jpg --threads": "--threads must be",
     "compare a.json b.json --fail-above": "--fail-above must be",
     "folder a b --workers": "--workers must be",
