@@ -63,6 +63,7 @@ class Filming:
     def __post_init__(self) -> None:
         if self.subject.mask == ALPHA:
             raise DreamError(f"--mask {ALPHA}: films have no transparency; name a picture")
+        _ = self.part  # which refuses what there cannot be
 
     @property
     def part(self) -> Part:
@@ -102,16 +103,17 @@ def run(
     folder = output if is_folder(output) else output.with_suffix(FRAMES)
     frames = Frames(folder, _key(asked, settings, model), asked.force)
     metadata = _metadata(asked, model, settings, tiling)
-    frames.begin(about(metadata))
     reading = _Reading(source, asked.part, width, height)
     before, started = len(frames), time.perf_counter()
     how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
-    with bar("dreaming") as update, signals.undone(lambda: _note_kept(frames)):
+    with signals.undone(lambda: _note_kept(frames)), bar("dreaming") as update:
         show = _Progress(update, source.expected(asked.part))
         dreams = dream_film(
             model, reading.frames(), settings, asked.film, done=frames, on_step=show.step, **how
         )
         for frame in dreams:
+            if not len(frames):
+                frames.begin(about(metadata))
             frames.add(frame, metadata)
             show.done(len(frames))
         if not is_folder(output):
@@ -216,7 +218,8 @@ def _heard(
 
 
 def _note_kept(frames: Frames) -> None:
-    note(f"{len(frames)} frames are in {frames.folder}; the same command goes on after them")
+    if there := frames.on_disk():
+        note(f"{there} frames are in {frames.folder}; the same command goes on after them")
 
 
 class _Progress:

@@ -104,6 +104,7 @@ class Film:
         context.color_trc = look.transfer
         self.stream = stream
         self.last: int | None = None
+        self.durations: dict[int, int] = {}
         if sound is not None:
             sound.begin(container)
 
@@ -125,7 +126,14 @@ class Film:
         frame.pts, frame.time_base, frame.duration = at, self.look.time_base, duration
         if self.sound is not None:
             self.sound.up_to(at * self.look.time_base)
-        self.container.mux(self.stream.encode(frame))
+        self.durations[at] = duration
+        self._write(self.stream.encode(frame))
+
+    def _write(self, packets: Any) -> None:
+        """Write packets, which codecs give no duration, or another one."""
+        for packet in packets:
+            packet.duration = self.durations.pop(packet.pts, packet.duration) or packet.duration
+            self.container.mux_one(packet)
 
     def _converted(self, rgb: Bytes) -> Any:
         """Return PyAV's frame of the picture, in the colours of the film."""
@@ -144,7 +152,7 @@ class Film:
 
     def end(self) -> None:
         """Write what the codec still holds, and the sound that is left."""
-        self.container.mux(self.stream.encode())
+        self._write(self.stream.encode())
         if self.sound is not None:
             self.sound.up_to(None)
 

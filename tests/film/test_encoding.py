@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import facts
+from clips import facts, length
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.encoding import Look, check_film, writing_film
@@ -49,12 +49,17 @@ def write(name: str, look: Look, ticks: list[int], comment: str = "") -> Path:
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
 def test_each_frame_has_its_time(suffix, base, ticks):
     film = write(f"a{suffix}", Look(32, 24, RATE, base), ticks)
-    shown = [at for at, _ in facts(film).times]
+    shown = facts(film).times
     wanted = [at * base for at in ticks]
     if suffix == ".webm":  # which counts milliseconds
         assert np.abs(np.array(shown, float) - np.array(wanted, float)).max() <= 0.00051
     else:
         assert shown == wanted
+
+
+def test_the_last_frame_is_shown_as_long_as_it_is():
+    write("a.mp4", Look(32, 24, RATE, Fraction(1, 90_000)), [7 * number for number in range(5)])
+    assert length("a.mp4") == Fraction(35, 90_000)
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -12,27 +12,30 @@ import numpy as np
 from ort_deepdream.film.encoding import Look, writing_film
 from scripts.make_clip import Sine, frames
 
-Times = list[tuple[Fraction, Fraction]]
-
 
 class Facts(NamedTuple):
-    """Seconds from when on, and for how long, each frame is shown; the packets of sound."""
+    """Seconds from when on each frame is shown, and the packets of sound with theirs."""
 
-    times: Times
+    times: list[Fraction]
     sound: list[tuple[Fraction, bytes]]
 
 
 def facts(path: Path | str) -> Facts:
     """Return when a film's frames are shown, and its sound."""
     with av.open(str(path)) as film:
-        shown = [
-            (one.pts * one.time_base, one.duration * one.time_base) for one in film.decode(video=0)
-        ]
+        shown = [one.pts * one.time_base for one in film.decode(video=0)]
     if not has_sound(path):
         return Facts(shown, [])
     with av.open(str(path)) as film:
         packets = [one for one in film.demux(audio=0) if one.dts is not None]
         return Facts(shown, [(one.pts * one.time_base, bytes(one)) for one in packets])
+
+
+def length(path: Path | str) -> Fraction:
+    """Return how many seconds the pictures of a film take."""
+    with av.open(str(path)) as film:
+        stream = film.streams.video[0]
+        return stream.duration * stream.time_base
 
 
 def has_sound(path: Path | str) -> bool:
@@ -55,7 +58,7 @@ def draw_clip(
     ticks = ticks or [3600 * number for number in range(2 * shot)]
     with writing_film(Path(path), look, sound=sound) as film:
         for at, frame in zip(ticks, frames(width, height, shot), strict=True):
-            film.add(frame, at, 3600)
+            film.add(frame, at, round(1 / look.rate / look.time_base))
     return Path(path)
 
 
