@@ -44,6 +44,12 @@ def note(text: str) -> None:
     _print_error(f"{NAME}: note: {visible(text)}")
 
 
+def note_at_last(text: str) -> None:
+    """Print a note while a signal ends the process: past rich, which would draw its bar again."""
+    with suppress(OSError):
+        os.write(2, f"{NAME}: note: {visible(text)}\n".encode())
+
+
 def complain(text: str) -> None:
     """Print what is wrong, in one line, whatever the message was made of."""
     lines = (line.strip() for line in text.splitlines())
@@ -173,8 +179,8 @@ def _columns(width: int) -> tuple[Any, ...]:
 
 def _clear_line() -> None:
     """Take what moves off the terminal, and show the cursor again."""
-    sys.stderr.write("\r\x1b[K\x1b[?25h")
-    sys.stderr.flush()
+    # Past rich, which stands for sys.stderr meanwhile: it would print this as text.
+    os.write(2, b"\r\x1b[K\x1b[?25h")
 
 
 def _lenient(stream: IO[str]) -> IO[str]:

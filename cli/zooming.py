@@ -14,7 +14,7 @@ import numpy as np
 
 from ort_deepdream import signals
 from ort_deepdream.cli.machine import Machine, where
-from ort_deepdream.cli.messages import bar, note, say
+from ort_deepdream.cli.messages import bar, note, note_at_last, say
 from ort_deepdream.cli.outputs import check_output, unused
 from ort_deepdream.cli.record import command_line, stored, what_was_dreamt
 from ort_deepdream.cli.sources import OPTIMISED, Request, find_model
@@ -105,7 +105,7 @@ def run(
         frames.begin(about(metadata))  # which may ask for more frames now
     how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
     changes = _changes(asked.changes, models)
-    with bar("dreaming") as update, signals.undone(lambda: _note_kept(frames, asked.motion)):
+    with signals.undone(lambda: _note_kept(frames, asked.motion)), bar("dreaming") as update:
         watcher = _Watcher(update, asked.motion.dreamt)
         for frame in zoom(model, rgb, settings, asked.motion, changes, frames, watcher.step, **how):
             if not len(frames):
@@ -162,7 +162,7 @@ def _length(motion: ZoomSettings, output: Path) -> str:
 def _note_kept(frames: Frames, motion: ZoomSettings) -> None:
     kept = frames.on_disk()  # one may have been written just now
     if kept:
-        note(
+        note_at_last(
             f"{kept} of {motion.dreamt} frames are in {frames.folder}; the same command "
             f"goes on after them"
         )

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -186,24 +185,39 @@ def test_what_was_killed_goes_on_bit_for_bit(dream, tiny, frames, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 def test_ctrl_c_tells_what_is_kept(tiny):
+    """On a terminal, where a bar moves until then."""
     words = ["zoom", "a.png", "-m", tiny, *QUICK, "--frames", 100_000, "-o", "film.webp"]
+    screen, behind = os.openpty()
+    wide = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
     running = subprocess.Popen(
-        [sys.executable, "-c", START, *map(str, words)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", START, *map(str, words)], stderr=behind, env=wide
     )
+    os.close(behind)
+    said = b""
     second = Path("film.frames/000002.png")
-    while not second.exists() and running.poll() is None:
-        time.sleep(0.01)
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
-    assert running.returncode == 130
-    kept, farewell = said.splitlines()[-2:]
+    while chunk := _read(screen):
+        said += chunk
+        if second.exists():
+            running.send_signal(signal.SIGINT)
+    os.close(screen)
+    assert running.wait(30) == 130
+    moving, _, last = said.decode().rpartition("\r\x1b[K\x1b[?25h")
+    assert "dreaming" in moving
     count = len(list(Path("film.frames").glob("*.png")))
-    assert kept == (
+    assert last.splitlines() == [
         f"dream: note: {count} of 100000 frames are in film.frames; the same command goes on after "
-        f"them"
-    )
-    assert farewell == "dream: interrupted"
+        f"them",
+        "dream: interrupted",
+    ]
     assert "film.webp" not in names()
+
+
+def _read(screen: int) -> bytes:
+    """Return what a terminal shows next; nothing where its program has ended."""
+    try:
+        return os.read(screen, 1 << 16)
+    except OSError:
+        return b""
 
 
 # --- what is refused ------------------------------------------------------------------------------
