@@ -105,7 +105,7 @@ def run(
     metadata = _metadata(asked, model, settings, tiling)
     reading = _Reading(source, asked.part, width, height)
     before, started = len(frames), time.perf_counter()
-    how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
+    how: dict[str, Any] = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
     with signals.undone(lambda: _note_kept(frames)), bar("dreaming") as update:
         show = _Progress(update, source.expected(asked.part))
         dreams = dream_film(

@@ -56,13 +56,12 @@ def sine(seconds: float, pitch: float) -> NDArray[np.float32]:
 class Sine:
     """Sound for `writing_film`: a tone for each shot."""
 
-    def __init__(self, shot: float, codec: str = "aac") -> None:
+    def __init__(self, shot: float) -> None:
         self.tone = np.concatenate([sine(shot, 440), sine(shot, 660)], axis=1)
-        self.codec = codec
 
     def begin(self, container: av.container.OutputContainer) -> None:
         self.container = container
-        self.stream = container.add_stream(self.codec, rate=SAMPLES, layout="mono")
+        self.stream = container.add_stream("aac", rate=SAMPLES, layout="mono")
 
     def up_to(self, seconds: Fraction | None) -> None:
         if seconds is not None:
@@ -70,8 +69,8 @@ class Sine:
         frame = av.AudioFrame.from_ndarray(self.tone, format="fltp", layout="mono")
         frame.sample_rate, frame.pts = SAMPLES, 0
         frame.time_base = Fraction(1, SAMPLES)
-        for one in (frame, None):
-            self.container.mux(self.stream.encode(one))
+        self.container.mux(self.stream.encode(frame))
+        self.container.mux(self.stream.encode())
 
 
 def make(path: Path, width: int, height: int, shot: int) -> None:
