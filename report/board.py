@@ -61,6 +61,7 @@ class Row:
     dream: str  # which one was dreamt: times of different dreams are not to be compared
     times: tuple[Cell, ...]  # by SIZES
     faster: tuple[Cell, ...]  # than the CPU of the same result, by SIZES
+    joules: tuple[Cell, ...]  # of a dream, by SIZES
     versions: str
     created: str  # ISO 8601; what it is sorted by
     day: str
@@ -105,6 +106,7 @@ def _row(run: Run, contender: TimedContender, pair: Pair | None, address: str) -
         dream=_dream(run),
         times=tuple(_time(contender, size) if sound else NOTHING for size in SIZES),
         faster=tuple(_faster(speedups, size) for size in SIZES),
+        joules=tuple(_joules(contender, size) if sound else NOTHING for size in SIZES),
         versions=_versions(run, contender),
         created=run.result.created,
         day=run.day,
@@ -134,6 +136,11 @@ def _faster(speedups: Sequence[Speedup], size: Size) -> Cell:
         return NOTHING
     between = words.between(found.low, found.high, "×") if found.count > 1 else ""
     return Cell(found.value, f"{words.times(found.value)}{_star(found.is_settled)}", between)
+
+
+def _joules(contender: TimedContender, size: Size) -> Cell:
+    used = contender.joules(size)
+    return NOTHING if used is None else Cell(used, words.amount(used, "J"))
 
 
 def _curve(speedups: Sequence[Speedup]) -> Curve | None:
@@ -207,6 +214,7 @@ def rows_of_2019() -> Iterator[Row]:
             dream=_dream_of_seed(),
             times=(time, NOTHING),
             faster=(faster if row is card else NOTHING, NOTHING),
+            joules=(NOTHING, NOTHING),
             versions="Caffe",
             created=str(seed_table.YEAR),
             day=str(seed_table.YEAR),

@@ -40,7 +40,7 @@ REPORTS = "reports"
 SUFFIX = ".json"
 BODY = "board"  # the class of the page's body
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
-ADDRESS = 11  # in a row, as `_row_as_json` has them
+ADDRESS = 12  # in a row, as `_row_as_json` has them
 SOURCES = {".py", ".js", ".css", ".jinja"}  # of what makes a report
 
 
@@ -82,6 +82,7 @@ def _row_as_json(row: Row, texts: dict[str, int]) -> list[Any]:
         int(row.accelerator),
         [_cell(cell, cell.low, cell.high) for cell in row.times],
         [_cell(cell) for cell in row.faster],
+        [_cell(cell) for cell in row.joules],
         row.created,
         row.day,
         quote(row.address),

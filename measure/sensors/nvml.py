@@ -86,17 +86,12 @@ class Nvml:
             clocks={name: value * MEGA for name, value in clocks},
             temperatures=dict(self._each("nvmlDeviceGetTemperature", sensor)),
             powers={name: value * MILLI for name, value in self._each("nvmlDeviceGetPowerUsage")},
-            memory={name: info.used for name, info in self._each("nvmlDeviceGetMemoryInfo")},
         )
 
     def _reasons(self) -> str:
         """Return what drivers from 2023 on, or those before, call the function."""
         new = "nvmlDeviceGetCurrentClocksEventReasons"
         return new if hasattr(self.nvml, new) else "nvmlDeviceGetCurrentClocksThrottleReasons"
-
-    def processes(self) -> int:
-        """Return how many processes compute on the GPUs."""
-        return sum(len(found) for _, found in self._each("nvmlDeviceGetComputeRunningProcesses"))
 
     def _each(self, function: str, *arguments: object) -> Iterator[tuple[str, Any]]:
         """Yield each GPU's answer; one that does not know it is left out."""

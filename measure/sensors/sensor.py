@@ -16,7 +16,6 @@ class Moment:
     clocks: Mapping[str, float] = field(default_factory=dict)  # Hz, by device
     temperatures: Mapping[str, float] = field(default_factory=dict)  # degrees Celsius
     powers: Mapping[str, float] = field(default_factory=dict)  # watts
-    memory: Mapping[str, int] = field(default_factory=dict)  # bytes in use
 
 
 class Sensor(Protocol):

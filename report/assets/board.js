@@ -10,13 +10,14 @@
   const at = (id) => document.getElementById(id);
 
   const rows = data.rows.map(([machine, contender, device, dream, versions, note, accelerator,
-    times, faster, created, day, address, curve, texts]) => {
-    const row = { dream, accelerator, times, faster, created, day, address, curve, texts };
+    times, faster, joules, created, day, address, curve, texts]) => {
+    const row = { dream, accelerator, times, faster, joules, created, day, address, curve, texts };
     const shared = { machine, contender, device, versions, note };
     for (const name in shared) row[name] = data.texts[shared[name]];
     row.words = [row.machine, row.contender, row.device, row.versions, row.note, day].join(" ").toLowerCase();
     return row;
   });
+  const hasEnergy = rows.some((row) => row.joules.some((one) => one.length));
   const state = { column: "time0", down: false, most: SHOWN };
 
   function element(name, text, kind) {
@@ -35,6 +36,7 @@
     created: (row) => row.created,
     time: (row, number) => figure(row.times[number]),
     faster: (row, number) => figure(row.faster[number]),
+    joules: (row, number) => figure(row.joules[number]),
   };
 
   function value(row) {
@@ -74,7 +76,8 @@
     title.append(...row.machine.split("; ").flatMap((part) => [element("br"), part]).slice(1));
     if (row.address) title.href = row.address;
     name.append(title, element("small", row.contender), ...(row.note ? [element("small", row.note, "note")] : []));
-    made.append(name, ...row.times.concat(row.faster).map((one) => cell(one, "–")));
+    const energy = hasEnergy ? row.joules : [];
+    made.append(name, ...row.times.concat(row.faster, energy).map((one) => cell(one, "–")));
     made.append(element("td", row.versions), element("td", row.day, "number"));
     return made;
   }
@@ -256,6 +259,7 @@
     return () => { clearTimeout(waiting); waiting = setTimeout(act, 120); };
   }
 
+  if (!hasEnergy) document.querySelectorAll("#rows .energy").forEach((heading) => heading.remove());
   fill();
   const anew = () => { state.most = SHOWN; show(); drawHistory(); };
   at("find").addEventListener("input", later(anew));

@@ -85,12 +85,6 @@ class FakeNvml:
     def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802
         return 250_000
 
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(used=2**30)
-
-    def nvmlDeviceGetComputeRunningProcesses(self, handle: int) -> list[SimpleNamespace]:  # noqa: N802
-        return [SimpleNamespace(pid=1)]
-
 
 class FakeFiles:
     """Folders as Linux has them, written anew at every look."""
