@@ -66,7 +66,7 @@ def _values(exposed: Path, backend: Backend, image: object) -> Values:
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    for name, extent in zip(("height", "width"), image.shape[2:], strict=True):  # type: ignore[attr-defined]
+    for name, extent in zip(("height", "width"), image.shape[2:], strict=True):
         options.add_free_dimension_override_by_name(name, extent)
     try:
         session = onnxruntime.InferenceSession(

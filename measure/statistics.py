@@ -159,7 +159,7 @@ def _slow_beginning(values: Samples) -> int:
     clear = {cut: _fall(values[:cut], values[cut:]) for cut in cuts}
     best = max(cuts, key=lambda cut: clear[cut])
     slower = float(values[:best].mean() - np.median(values[best:]))
-    threshold = _students_quantile(1 - FALSE_ALARMS / len(cuts), count - 2)
+    threshold = students_quantile(1 - FALSE_ALARMS / len(cuts), count - 2)
     return best if clear[best] > threshold and slower > math.log(COLD) else 0
 
 
@@ -171,7 +171,7 @@ def _fall(before: Samples, after: Samples) -> float:
     return float(before.mean() - after.mean()) / error
 
 
-def _students_quantile(probability: float, freedom: int) -> float:
+def students_quantile(probability: float, freedom: int) -> float:
     """Return the quantile of Student's distribution, by its expansion around the normal one."""
     z = NormalDist().inv_cdf(probability)
     return float(

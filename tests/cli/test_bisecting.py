@@ -7,7 +7,6 @@ import pytest
 
 from ort_deepdream.gradient_format import PREFIX
 
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -27,6 +26,7 @@ def spoilt(model, tmp_path):
     return path
 
 
+@pytest.mark.nightly
 def test_a_good_file_has_no_node_that_is_off(dream, model):
     outcome = dream("verify", model, "--bisect")
     assert outcome.exit_code == 0, outcome.stderr
@@ -35,6 +35,7 @@ def test_a_good_file_has_no_node_that_is_off(dream, model):
     assert "if the whole file fails, it is the fusing" in outcome.stdout
 
 
+@pytest.mark.slow
 def test_a_planted_node_is_named_by_operator_and_layer(dream, spoilt):
     outcome = dream("verify", spoilt, "--bisect")
     assert outcome.exit_code == 1, outcome.stderr
@@ -45,6 +46,7 @@ def test_a_planted_node_is_named_by_operator_and_layer(dream, spoilt):
     assert outcome.stdout.splitlines()[-1].startswith(f"{spoilt}: 1 node of ")
 
 
+@pytest.mark.nightly
 def test_a_backend_can_be_the_judge(dream, spoilt):
     outcome = dream("verify", spoilt, "--against", "cpu")
     assert outcome.exit_code == 0  # both run the changed node

@@ -16,6 +16,7 @@ from ort_deepdream.measure.statistics import (
     median,
     ratio,
     spread,
+    students_quantile,
     warm_up,
     why_unstable,
 )
@@ -111,7 +112,7 @@ def test_samples_are_cold_only_beyond_what_went_first():
 def test_students_quantile_is_scipys(freedom):
     for probability in (0.99, 0.995, 0.999):
         expected = scipy.stats.t.ppf(probability, freedom)
-        found = statistics._students_quantile(probability, freedom)
+        found = students_quantile(probability, freedom)
         assert found == pytest.approx(expected, rel=0.15 if freedom == 3 else 0.03)
 
 
