@@ -85,10 +85,8 @@ class Source:
         Raise DreamError for a frame of another size than the first, and when there is none.
         """
         part = part or Part()
-        begins = round(self.begins / self.look.time_base)
         found = wanted = 0
-        for frame in self._decoded(damaged):
-            at = frame.at - begins
+        for at, frame in self._decoded(part.start, damaged):
             seconds = at * self.look.time_base
             if part.stop is not None and seconds >= part.stop:
                 break
@@ -97,7 +95,7 @@ class Source:
                 continue
             wanted += 1
             if (wanted - 1) % part.every == 0:
-                yield frame._replace(at=at)
+                yield Frame(self._upright(frame, seconds), at, frame.duration or 0)
         if not wanted:
             what = "no frame can be decoded" if not found else "there is no frame in that part"
             raise DreamError(f"{self.path}: {what}; check the film in a player")
@@ -112,24 +110,44 @@ class Source:
             stop = min(stop, self.seconds)
         return max(round((stop - part.start) * self.look.rate / part.every), 1)
 
-    def _decoded(self, damaged: OnDamage) -> Iterator[Frame]:
-        size, later = None, 0
+    def _decoded(self, start: Fraction, damaged: OnDamage) -> Iterator[tuple[int, Any]]:
+        """Yield each of PyAV's frames with its tick, from one at or before `start` on."""
+        begins, later = round(self.begins / self.look.time_base), 0
+        jumps = bool(start) and self._can_jump(start)
         with opened(self.path) as container:
             stream = picture_stream(container, self.path)
             stream.thread_type = "AUTO"
-            for number, frame in enumerate(_frames(container, stream, damaged), 1):
-                rgb = upright(frame)
-                if size not in (None, rgb.shape):
-                    raise DreamError(
-                        f"{self.path}: frame {number} has {rgb.shape[1]}x{rgb.shape[0]} pixels "
-                        f"where those before have {self.look.width}x{self.look.height}; "
-                        f"cut the film there"
-                    )
-                size = rgb.shape
+            if jumps:
+                _jump(container, stream, self.begins + start)
+            for frame in _frames(container, stream, damaged):
                 at = frame.pts if frame.pts is not None else later
-                duration = frame.duration or 0
-                later = at + (duration or round(1 / (self.look.rate * self.look.time_base)))
-                yield Frame(rgb, at, duration)
+                usual = round(1 / (self.look.rate * self.look.time_base))
+                later = at + (frame.duration or usual)
+                yield at - begins, frame
+
+    def _can_jump(self, start: Fraction) -> bool:
+        """Return whether a jump towards `start` ends at a frame that is not after it."""
+        with opened(self.path) as container:
+            stream = picture_stream(container, self.path)
+            try:
+                _jump(container, stream, self.begins + start)
+                first = next(_frames(container, stream), None)
+            except pyav().error.FFmpegError:
+                return False
+        if first is None or first.pts is None:
+            return False
+        return bool(first.pts * self.look.time_base <= self.begins + start)
+
+    def _upright(self, frame: Any, seconds: Fraction) -> Bytes:
+        rgb = upright(frame)
+        height, width = rgb.shape[:2]
+        if (height, width) != (self.look.height, self.look.width):
+            raise DreamError(
+                f"{self.path}: the frame at {float(seconds):.2f} seconds has {width}x{height} "
+                f"pixels where the first has {self.look.width}x{self.look.height}; cut the film "
+                f"there"
+            )
+        return rgb
 
 
 def open_source(path: Path) -> Source:
@@ -154,6 +172,11 @@ def open_source(path: Path) -> Source:
             streams.count("audio"),
             tuple(sorted({kind for kind in streams if kind != "audio"})),
         )
+
+
+def _jump(container: Any, stream: Any, seconds: Fraction) -> None:
+    """Go to the last frame before a time that can be decoded by itself."""
+    container.seek(int(seconds / stream.time_base), stream=stream)
 
 
 def upright(frame: Any) -> Bytes:

@@ -64,6 +64,27 @@ def test_the_frames_of_a_part(part, wanted):
         np.testing.assert_array_equal(frame.rgb, whole[number])
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "layout"),
+    [("a.mp4", "libx264", "yuv420p"), ("a.mkv", "libx264", "yuv420p"), ("a.gif", "gif", "rgb8")],
+)
+def test_a_part_far_within_has_the_same_frames_as_the_whole(name, codec, layout):
+    """Whether there is a way to jump to it or not."""
+    frames = [noise(24, 32, seed) for seed in range(30)]
+    source = open_source(write_raw(name, codec, frames, layout, gop_size=7))
+    whole = list(source.frames())
+    assert len(whole) == 30
+    for first in (0, 6, 7, 8, 20, 29):
+        start = whole[first].at * source.look.time_base
+        for begin, wanted in (
+            (start, whole[first:]),
+            (start + Fraction(1, 999), whole[first + 1 :]),
+        ):
+            found = list(source.frames(Part(begin))) if wanted else []
+            assert [frame.at for frame in found] == [frame.at for frame in wanted]
+            assert all(map(np.array_equal, (f.rgb for f in found), (f.rgb for f in wanted)))
+
+
 def test_a_film_that_begins_late_begins_at_nothing():
     """As in a transport stream, whose clock was running already."""
     draw_clip("a.mkv", ticks=[90_000 * 100 + 3600 * number for number in range(6)])
@@ -170,7 +191,7 @@ def only_sound(name: str) -> Path:
 
 def test_frames_that_change_their_size_are_one_line():
     source = open_source(two_sizes("a.m2v"))
-    said = r"a\.m2v: frame [34] has 64x64 pixels where those before have 64x48; cut the film there"
+    said = r"a\.m2v: the frame at 0\.\d\d seconds has 64x64 pixels where the first has 64x48; cut"
     with pytest.raises(DreamError, match=said):
         list(source.frames())
 
