@@ -42,6 +42,7 @@ class ContenderSpec:
     allow_cpu_nodes: bool = False
     default_session: bool = False  # gradients by ONNX Runtime's default options, not the engine's
     graphed: bool = False  # PyTorch's gradient as a CUDA graph
+    graph_cache: str = ""  # the folder where `dream run` keeps optimised graphs
     browser: str = ""  # chromium, firefox or a program's path
     page: str = ""  # the address of the page that dreams there
 

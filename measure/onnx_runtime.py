@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,10 @@ class OnnxRuntimeContender(LoadedContender):
     def __init__(self, spec: ContenderSpec) -> None:
         super().__init__(spec)
         backend = find_backend(spec.backend, spec.options)
-        self.model: Model = load_model(spec.model, backend, spec.threads, spec.allow_cpu_nodes)
+        kept = Path(spec.graph_cache) if spec.graph_cache else None
+        self.model: Model = load_model(
+            spec.model, backend, spec.threads, spec.allow_cpu_nodes, graph_cache=kept
+        )
 
     def about(self) -> dict[str, Any]:
         backend = self.model.backend
