@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 import typer
+from numpy.typing import NDArray
 
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine
@@ -58,7 +59,7 @@ def bisect(path: Path, machine: Machine, against: str, network: str | None = Non
     _conclude(path, backend.name, found, limit)
 
 
-def _values(exposed: Path, backend: Backend, image: object) -> Values:
+def _values(exposed: Path, backend: Backend, image: NDArray[Any]) -> Values:
     """Run the graph on a backend, and return all its values."""
     if backend.plugged_in is not None:
         raise DreamError(
@@ -79,7 +80,7 @@ def _values(exposed: Path, backend: Backend, image: object) -> Values:
         raise DreamError(
             f"{backend.name} cannot run the graph with all its values as outputs ({reason})"
         ) from error
-    return {"image": image, **dict(zip(names, made, strict=True))}  # type: ignore[dict-item]
+    return {"image": image, **dict(zip(names, made, strict=True))}
 
 
 def _show(found: Sequence[Judged], limit: float) -> None:

@@ -41,6 +41,7 @@ class Side:
 
     def __init__(self, python: str, size: str, plant: float, o: argparse.Namespace) -> None:
         words = [size, o.backend, str(o.threads), o.clock, str(plant)]
+        self.python = python
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self.child = subprocess.Popen(
             [python, "-P", str(STEP), *words],
@@ -74,7 +75,7 @@ class Side:
             code = self.child.wait()
             self.errors.seek(0)
             said = self.errors.read().decode(errors="replace").strip().splitlines()
-            raise RuntimeError(f"{self.child.args[0]} ended with {code}: {(said or ['?'])[-1]}")  # type: ignore[index]
+            raise RuntimeError(f"{self.python} ended with {code}: {(said or ['?'])[-1]}")
         return float(line)
 
 

@@ -10,16 +10,19 @@ import itertools
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
-from ort_deepdream import Settings, dream, load_layer
+from ort_deepdream import Model, Settings, dream, load_layer
 
 LAYER = "inception_4c/output"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def turn(model, rgb, steps: int, clock, plant: float) -> float:
+def turn(
+    model: Model, rgb: np.ndarray, steps: int, clock: Callable[[], float], plant: float
+) -> float:
     """Return the seconds of a turn's median step, the first not counted; `plant` times as long."""
     times: list[float] = []
 

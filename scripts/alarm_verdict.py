@@ -97,7 +97,7 @@ def resampled(
 
     The measured ones are of one commit on both sides, so that who is called head says nothing.
     """
-    made = []
+    made: list[Start] = []
     for start in draw.choices(starts, k=count):
         rounds = draw.choices(start, k=len(start))
         swapped = draw.random() < 0.5
