@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ort_deepdream import signals
+from ort_deepdream.cli.film_frames import Reading, Watcher
 from ort_deepdream.cli.folder_task import sha256_of
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
@@ -23,14 +22,12 @@ from ort_deepdream.cli.record import command_line, stored, what_was_dreamt
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.cli.subject import ALPHA, Subject
 from ort_deepdream.cli.tiles import Tiles, said
-from ort_deepdream.engine.deepdream import Progress
-from ort_deepdream.engine.image import Picture
 from ort_deepdream.engine.image.masks import read_mask
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.about import about, read_about, write_about
-from ort_deepdream.film.dreaming import Frame, dream_film, levels
+from ort_deepdream.film.dreaming import Frame, dream_film
 from ort_deepdream.film.encoding import CONTAINERS, Look, check_film, writing_film
 from ort_deepdream.film.frames import ABOUT, Frames
 from ort_deepdream.film.reading import Part, Source, open_source
@@ -103,11 +100,11 @@ def run(
     folder = output if is_folder(output) else output.with_suffix(FRAMES)
     frames = Frames(folder, _key(asked, settings, model), asked.force)
     metadata = _metadata(asked, model, settings, tiling)
-    reading = _Reading(source, asked.part, width, height)
+    reading = Reading(source, asked.part, width, height)
     before, started = len(frames), time.perf_counter()
     how: dict[str, Any] = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
     with signals.undone(lambda: _note_kept(frames)), bar("dreaming") as update:
-        show = _Progress(update, source.expected(asked.part))
+        show = Watcher(update, source.expected(asked.part))
         dreams = dream_film(
             model, reading.frames(), settings, asked.film, done=frames, on_step=show.step, **how
         )
@@ -126,44 +123,6 @@ def run(
         f"{output}: {len(reading.times)} frames of {width}x{height}{done}, "
         f"{', '.join(model.info.layers)}, {where(model)}, seed {settings.seed}, {seconds:.1f} s"
     )
-
-
-# --- what is read ---------------------------------------------------------------------------------
-
-
-class _Reading:
-    """The frames of a film as they are dreamt on, and when each is shown."""
-
-    def __init__(self, source: Source, part: Part, width: int, height: int) -> None:
-        self.source, self.part = source, part
-        self.width, self.height = width, height
-        self.times: list[tuple[int, int]] = []  # ticks: from when on, and for how many
-        self.damaged = 0
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames, in the size that was asked for."""
-        for frame in self.source.frames(self.part, self._is_damaged):
-            self.times.append((frame.at, frame.duration * self.part.every))
-            if frame.rgb.shape[:2] == (self.height, self.width):
-                yield frame.rgb
-            else:
-                picture = Picture(frame.rgb.astype(np.float32))
-                yield levels(picture.resized(self.width, self.height).rgb)
-
-    def _is_damaged(self) -> None:
-        self.damaged += 1
-
-    def note_oddities(self) -> None:
-        """Note what of the film is not in its dream."""
-        if self.damaged:
-            note(f"{self.source.path}: {self.damaged} damaged places were passed over")
-        if self.source.others:
-            note(f"{self.source.path}: left out what a dream has not: {_listed(self.source)}")
-
-
-def _listed(source: Source) -> str:
-    names = {"subtitle": "subtitles", "video": "more pictures"}
-    return ", ".join(names.get(kind, kind) for kind in source.others)
 
 
 # --- where it goes --------------------------------------------------------------------------------
@@ -189,7 +148,7 @@ def _write(
     asked: Filming,
     source: Source,
     output: Path,
-    reading: _Reading,
+    reading: Reading,
     frames: Sequence[Frame],
     metadata: dict[str, str],
 ) -> None:
@@ -220,28 +179,6 @@ def _heard(
 def _note_kept(frames: Frames) -> None:
     if there := frames.on_disk():
         note(f"{there} frames are in {frames.folder}; the same command goes on after them")
-
-
-class _Progress:
-    """What shows how far a film is."""
-
-    def __init__(self, update: Callable[[float, str], None], expected: int | None) -> None:
-        self.update, self.expected = update, expected
-
-    def step(self, number: int, at: Progress) -> None:
-        """Show a step of the frame with this number."""
-        place = f"octave {at.octave}/{at.octaves}, step {at.iteration}/{at.iterations}"
-        self._show(number - 1 + at.fraction, f"frame {self._of(number)}, {place}")
-
-    def done(self, number: int) -> None:
-        """Show that the frame with this number is done."""
-        self._show(number, f"frame {self._of(number)}")
-
-    def _of(self, number: int) -> str:
-        return str(number) if self.expected is None else f"{number}/{max(self.expected, number)}"
-
-    def _show(self, frames: float, text: str) -> None:
-        self.update(0.0 if self.expected is None else min(frames / self.expected, 1.0), text)
 
 
 # --- what it is made of ---------------------------------------------------------------------------

@@ -7,9 +7,7 @@ beginning.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,24 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import unreadable
+from ort_deepdream.film.containers import (
+    OnDamage,
+    decoded,
+    ignored,
+    jump,
+    opened,
+    picture_stream,
+)
 from ort_deepdream.film.encoding import BT709, SQUARE, Look
 from ort_deepdream.film.libraries import pyav
 
 Bytes = NDArray[np.uint8]
 
-LOCAL = {"protocol_whitelist": "file"}  # a playlist may name addresses; nothing is downloaded here
 MICROSECONDS = 1_000_000  # what FFmpeg counts a file's beginning and duration in
 RGB, UNSPECIFIED = 0, 2  # of H.273's matrices
 HDR = (16, 18)  # of H.273's transfers: PQ and HLG
 USUAL_RATE = Fraction(25)  # for a film that says none
-
-
-OnDamage = Callable[[], None]
-
-
-def ignored() -> None:
-    """Do nothing about what is damaged."""
 
 
 class Frame(NamedTuple):
@@ -118,8 +115,8 @@ class Source:
             stream = picture_stream(container, self.path)
             stream.thread_type = "AUTO"
             if jumps:
-                _jump(container, stream, self.begins + start)
-            for frame in _frames(container, stream, damaged):
+                jump(container, stream, self.begins + start)
+            for frame in decoded(container, stream, damaged):
                 at = frame.pts if frame.pts is not None else later
                 usual = round(1 / (self.look.rate * self.look.time_base))
                 later = at + (frame.duration or usual)
@@ -130,8 +127,8 @@ class Source:
         with opened(self.path) as container:
             stream = picture_stream(container, self.path)
             try:
-                _jump(container, stream, self.begins + start)
-                first = next(_frames(container, stream), None)
+                jump(container, stream, self.begins + start)
+                first = next(decoded(container, stream), None)
             except pyav().error.FFmpegError:
                 return False
         if first is None or first.pts is None:
@@ -154,7 +151,7 @@ def open_source(path: Path) -> Source:
     """Return what a film says of itself. Raise DreamError for a file that is none."""
     with opened(path) as container:
         stream = picture_stream(container, path)
-        first = next(_frames(container, stream), None)
+        first = next(decoded(container, stream), None)
         if first is None:
             raise DreamError(f"{path}: no frame can be decoded; check the film in a player")
         _refuse(first, path)
@@ -174,73 +171,11 @@ def open_source(path: Path) -> Source:
         )
 
 
-def _jump(container: Any, stream: Any, seconds: Fraction) -> None:
-    """Go to the last frame before a time that can be decoded by itself."""
-    container.seek(int(seconds / stream.time_base), stream=stream)
-
-
 def upright(frame: Any) -> Bytes:
     """Return a frame of PyAV's as RGB, turned as its film says."""
     rgb: Bytes = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4  # against the clock
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Give PyAV's container of a film. Raise DreamError for a file that FFmpeg cannot read."""
-    av = pyav()
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        raise DreamError(f"{path}: no such file; check its name") from None
-    except IsADirectoryError:
-        raise DreamError(f"{path}: is a folder; name a film in it") from None
-    except OSError as error:
-        raise DreamError(f"{path}: {unreadable(error, 'check its name')}") from None
-    try:
-        container = av.open(f"file:{os.fspath(path)}", container_options=LOCAL)
-    except (av.error.FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DreamError(f"{path}: is no film that FFmpeg can read ({reason})") from None
-    with container:
-        yield container
-
-
-def picture_stream(container: Any, path: Path) -> Any:
-    """Return the stream of pictures, not that of a song's cover. Raise DreamError for none."""
-    cover = pyav().stream.Disposition.attached_pic
-    for stream in container.streams.video:
-        if not stream.disposition & cover:
-            return stream
-    raise DreamError(f"{path}: has no pictures, only {_kinds(container)}; name a film")
-
-
-def _kinds(container: Any) -> str:
-    names = {"audio": "sound", "subtitle": "subtitles", "video": "a cover"}
-    kinds = sorted({names.get(stream.type, "data") for stream in container.streams})
-    return " and ".join(kinds) or "nothing"
-
-
-def _frames(container: Any, stream: Any, damaged: OnDamage = ignored) -> Iterator[Any]:
-    """Yield the decoded frames; `damaged` is called for what cannot be, or only in parts."""
-    av = pyav()
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            frames = packet.decode()
-        except av.error.EOFError:
-            return
-        except av.error.InvalidDataError:
-            damaged()
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                damaged()
-            yield frame
 
 
 def _refuse(frame: Any, path: Path) -> None:

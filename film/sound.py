@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.film.containers import opened
 from ort_deepdream.film.encoding import CONTAINERS
 from ort_deepdream.film.libraries import pyav
-from ort_deepdream.film.reading import opened
 
 
 def check_sound(path: Path, output: Path) -> None:
