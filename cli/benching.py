@@ -14,7 +14,7 @@ from ort_deepdream.cli.bench_tables import failures, show
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.options.benches import BENCH_SEED
 from ort_deepdream.cli.outputs import check_output, newest, unused
-from ort_deepdream.cli.sources import Request, find_model, sweep_cache
+from ort_deepdream.cli.sources import OPTIMISED, Request, find_model, sweep_cache
 from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
@@ -33,6 +33,7 @@ from ort_deepdream.measure.plan import (
 from ort_deepdream.measure.result import Result
 from ort_deepdream.measure.resume import resumable
 from ort_deepdream.text import storable
+from ort_deepdream.weights.catalogue import cache_folder
 
 SUFFIX = ".json"
 
@@ -54,6 +55,7 @@ class Asked:
     browser: str
     allow_cpu_nodes: bool
     limits: bool
+    throughput: bool
     price_per_hour: float | None
     resume: bool
     output: Path | None
@@ -121,7 +123,10 @@ def _plan(asked: Asked, page: str) -> Plan:
     def find(target: str) -> Path:
         return find_model(asked.model, target)
 
-    found = plan_contenders(asked.backends, asked.threads, find, settings, asked.allow_cpu_nodes)
+    kept = cache_folder() / OPTIMISED
+    found = plan_contenders(
+        asked.backends, asked.threads, find, settings, asked.allow_cpu_nodes, kept
+    )
     if asked.torch:
         compiled = asked.profile == "full"
         found += plan_torch(asked.threads, find, settings, compiled)
@@ -148,6 +153,7 @@ def _plan(asked: Asked, page: str) -> Plan:
         stride=info.stride,
         command=_command(asked),
         limits=asked.limits,
+        throughput=asked.throughput,
         price_per_hour=asked.price_per_hour,
     )
 
@@ -167,6 +173,7 @@ def _command(asked: Asked) -> tuple[str, ...]:
     words += [f"--size={size}" for size in asked.sizes]
     words += [] if asked.trials is None else [f"--trials={asked.trials}"]
     words += [] if asked.budget is None else [f"--budget={asked.budget:g}"]
+    words += ["--throughput"] * asked.throughput
     price = asked.price_per_hour
     words += [] if price is None else [f"--price-per-hour={price:g}"]
     words += [f"--browser={Path(asked.browser).name}"] if asked.browser else []

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
@@ -22,6 +23,7 @@ from ort_deepdream.measure.checks import Checker
 from ort_deepdream.measure.cold import measure_cold
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.contenders import Contenders
+from ort_deepdream.measure.crowds import Crowds
 from ort_deepdream.measure.extras import Extras, OnProgress
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
 from ort_deepdream.measure.plan import Plan, steps_in_dream
@@ -64,6 +66,7 @@ class Bench:
         self.extras = Extras(before)
         self.watch = Watch(sensors(), cores=os.cpu_count())
         self.energies = Energies(before, self.watch)
+        self.crowds = Crowds(before)
         self.complete = False
         self.saved = False  # whether the result file is there
         self.first: dict[Measurement, tuple[float, ...]] = {}  # seconds, before the samples
@@ -124,6 +127,10 @@ class Bench:
         ends = self.started + self.plan.budget
         self.extras.measure(self.contenders, self.measurements, ends, self.progress)
         self.energies.measure(self.contenders, self.measurements, self.picture, ends)
+        if self.plan.throughput:
+            self.crowds.measure(
+                self.contenders, self.machine, self.measurements, ends, partial(self.progress, 0.99)
+            )
 
     # --- what there is time for -------------------------------------------------------------
 
@@ -370,6 +377,7 @@ class Bench:
             limits=tuple(self.extras.limits),
             work=tuple(self.extras.work),
             energy=tuple(self.energies.found),
+            throughput=tuple(self.crowds.found),
             sensors=self.watch.told(),
             price_per_hour=plan.price_per_hour,
             images=tuple(self.checker.images),

@@ -85,6 +85,7 @@ class Plan:
     command: tuple[str, ...]
     limits: bool = True  # whether to measure what the hardware can do, too
     price_per_hour: float | None = None  # of the machine
+    throughput: bool = False  # whether to dream with several at once, too
 
 
 FindModel = Callable[[str], Path]  # the gradient file for a graph target

@@ -307,6 +307,25 @@ class Energy(Record):
     missing: Text | None
 
 
+class AtOnce(Record):
+    """Further dreams of so many processes at once."""
+
+    at_once: Annotated[int, Field(ge=1, le=10_000)]
+    dreams_per_hour: Rate
+    seconds: Annotated[
+        tuple[Measured, ...], FIRST_FAULT, Field(max_length=100_000)
+    ]  # of each dream
+
+
+class Throughput(Record):
+    """How many dreams a contender makes with more and more at once, the fewest first."""
+
+    contender: Name
+    size: Size
+    tried: Annotated[tuple[AtOnce, ...], FIRST_FAULT, Field(max_length=100)]
+    missing: Text | None
+
+
 class Image(Record):
     """A picture to look at: the original at a size (contender None), or a contender's dream."""
 
@@ -335,6 +354,7 @@ class Result(Record):
     limits: Annotated[tuple[Limit, ...], FIRST_FAULT, Field(max_length=1000)]
     work: Annotated[tuple[Work, ...], FIRST_FAULT, Field(max_length=1000)]
     energy: Annotated[tuple[Energy, ...], FIRST_FAULT, Field(max_length=1000)] = ()
+    throughput: Annotated[tuple[Throughput, ...], FIRST_FAULT, Field(max_length=1000)] = ()
     sensors: dict[Name, Text | None] = Field(
         default={}
     )  # why each has nothing to tell; null: it has
@@ -356,6 +376,7 @@ class Result(Record):
         _require_unique("series", [series.measurement for series in self.series])
         _require_unique("limit", [limit.contender for limit in self.limits])
         _require_unique("work", [work.size for work in self.work])
+        _require_unique("throughput", [(one.contender, one.size) for one in self.throughput])
         _require_unique("energy", [(energy.contender, energy.size) for energy in self.energy])
         _require_unique("image", [(image.contender, image.size) for image in self.images])
         _require_unique("operator", [(o.contender, o.size, o.operator) for o in self.operators])
@@ -366,6 +387,7 @@ class Result(Record):
             "operator": [operator.contender for operator in self.operators],
             "limit": [limit.contender for limit in self.limits],
             "energy": [energy.contender for energy in self.energy],
+            "throughput": [one.contender for one in self.throughput],
             "image": [image.contender for image in self.images if image.contender is not None],
         }
         for kind, owned in owners.items():

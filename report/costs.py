@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 from ort_deepdream.measure.analysis import Analysis, ordered
+from ort_deepdream.measure.throughput import best
 from ort_deepdream.report import words
 
 
@@ -45,6 +47,24 @@ def energy(analysis: Analysis) -> Iterator[str]:
             )
     for reason in dict.fromkeys(reasons):
         yield f"Energy was not measured: {reason}."
+
+
+def throughput(analysis: Analysis) -> Iterator[str]:
+    """Yield how many dreams an hour make the most of each contender, and how long each takes."""
+    for one in analysis.result.throughput:
+        place = f"{words.clean(one.contender)} at {words.size(one.size)}"
+        if one.missing is not None:
+            yield f"Throughput was not measured of {place}: {words.clean(one.missing)}."
+        elif one.tried:
+            alone = one.tried[0]
+            most = one.tried[best([tried.dreams_per_hour for tried in one.tried])]
+            yield (
+                f"With {place}, {words.counted(most.at_once, 'dream')} at once make "
+                f"{words.figures(most.dreams_per_hour)} an hour, each in "
+                f"{words.seconds(median(most.seconds))}; one alone makes "
+                f"{words.figures(alone.dreams_per_hour)} an hour, each in "
+                f"{words.seconds(median(alone.seconds))}."
+            )
 
 
 def prices(analysis: Analysis) -> Iterator[str]:

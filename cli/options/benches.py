@@ -105,6 +105,15 @@ Budget = Annotated[
     ),
 ]
 
+Throughput = Annotated[
+    bool,
+    typer.Option(
+        "--throughput",
+        help="Dream with more and more at once, too, until it no longer pays: dreams an hour.",
+        rich_help_panel=AMOUNT,
+    ),
+]
+
 PricePerHour = Annotated[
     float | None,
     typer.Option(
