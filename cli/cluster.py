@@ -1,7 +1,7 @@
 """A cluster of Dask's, whose workers dream: on this machine or on many.
 
-No more pictures are handed out than there are workers, so nothing grows with their number. A worker
-that dies is replaced by Dask's nanny, and its picture goes to another one, but for one that worker
+Each worker has two pictures, however many there are, so nothing grows with their number. A worker
+that dies is replaced by Dask's nanny, and its pictures go to another one, but for one that worker
 after worker dies of. What a worker does is in `cli/cluster_worker.py`.
 """
 
@@ -38,6 +38,7 @@ from ort_deepdream.files import write_bytes, writing
 
 PATIENCE = 10.0  # seconds for a scheduler to answer
 LOOK = 1.0  # seconds after which workers are counted again
+AT_ONCE = 2  # pictures that a worker has: the next one comes while it dreams on the first
 
 
 class KillerError(DreamError):
@@ -138,13 +139,13 @@ class Cluster:
     def _handed_out(
         self, name: str, waiting: Iterator[Task], known: Callable[[Task], Answer | None]
     ) -> Iterator[tuple[Task, Answer]]:
-        """Hand out a task for each worker, and another one for each that is answered.
+        """Hand out tasks to all workers, and another one for each that is answered.
 
         All that is on a worker that dies is under suspicion. What four died of is therefore tried
         once more in the end, by itself.
         """
         suspected: list[Task] = []
-        for task, answer in self._at_once(name, waiting, known, self._workers):
+        for task, answer in self._at_once(name, waiting, known, lambda: AT_ONCE * self._workers()):
             if isinstance(answer, KillerError):
                 suspected.append(task)
             else:

@@ -11,7 +11,9 @@ import os
 import pickle
 import queue
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -45,6 +47,10 @@ class Orders:
             if self._busy:  # who gave the order is gone: what is half done is undone
                 signal.raise_signal(signal.SIGTERM)
             self._waiting.put(END)
+        except BaseException:  # an order that cannot be read: nobody would wait for this thread
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:

@@ -12,14 +12,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import distributed
 import psutil
 import pytest
+from dask_cluster import dask_cluster, wait_for
 from gradient_files import write_gradient_file
 from pictures import contents, draw
 
@@ -168,65 +167,6 @@ Dreaming.dream = lambda self, model, task, dream=Dreaming.dream: (
 """
 
 
-class Machines:
-    """A scheduler and a nanny with workers, as they are started on machines."""
-
-    def __init__(self, folder: Path, workers: int, *words: str) -> None:
-        self.file = folder / "scheduler.json"
-        self.log = (folder / "log.txt").open("wb")
-        quiet = ("--no-dashboard", "--host", "127.0.0.1")
-        self.scheduler = self._start(
-            "scheduler", "--scheduler-file", str(self.file), "--port", "0", *quiet
-        )
-        wait_for(self.file.exists)
-        nanny = ("--nworkers", str(workers), "--nthreads", "1", "--local-directory", str(folder))
-        self.nanny = self._start(
-            "worker", "--scheduler-file", str(self.file), *nanny, *quiet, *words
-        )
-
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", *words]
-        return subprocess.Popen(command, stdout=self.log, stderr=self.log)
-
-    def workers(self) -> list[psutil.Process]:
-        """Return the workers' processes: each has a server's socket, other helpers have none."""
-        found = psutil.Process(self.nanny.pid).children()
-        return [child for child in found if "spawn_main" in " ".join(command_of(child))]
-
-    def close(self) -> None:
-        children = psutil.Process(self.nanny.pid).children()
-        for process in (self.nanny, self.scheduler):  # at once: a nanny waits for its workers
-            process.kill()
-            process.wait()
-        for child in children:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-        self.log.close()
-
-
-def command_of(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
-
-
-@contextmanager
-def machines(folder: Path, workers: int, *words: str) -> Iterator[Machines]:
-    made = Machines(folder, workers, *words)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def wait_for(true, seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-
-
 def start(*words: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", START, "folder", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -254,7 +194,7 @@ def test_a_killed_worker_is_replaced_and_its_picture_done_again(tmp_path, tiny):
     for number in range(8):
         draw(f"in/{number}.png", number, side=64)
     with (
-        machines(tmp_path, 2) as made,
+        dask_cluster(tmp_path, 2) as made,
         start("in", "many", "-m", tiny, *WORDS, "--scheduler", made.file) as many,
     ):
         wait_for(Path("many").exists)
@@ -273,7 +213,7 @@ def test_a_picture_that_kills_its_workers_is_a_failure_and_no_other_is(tmp_path,
     draw("in/0killer.png")
     Path("killer.py").write_text(KILLER)
     with (
-        machines(tmp_path, 2, "--preload", "killer.py") as made,
+        dask_cluster(tmp_path, 2, "--preload", "killer.py") as made,
         start("in", "many", "-m", tiny, *WORDS, "--scheduler", made.file) as many,
     ):
         said, errors = finish(many, 300)
@@ -299,7 +239,7 @@ def test_twenty_kills_change_nothing(tmp_path, tiny, where):
         if where == "Dask":
             folder = tmp_path / f"dask{count}"
             folder.mkdir()
-            with machines(folder, count) as made:
+            with dask_cluster(folder, count) as made:
                 wait_for(lambda: len(made.workers()) == count)  # noqa: B023
                 killed = killed_often(made.workers, kills, chance, count, words, made.file)
         else:

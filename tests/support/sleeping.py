@@ -1,0 +1,24 @@
+"""Tasks that sleep, where others dream: what they take beside is orchestration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ort_deepdream.cli.folder_task import Answer, Dreaming, Task
+
+SECOND = 1.0
+
+
+class Sleeping(Dreaming):
+    """Workers that sleep for a second, whatever the picture."""
+
+    def begin(self) -> Callable[[Task], Answer]:
+        """Return what sleeps."""
+        return slept
+
+
+def slept(task: Task) -> Answer:
+    """Sleep for a second."""
+    time.sleep(SECOND)
+    return []
