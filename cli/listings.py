@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import plain, say, shown, table
 from ort_deepdream.errors import DreamError
 
@@ -84,11 +85,10 @@ def _quickest(ways: Sequence[Backend]) -> str:
 
 
 def info(path: Path) -> None:
-    """Print the settings that are stored in a picture, and the command that makes it again."""
+    """Print the settings that are stored in a picture or film, and the command that repeats it."""
     from ort_deepdream.cli.record import COMMAND, PREFIX
-    from ort_deepdream.engine.image import read_metadata
 
-    stored = read_metadata(path)
+    stored = _stored(path)
     if COMMAND not in stored:
         raise DreamError(
             f"{path}: holds no settings of a dream; `dream run` stores them in what it writes, and "
@@ -100,3 +100,16 @@ def info(path: Path) -> None:
             if key != COMMAND:
                 made.add_row(plain(key.removeprefix(PREFIX).replace("_", " ")), plain(value))
     say(stored[COMMAND])
+
+
+def _stored(path: Path) -> dict[str, str]:
+    from ort_deepdream.film.writing import FILMS
+
+    if path.suffix.lower() in FILMS:
+        require_extra("film")
+        from ort_deepdream.film.reading import read_comment
+
+        return read_comment(path)
+    from ort_deepdream.engine.image import read_metadata
+
+    return read_metadata(path)

@@ -7,6 +7,7 @@ beginning.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -169,6 +170,20 @@ def open_source(path: Path) -> Source:
             streams.count("audio"),
             tuple(sorted({kind for kind in streams if kind != "audio"})),
         )
+
+
+def read_comment(path: Path) -> dict[str, str]:
+    """Return the settings that a film's comment holds, by name; nothing for a comment of others.
+
+    Raise DreamError for a file that is no film.
+    """
+    with opened(path) as container:
+        metadata = {key.lower(): value for key, value in container.metadata.items()}
+    try:
+        found = json.loads(metadata.get("comment", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 
 def upright(frame: Any) -> Bytes:

@@ -144,7 +144,7 @@ DreamFile = Annotated[
     typer.Argument(
         metavar="PICTURE",
         parser=input_file,
-        help="A picture that `dream run` wrote.",
+        help="A picture or a film that was dreamt.",
         show_default=False,
     ),
 ]

@@ -70,6 +70,8 @@ def test_frames_times_and_sound_are_those_of_the_film(dream, tiny):
         stored = json.loads(film.metadata["comment"])
     assert about["command"] == stored["deepdream.command"]
     assert about["made"]["blend"] == stored["deepdream.blend"] == "0.7"
+    assert dream("info", "clip-dream.mp4").stdout.endswith(f"{about['command']}\n")
+    assert dream("info", "clip.mp4").error.startswith("clip.mp4: holds no settings of a dream")
 
 
 def test_the_command_beside_a_film_makes_the_same_frames(dream, tiny):
