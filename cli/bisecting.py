@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.machine import Machine
-from ort_deepdream.cli.messages import plain, say, shown, stages, table
+from ort_deepdream.cli.messages import console, plain, say, stages, table
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import scratch_folder
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FLOAT64 = "float64"
 FULL = "float32"
+NARROW = 72  # columns
 MOST_NAMED = 5  # nodes that are off; more are counted
 
 
@@ -85,17 +86,27 @@ def _values(exposed: Path, backend: Backend, image: NDArray[Any]) -> Values:
 
 def _show(found: Sequence[Judged], limit: float) -> None:
     """Print the worst node of each layer, in the order in which the graph computes them."""
-    worst: dict[tuple[str, bool], list[Judged]] = {}
+    layers: dict[tuple[str, bool], list[Judged]] = {}
     for node in found:
-        worst.setdefault((node.layer, node.backward), []).append(node)
+        layers.setdefault((node.layer, node.backward), []).append(node)
+    rows = [_cells(nodes, limit) for nodes in layers.values()]
+    terminal = console()
+    if terminal.width < NARROW:  # where a table would be cut
+        for layer, way, _, worst, error, verdict in rows:
+            terminal.print(f"{layer} ({way}): {worst} {error} {verdict}")
+        return
     made = table("layer", "way", "nodes", "worst", "error", "", numbers=("nodes", "error"))
-    with shown(made):
-        for (layer, backward), nodes in worst.items():
-            most = max(nodes, key=lambda node: node.error)
-            verdict = "[green]good[/]" if most.error <= limit else "[bold red]OFF[/]"
-            way = "back" if backward else "there"
-            cells = (plain(layer), way, str(len(nodes)), most.operator, f"{most.error:.0e}")
-            made.add_row(*cells, verdict)
+    for row in rows:
+        made.add_row(*row)
+    terminal.print(made)
+
+
+def _cells(nodes: Sequence[Judged], limit: float) -> tuple[str, ...]:
+    most = max(nodes, key=lambda node: node.error)
+    verdict = "[green]good[/]" if most.error <= limit else "[bold red]OFF[/]"
+    way = "back" if most.backward else "there"
+    layer = plain(most.layer or "sizes of the picture")
+    return layer, way, str(len(nodes)), most.operator, f"{most.error:.0e}", verdict
 
 
 def _conclude(path: Path, name: str, found: Sequence[Judged], limit: float) -> None:
@@ -112,14 +123,10 @@ def _conclude(path: Path, name: str, found: Sequence[Judged], limit: float) -> N
         which = "FIRST OFF" if node is off[0] else "off, too"
         say(f"{which}: {node.place}, by {_by(node.error)} (judged by {node.judge})")
     more = f", {len(off) - MOST_NAMED} of them not named" if len(off) > MOST_NAMED else ""
-    say(f"{path}: {_count(off)} of {len(found)} are off on {name}{more}")
+    are = "is" if len(off) == 1 else "are"
+    say(f"{path}: {len(off)} of {len(found)} nodes {are} off on {name}{more}")
     raise typer.Exit(1)
 
 
 def _by(error: float) -> str:
     return "another shape or no number" if error == float("inf") else f"{error:.2g}"
-
-
-def _count(nodes: Iterable[Judged]) -> str:
-    count = len(list(nodes))
-    return "1 node" if count == 1 else f"{count} nodes"

@@ -8,7 +8,6 @@ import pytest
 from ort_deepdream.gradient_format import PREFIX
 
 
-
 @pytest.fixture
 def spoilt(model, tmp_path):
     """The model with the absolute value in the place of one ReLU, and without its seal."""
@@ -43,7 +42,7 @@ def test_a_planted_node_is_named_by_operator_and_layer(dream, spoilt):
     assert told.startswith("FIRST OFF: Abs of inception_3a/")
     assert "on the way there (node relu_5" in told
     assert "judged by a fresh export" in told
-    assert outcome.stdout.splitlines()[-1].startswith(f"{spoilt}: 1 node of ")
+    assert outcome.stdout.splitlines()[-1].endswith(" nodes is off on cpu")
 
 
 @pytest.mark.nightly
