@@ -23,7 +23,7 @@ from ort_deepdream.measure.machine import describe
 from ort_deepdream.measure.result import Check, Kind, Result, Size
 from ort_deepdream.measure.statistics import Interval
 from ort_deepdream.report.cautions import unknown_devices
-from ort_deepdream.report.costs import energy, prices, slowed, throughput
+from ort_deepdream.report.costs import costs, slowed
 from ort_deepdream.report.figures import ends, ratio_in_words
 from ort_deepdream.report.words import figures, seconds, seconds_span
 
@@ -51,9 +51,8 @@ def show(analysis: Analysis) -> None:
     if result.checks:
         terminal.print("[bold]Whether they compute the same[/]")
         terminal.print(checks(result))
-    costs = throughput(analysis), energy(analysis), prices(analysis)
     doubts = slowed(analysis), unsettled(result), warnings(result)
-    sentences = answer(analysis), *costs, missing(result), *doubts
+    sentences = answer(analysis), costs(analysis), missing(result), *doubts
     for sentence in (sentence for group in sentences for sentence in group):
         terminal.print(sentence, markup=False)
 

@@ -6,7 +6,7 @@ What cannot be said is said so, with its reason. What is decided is decided in m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
 from ort_deepdream.report.cautions import cautions
+from ort_deepdream.report.costs import costs
 from ort_deepdream.report.figures import (
     headline_noise,
     interval,
@@ -66,6 +67,12 @@ class Answer:
 
 def answer(analysis: Analysis) -> Answer:
     """Return what a result says to the question of how much faster a GPU is."""
+    found, said = _answer(analysis), costs(analysis)
+    point = Point("What does a dream cost beside time?", said)
+    return replace(found, points=(*found.points, point)) if said else found
+
+
+def _answer(analysis: Analysis) -> Answer:
     if analysis.leading is not None:
         return _on_a_gpu(analysis, analysis.leading)
     assert analysis.no_speedup is not None  # where no pair leads

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from statistics import median
 
 from ort_deepdream.measure.analysis import Analysis, ordered
+from ort_deepdream.measure.result import AtOnce, Throughput
 from ort_deepdream.measure.throughput import best
 from ort_deepdream.report import words
+
+
+def costs(analysis: Analysis) -> tuple[str, ...]:
+    """Return all that there is to say of what dreams cost."""
+    return (*throughput(analysis), *energy(analysis), *prices(analysis))
 
 
 def slowed(analysis: Analysis) -> Iterator[str]:
@@ -56,8 +62,7 @@ def throughput(analysis: Analysis) -> Iterator[str]:
         if one.missing is not None:
             yield f"Throughput was not measured of {place}: {words.clean(one.missing)}."
         elif one.tried:
-            alone = one.tried[0]
-            most = one.tried[best([tried.dreams_per_hour for tried in one.tried])]
+            alone, most = one.tried[0], _best(one)
             yield (
                 f"With {place}, {words.counted(most.at_once, 'dream')} at once make "
                 f"{words.figures(most.dreams_per_hour)} an hour, each in "
@@ -67,17 +72,31 @@ def throughput(analysis: Analysis) -> Iterator[str]:
             )
 
 
+def _best(found: Throughput) -> AtOnce:
+    return found.tried[best([one.dreams_per_hour for one in found.tried])]
+
+
 def prices(analysis: Analysis) -> Iterator[str]:
-    """Yield what a thousand further dreams cost, one after another, where a price was given."""
+    """Yield what a thousand further dreams cost where a price was given, several at once, too."""
     hour = analysis.result.price_per_hour
-    for contender in analysis.sound if hour is not None else ():
+    if hour is None:
+        return
+    for contender in analysis.sound:
         told = [
             f"{words.figures(price)} at {words.size(size)}"
             for size in ordered(contender.sizes("warm"))
             if (price := contender.price(size)) is not None
         ]
-        if told and hour is not None:
+        told += [
+            f"{words.figures(hour / most.dreams_per_hour * 1000)} at {words.size(one.size)} with "
+            f"{most.at_once} at once"
+            for one in analysis.result.throughput
+            if one.contender == contender.record.name and one.tried
+            for most in [_best(one)]
+            if most.at_once > 1
+        ]
+        if told:
             yield (
-                f"At {words.figures(hour)} for an hour a thousand further dreams, one after "
-                f"another, cost with {contender.name} {words.listed(told)}."
+                f"At {words.figures(hour)} an hour a thousand further dreams with "
+                f"{contender.name} cost {words.listed(told)}."
             )

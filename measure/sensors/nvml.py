@@ -7,6 +7,7 @@ a part of the time only on newer GPUs (arXiv 2312.02741), and is shown, never su
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from ort_deepdream.measure.sensors.sensor import Moment
 
 MODULE = "pynvml"  # as the package nvidia-ml-py calls it
+DRIVERS_OWN = "nvidia-smi"  # which comes with a driver
+NO_DRIVER = "there is no NVIDIA driver"
+NO_PACKAGE = "there is no pynvml; pip install 'ort-deepdream[sensors]'"
 UPDATE = 0.1  # seconds
 MILLI, NANO, MEGA = 1e-3, 1e-9, 1e6
 
@@ -47,7 +51,7 @@ class Nvml:
         try:
             self.nvml = library or importlib.import_module(MODULE)
         except ImportError:
-            self.missing = "there is no pynvml; pip install 'ort-deepdream[sensors]'"
+            self.missing = NO_PACKAGE if shutil.which(DRIVERS_OWN) else NO_DRIVER
             return
         try:
             self.nvml.nvmlInit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,9 +155,14 @@ def test_a_thread_watches_what_only_tells_of_the_moment():
     assert found.slowed == ["the GPU was too hot, by its hardware"]
 
 
-def test_a_sensor_that_is_not_there_says_why(tmp_path):
+def test_a_sensor_that_is_not_there_says_why(tmp_path, monkeypatch):
     broken = FakeNvml(Trace(), why_not="Driver Not Loaded")
     assert Nvml(broken).missing == "the driver does not answer: Driver Not Loaded"
     assert Powercap(tmp_path).missing == f"there are no energy counters in {tmp_path}"
     assert Processor(*[tmp_path] * 3).missing == f"there is neither {tmp_path}/stat nor its like"
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # as if it were not installed
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Nvml().missing == "there is no NVIDIA driver"
+    (tmp_path / "nvidia-smi").touch(0o755)
+    assert Nvml().missing == "there is no pynvml; pip install 'ort-deepdream[sensors]'"
     assert {sensor.name for sensor in sensors()} == {"NVML", "RAPL", "processor"}

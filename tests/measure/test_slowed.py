@@ -83,7 +83,7 @@ def test_the_price_of_a_thousand_dreams():
     median = found.contenders[0].figures["warm", SEED_SIZE].median
     assert found.contenders[0].price(SEED_SIZE) == pytest.approx(median)  # 0.001 for a second
     (told,) = prices(found)
-    assert told.startswith("At 3.60 for an hour a thousand further dreams, one after another, cost")
+    assert told.startswith("At 3.60 an hour a thousand further dreams with cpu cost")
     assert list(prices(analyse(result(("cpu",), **SMALL)))) == []
 
 

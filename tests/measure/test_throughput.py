@@ -119,7 +119,9 @@ def test_it_is_said_in_words():
         missing=None,
     )
     late = found.model_copy(update={"contender": "cpu", "tried": (), "missing": "no time"})
-    analysis = analyse(result(("cpu", "cuda"), throughput=(found, late), images=()))
+    made = result(("cpu", "cuda"), throughput=(found, late), price_per_hour=2.7, images=())
+    analysis = analyse(made)
+    assert [*costs.prices(analysis)][1].endswith(" and 0.500 at 182×158 with 2 at once.")
     assert list(costs.throughput(analysis)) == [
         "With cuda at 182×158, 2 dreams at once make 5400 an hour, each in 1.35 s; one alone makes "
         "3600 an hour, each in 1.00 s.",
