@@ -15,6 +15,8 @@ from ort_deepdream.film.containers import opened
 from ort_deepdream.film.encoding import CONTAINERS
 from ort_deepdream.film.libraries import pyav
 
+ROUNDED = Fraction(1, 1_000_000)  # seconds; FFmpeg says in these when a film begins
+
 
 def check_sound(path: Path, output: Path) -> None:
     """Raise DreamError when a film named `output` cannot hold the sound of the one at `path`."""
@@ -87,7 +89,7 @@ class CopiedSound:
                 continue
             heard = packet.dts * packet.time_base
             if self.start is not None:
-                if heard < self.start:
+                if heard < self.start - ROUNDED:
                     continue
                 if self.stop is not None and heard >= self.stop:
                     continue

@@ -271,6 +271,24 @@ def test_of_a_part_its_sound_is_copied_to_the_beginning():
     assert copied(source, "b.mp4", start, stop) == wanted
 
 
+def test_all_sound_of_a_film_that_begins_late_is_copied():
+    """Of a transport stream, whose AAC is framed otherwise."""
+    source = draw_clip("a.mp4", sound=Sine(1.0))
+    with av.open(str(source)) as film, av.open("a.ts", "w") as stream:
+        made = {one.index: stream.add_stream_from_template(one, True) for one in film.streams}
+        for packet in film.demux():
+            if packet.dts is not None:
+                packet.stream = made[packet.stream_index]
+                stream.mux(packet)
+    late = open_source(Path("a.ts"))
+    assert late.begins > 0
+    told, found = facts("a.ts").sound, copied(Path("a.ts"), "b.mp4", late.begins)
+    assert len(found) == len(told)
+    for (at, _), (then, _) in zip(found, told, strict=True):
+        assert abs(at - (then - late.begins)) < 0.0001
+    assert [packet for _, packet in found] == [packet for _, packet in facts(source).sound]
+
+
 def test_sound_that_the_film_cannot_hold_is_one_line():
     source = draw_clip("a.mp4", sound=Sine(1.0))
     check_sound(source, Path("b.mkv"))
