@@ -104,7 +104,7 @@ def gigabytes(count: int) -> str:
 def limit_to(most: int | None) -> None:
     """Have each dream of this process take so many bytes at most, for others want theirs.
 
-    Always the same number, whatever is free: else it would be chance which pictures have tiles.
+    It is one number for all of them, for what others take at a moment is chance.
     """
     global _most
     _most = most
