@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ort_deepdream.engine.backends import BACKENDS
@@ -97,19 +98,28 @@ def plan_contenders(
     find_model: FindModel,
     settings: Settings,
     allow_cpu_nodes: bool = False,
+    graph_cache: Path | None = None,
 ) -> list[PlannedContender]:
     """Plan a contender for each backend, on the CPU one for each number of threads.
 
-    No backends are all of them. With `allow_cpu_nodes` they may leave a part of the network to the
-    CPU, and their names say so. Raise DreamError for a name that no backend has, and when not one
-    can be used.
+    No backends are all of them. `graph_cache` is where `dream run` keeps graphs as they are
+    optimised: the same ones are measured. With `allow_cpu_nodes` contenders may leave a part of the
+    network to the CPU, and their names say so. Raise DreamError for a name that no backend has, and
+    when not one can be used.
     """
+    planned = partial(
+        _contender,
+        find_model=find_model,
+        settings=settings,
+        allow_cpu_nodes=allow_cpu_nodes,
+        graph_cache=graph_cache,
+    )
     found: list[PlannedContender] = []
     for text in dict.fromkeys(backends or BACKENDS):
         name, options = parse_backend(text)
         counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
         for count in counts or [None]:
-            found.append(_contender(name, options, count, find_model, settings, allow_cpu_nodes))
+            found.append(planned(name, options, count))
     if all(contender.spec is None for contender in found):
         reasons = (f"{contender.name}: {contender.record.missing}" for contender in found)
         raise DreamError(f"nothing can be measured: {'; '.join(reasons)}")
@@ -139,6 +149,7 @@ def _contender(
     find_model: FindModel,
     settings: Settings,
     allow_cpu_nodes: bool,
+    graph_cache: Path | None,
 ) -> PlannedContender:
     known = BACKENDS.get(name)
     provider = known.provider if known else name
@@ -160,7 +171,14 @@ def _contender(
         target = backend.file_target
         model = str(own or find_model(target).resolve())
         spec = ContenderSpec(
-            OURS, model, name, threads, settings, options=options, allow_cpu_nodes=allowed
+            OURS,
+            model,
+            name,
+            threads,
+            settings,
+            options=options,
+            allow_cpu_nodes=allowed,
+            graph_cache=str(graph_cache or ""),
         )
     words += [CPU_NODES] * allowed
     record = Contender(
