@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Any, NamedTuple, get_args
 
 from ort_deepdream.engine.model import Model
@@ -20,6 +21,8 @@ KINDS: dict[str, Any] = {
     **{one.name: one.type for one in fields(Settings)},
     **{one.name: one.type for one in fields(ZoomSettings) if one.name in MOTION},
 }
+OF_THE_FILM = [one.name for one in fields(ZoomSettings) if one.name not in MOTION]
+MISTYPED = 0.7  # how like a setting a name is that can only be meant for it
 SWITCHES = {"yes": True, "no": False}
 
 Changes = Mapping[int, Mapping[str, Any]]  # by the frame that they begin with, the first being 1
@@ -53,8 +56,12 @@ def read_change(text: str) -> Change:
     name = typed.replace("-", "_")
     if name in KINDS:
         return Change(int(number), name, _value(text, name, value))
-    if equals and not _is_number(value):
-        known = nearest(typed, map(as_typed, KINDS))
+    if name in OF_THE_FILM:
+        raise DreamError(f"--at {text[:60]}: {typed} is the whole film's; use --{typed}")
+    settings = list(map(as_typed, KINDS))
+    # A layer may have a weight; one in torchvision's manner, such as layer4, has no slash.
+    if equals and (not _is_number(value) or get_close_matches(typed, settings, 1, MISTYPED)):
+        known = nearest(typed, settings)
         raise DreamError(f"--at {text[:60]}: there is no setting {typed[:40]}: {known}")
     return Change(int(number), "", what)
 

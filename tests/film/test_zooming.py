@@ -154,6 +154,7 @@ def test_a_later_layer_that_is_too_deep_is_refused_before_the_first_frame(model,
         ("9:turn=-3", Change(9, "turn", -3.0)),
         ("50:inception_3b/output", Change(50, "", "inception_3b/output")),
         ("50:inception_3b/output:7=0.5", Change(50, "", "inception_3b/output:7=0.5")),
+        ("50:layer4=2", Change(50, "", "layer4=2")),
     ],
 )
 def test_an_entry_is_read_and_written_alike(text, change):
@@ -169,6 +170,8 @@ def test_an_entry_is_read_and_written_alike(text, change):
         ("-3:step=2", "--at -3:step=2: write FRAME:LAYER or FRAME:SETTING=VALUE, such as"),
         ("0:step=2", "--at 0:step=2: the first frame is 1, the last 1000000"),
         ("5:stpe=x", "--at 5:stpe=x: there is no setting stpe: did you mean step?"),
+        ("5:stpe=1", "--at 5:stpe=1: there is no setting stpe: did you mean step?"),
+        ("5:fps=9", "--at 5:fps=9: fps is the whole film's; use --fps"),
         ("5:iterations=2.5", "--at 5:iterations=2.5: iterations takes a whole number"),
         ("5:step=", "--at 5:step=: step takes a number"),
         ("5:keep-colours=1", "--at 5:keep-colours=1: keep-colours takes yes or no"),
