@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from clips import draw_clip
 from PIL import Image
 
 import ort_deepdream
@@ -122,6 +123,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.radial_gradient("L").resize((96, 64)).save(path / "mask.png")
     with Image.open(ROOT / "examples" / "cat.jpg") as picture:
         picture.resize((80, 60)).save(path / "flowers.jpg")
+    draw_clip(path / "clip.mp4", shot=1)
     (path / "photos" / "more").mkdir(parents=True)
     for name in ("photos/photo.jpg", "photos/more/flowers.jpg"):
         shutil.copy(path / Path(name).name, path / name)
@@ -180,7 +182,7 @@ def test_the_commands_are_all_there_and_make_what_they_say(documents):
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
     pictures |= {"even.png", "smooth.png", "led.png", "sheet.png", "inception_4c-output-84.png"}
-    pictures |= {"photo-zoom.webp", "photo-zoom.json"}
+    pictures |= {"photo-zoom.webp", "photo-zoom.json", "clip-dream.mp4", "clip-dream.json"}
     assert made == {*pictures, "dreams", "dream.onnx", "report.html"}
 
 
