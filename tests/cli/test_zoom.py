@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,27 @@ def test_ctrl_c_tells_what_is_kept(tiny):
         "dream: interrupted",
     ]
     assert "film.webp" not in names()
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_twenty_kills_leave_the_film_as_it_would_be(dream, tiny):
+    words = ["zoom", "a.png", "-m", tiny, *QUICK, "--frames", 80, "--turn", 1]
+    assert dream(*words, "-o", "whole").exit_code == 0
+    command = [sys.executable, "-c", START, *map(str, words), "-o", "film.png"]
+    random = np.random.default_rng(0)
+    for kept in range(0, 80, 4):
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wanted = Path(f"film.frames/{kept + random.integers(1, 5):06}.png")
+        while not wanted.exists() and running.poll() is None:
+            time.sleep(0.001)
+        running.kill()
+        running.wait()
+        assert not Path("film.png").exists()
+    assert dream(*words, "-o", "film.png").exit_code == 0
+    assert equal(shown("film.png"), numbered("whole"))
+    assert [name for name in names() if "/" not in name] == ["a.png", "film.json", "film.png"]
+    assert not Path("film.frames").exists()
 
 
 def _read(screen: int) -> bytes:
