@@ -293,7 +293,8 @@ def zoom(
     with loading(wanted, machine) as load:
         # Beside the loading:
         from ort_deepdream.cli.tiles import Tiles
-        from ort_deepdream.cli.zooming import Zoom, run
+        from ort_deepdream.cli.zoom import Zoom
+        from ort_deepdream.cli.zooming import run
         from ort_deepdream.film.schedule import read_change
 
         changes = tuple(map(read_change, at or ()))

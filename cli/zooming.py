@@ -2,86 +2,89 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ort_deepdream import signals
-from ort_deepdream.cli.machine import Machine, where
+from ort_deepdream.cli.machine import where
 from ort_deepdream.cli.messages import bar, note, note_at_last, say
-from ort_deepdream.cli.outputs import check_output, unused
-from ort_deepdream.cli.record import command_line, stored, what_was_dreamt
+from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.cli.sources import OPTIMISED, Request, find_model
-from ort_deepdream.cli.subject import ALPHA, Subject
-from ort_deepdream.cli.tiles import Tiles, said
+from ort_deepdream.cli.tiles import said
+from ort_deepdream.cli.zoom import Ready, Zoom, key, record
 from ort_deepdream.engine.deepdream import Progress
 from ort_deepdream.engine.image import Picture
 from ort_deepdream.engine.image.colour import in_srgb
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
+from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.about import about, read_about, write_about
 from ort_deepdream.film.frames import ABOUT, Frames
-from ort_deepdream.film.schedule import Change, layers_by_frame
+from ort_deepdream.film.schedule import Change
 from ort_deepdream.film.settings import ZoomSettings
 from ort_deepdream.film.writing import check_film_file, is_folder, write_film_file
-from ort_deepdream.film.zooming import levels, zoom
+from ort_deepdream.film.zooming import Frame, levels, zoom
+from ort_deepdream.step import Array
 from ort_deepdream.weights.catalogue import cache_folder
 
 FRAMES = ".frames"  # the suffix of the folder that holds a film's frames until it is whole
-USUAL = ".webp"  # which needs no extra, and any browser plays
-OF_THE_FILE = ("frames", "reverse", "fps")  # of ZoomSettings: they change no frame
-
-
-@dataclass(frozen=True)
-class Zoom:
-    """A film as it was asked for."""
-
-    subject: Subject
-    wanted: Request
-    motion: ZoomSettings
-    changes: tuple[Change, ...]
-    machine: Machine
-    tiles: Tiles
-    output: Path | None
-    force: bool
-
-    def requests(self) -> dict[int, Request]:
-        """Return the models that are asked for from some frames on. Raise DreamError."""
-        layers = layers_by_frame(self.changes)
-        if layers and self.wanted.file is not None:
-            raise DreamError(
-                "--model and a layer in --at exclude each other: a gradient file has its layers in "
-                "it; leave one out"
-            )
-        if self.wanted.layers:
-            return {frame: replace(self.wanted, layers=named) for frame, named in layers.items()}
-        return {frame: replace(self.wanted, guided=named) for frame, named in layers.items()}
-
-    def place(self) -> Path:
-        """Return where the film goes. Raise DreamError where it cannot."""
-        usual = self.subject.photo.with_name(f"{self.subject.photo.stem}-zoom{USUAL}")
-        output = self.output or (usual if self.force else unused(usual))
-        if is_folder(output) and self.motion.reverse:
-            raise DreamError(
-                f"{output}: numbered PNGs stand as they were dreamt, so --reverse is for a film; "
-                f"name one, such as {output.with_suffix('.mp4')}"
-            )
-        return output
 
 
 def run(
     asked: Zoom, settings_for: Callable[[int, int], Settings], load: Callable[[], Model]
 ) -> None:
     """Dream the frames of a film, or those that are missing, and write it."""
-    requests, output = asked.requests(), asked.place()
+    output = asked.place()
+    ready = _prepare(asked, output, settings_for, load)
+    folder = output if is_folder(output) else output.with_suffix(FRAMES)
+    frames = Frames(folder, key(asked, ready), asked.force)
+    metadata = record(asked, ready)
+    before, started = min(len(frames), asked.motion.dreamt), time.perf_counter()
+    if before:
+        frames.begin(about(metadata))  # which may ask for more frames now
+    with signals.undone(lambda: _note_kept(frames, asked.motion)), bar("dreaming") as update:
+        watcher = _Watcher(update, asked.motion.dreamt)
+        for frame in zoom(
+            ready.model,
+            ready.rgb,
+            ready.settings,
+            asked.motion,
+            _changes(asked.changes, ready.later),
+            frames,
+            watcher.step,
+            mask=ready.mask,
+            tile=asked.tiles.tile,
+            halo=asked.tiles.halo,
+        ):
+            if not len(frames):
+                _require_change(frame, ready)
+                frames.begin(about(metadata))
+            frames.add(frame, metadata)
+        update(1.0, f"writing {output.name}")
+        _write(output, frames, asked.motion, metadata)
+    watcher.note_left_out(ready)
+    done = f", {before} of them before" if before else ""
+    height, width = ready.rgb.shape[:2]
+    say(
+        f"{output}: {_length(asked.motion, output)} of {width}x{height}{done}, "
+        f"{', '.join(ready.model.info.layers)}, {where(ready.model)}, seed {ready.settings.seed}, "
+        f"{time.perf_counter() - started:.1f} s"
+    )
+
+
+def _prepare(
+    asked: Zoom,
+    output: Path,
+    settings_for: Callable[[int, int], Settings],
+    load: Callable[[], Model],
+) -> Ready:
+    """Read and load all that the film is made of. Raise DreamError for what cannot be."""
+    requests = asked.requests()
     picture, mask = asked.subject.read()
     rgb = _colours(picture, asked.subject.photo)
     height, width = rgb.shape[:2]
@@ -89,38 +92,11 @@ def run(
     _check_place(asked, output, height, width)
     guide = asked.subject.read_guide()
     model = _guided(load(), guide)
-    models = {frame: _guided(_loaded(one, model), guide) for frame, one in requests.items()}
+    later = {frame: _guided(_loaded(one, model), guide) for frame, one in requests.items()}
     tiling = asked.tiles.divide(model, settings, height, width)
     if tiling is not None:
         note(said(tiling, model, height, width))
-    files = {frame: find_model(one, model.backend.file_target) for frame, one in requests.items()}
-    frames = Frames(
-        output if is_folder(output) else output.with_suffix(FRAMES),
-        _key(asked, settings, model, list(files.items())),
-        asked.force,
-    )
-    metadata = _metadata(asked, model, settings, tiling)
-    before, started = len(frames), time.perf_counter()
-    if before:
-        frames.begin(about(metadata))  # which may ask for more frames now
-    how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
-    changes = _changes(asked.changes, models)
-    with signals.undone(lambda: _note_kept(frames, asked.motion)), bar("dreaming") as update:
-        watcher = _Watcher(update, asked.motion.dreamt)
-        for frame in zoom(model, rgb, settings, asked.motion, changes, frames, watcher.step, **how):
-            if not len(frames):
-                _require_change(frame, levels(rgb), model)
-                frames.begin(about(metadata))
-            frames.add(frame, metadata)
-        update(1.0, f"writing {output.name}")
-        _write(output, frames, asked.motion, metadata)
-    watcher.note_left_out(settings, model)
-    seconds = time.perf_counter() - started
-    done = f", {before} of them before" if before else ""
-    say(
-        f"{output}: {_length(asked.motion, output)} of {width}x{height}{done}, "
-        f"{', '.join(model.info.layers)}, {where(model)}, seed {settings.seed}, {seconds:.1f} s"
-    )
+    return Ready(rgb, mask, settings, model, later, tiling)
 
 
 # --- where it goes --------------------------------------------------------------------------------
@@ -171,14 +147,14 @@ def _note_kept(frames: Frames, motion: ZoomSettings) -> None:
 # --- what it is made of ---------------------------------------------------------------------------
 
 
-def _colours(picture: Picture, photo: Path) -> Any:
+def _colours(picture: Picture, photo: Path) -> Array:
     """Return the pixels in sRGB, which is what films are in."""
     if picture.alpha is not None and picture.alpha.min() < 255:
         note(f"{photo}: its transparency is left out, for films have none")
     return in_srgb(picture.rgb, picture.icc_profile)
 
 
-def _guided(model: Model, guide: Any) -> Model:
+def _guided(model: Model, guide: Array | None) -> Model:
     if guide is not None:
         model = model.with_guide(guide)
     model.require_guide()
@@ -201,50 +177,13 @@ def _changes(changes: Sequence[Change], models: dict[int, Model]) -> dict[int, d
     return found
 
 
-def _require_change(frame: Any, photo: Any, model: Model) -> None:
+def _require_change(frame: Frame, ready: Ready) -> None:
     """Raise DreamError where the first frame is the photograph as it was: so would all be."""
-    if np.array_equal(frame, photo):
+    if np.array_equal(frame, levels(ready.rgb)):
         raise DreamError(
-            f"nothing of {', '.join(model.info.layers)} answers to this picture, so that there is "
-            f"nothing to dream of; choose another layer, channel or picture"
+            f"nothing of {', '.join(ready.model.info.layers)} answers to this picture, so that "
+            f"there is nothing to dream of; choose another layer, channel or picture"
         )
-
-
-def _key(asked: Zoom, settings: Settings, model: Model, files: Sequence[tuple[int, Path]]) -> str:
-    """Return a digest of all that decides the frames, but for where they are dreamt."""
-    motion = {k: v for k, v in chosen(asked.motion).items() if k not in OF_THE_FILE}
-    if asked.motion.loop:
-        motion["frames"] = asked.motion.frames  # from there on they are drawn to the first ones
-    subject, tiles = asked.subject, asked.tiles
-    parts = [
-        [_sha256(path) for path in (model.file.path, *subject.files)],
-        [subject.size, subject.scale, subject.mask == ALPHA, subject.guide is not None],
-        [tiles.tile, tiles.halo, asked.machine.precision, chosen(settings), motion],
-        [str(change) for change in asked.changes],
-        [(frame, _sha256(path)) for frame, path in files],
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _metadata(asked: Zoom, model: Model, settings: Settings, tiling: Any) -> dict[str, str]:
-    """Return text for the film's metadata; `deepdream.command` makes it again."""
-    at = [f"--at={change}" for change in asked.changes]
-    more = [*option_words(asked.motion), *at]
-    line = command_line(
-        "zoom", asked.subject, asked.wanted, model, settings, asked.machine, tiling, more
-    )
-    return stored(
-        {
-            "command": line,
-            **what_was_dreamt(asked.subject, model, settings, tiling),
-            **{name: as_text(value) for name, value in chosen(asked.motion).items()},
-            **({"at": json.dumps([str(change) for change in asked.changes])} if at else {}),
-        }
-    )
 
 
 class _Watcher:
@@ -262,8 +201,9 @@ class _Watcher:
             (number - 1 + at.fraction) / self.count, f"frame {number}/{self.count}, {place}"
         )
 
-    def note_left_out(self, settings: Settings, model: Model) -> None:
+    def note_left_out(self, ready: Ready) -> None:
         """Note how many octaves were too small to dream at, as `dream run` does."""
+        settings, model = ready.settings, ready.model
         asked = len(settings.octave_sizes) + 1 if settings.octave_sizes else settings.octaves
         if 0 < self.octaves < asked:
             note(
