@@ -42,7 +42,7 @@ def measure_cold(spec: ContenderSpec, photo: Path, output: Path, cache: Path) ->
     """
     others = Others()
     marks = output.with_suffix(".marks.json")
-    environment = {CACHE: str(cache), VARIABLE: str(marks)}
+    environment = {CACHE: str(cache), VARIABLE: str(marks), **spec.environment}
     try:
         run = run_process(dream_command(spec, photo, output), environment)
     except DreamError as error:

@@ -46,6 +46,15 @@ class ContenderSpec:
     browser: str = ""  # chromium, firefox or a program's path
     page: str = ""  # the address of the page that dreams there
 
+    gpu: int | None = None  # the only one that its processes see, where a machine has several
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables that its processes are started with."""
+        if self.gpu is None:
+            return {}
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(self.gpu)}
+
     def dump(self) -> str:
         """Return it as JSON, for `read_spec`."""
         return json.dumps(asdict(self))

@@ -156,6 +156,15 @@ def device_memory(process: int) -> int | None:
     return None
 
 
+def gpu_names() -> list[str]:
+    """Return the names of all NVIDIA GPUs, in the order of their numbers.
+
+    None where `CUDA_VISIBLE_DEVICES` has chosen already.
+    """
+    chosen = "CUDA_VISIBLE_DEVICES" in os.environ
+    return [] if chosen else [row[0] for row in _nvidia_smi("--query-gpu=name")]
+
+
 def _gpu() -> dict[str, str]:
     """Return the first GPU's answers to GPU_QUERY, without those that it does not know."""
     rows = _nvidia_smi(f"--query-gpu={GPU_QUERY}")

@@ -23,6 +23,7 @@ from ort_deepdream.engine.backends import FATAL_ONLY
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.session import make_session
 from ort_deepdream.files import scratch_folder
+from ort_deepdream.measure.copies import COPIES
 
 Array = NDArray[np.float32]
 Shape = list[int]
@@ -130,6 +131,8 @@ def shapes(typed: Sequence[dict[str, Shape]]) -> list[Shape]:
 
 def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> tuple[str, int]:
     """Return a kernel's kind, and its operations where they are worth counting."""
+    if operator in COPIES:
+        return COPIES[operator], 0
     if operator not in ("Conv", "FusedConv", "ConvTranspose"):
         return operator, 0
     x, weight = inputs[:2]

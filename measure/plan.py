@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
+from ort_deepdream.measure.machine import gpu_names
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.result import Contender, Kind, Model, Photo, Size
+from ort_deepdream.text import clean
 
 CPU, FULL = "cpu", "float32"
+ON_CUDA, DEVICE = ("cuda", "tensorrt"), "device_id"  # backends, and the option that chooses
 CPU_NODES = "CPU nodes allowed"  # in a contender's name
 MODEL = "model"  # the option of a backend that is a gradient file of its own
 NAMED = {"prefer_nhwc=1": "NHWC"}  # provider options that have a name of their own
@@ -115,11 +118,12 @@ def plan_contenders(
         graph_cache=graph_cache,
     )
     found: list[PlannedContender] = []
+    gpus = gpu_names()
     for text in dict.fromkeys(backends or BACKENDS):
         name, options = parse_backend(text)
         counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
         for count in counts or [None]:
-            found.append(planned(name, options, count))
+            found += on_each_gpu(planned(name, options, count), gpus)
     if all(contender.spec is None for contender in found):
         reasons = (f"{contender.name}: {contender.record.missing}" for contender in found)
         raise DreamError(f"nothing can be measured: {'; '.join(reasons)}")
@@ -198,6 +202,25 @@ def _contender(
     return PlannedContender(record, spec)
 
 
+def on_each_gpu(planned: PlannedContender, gpus: Sequence[str]) -> list[PlannedContender]:
+    """Return a contender for each GPU of a machine with several, named by its number and name.
+
+    One that computes elsewhere, that is missing, or whose options choose a device stays as it is.
+    """
+    record, spec = planned.record, planned.spec
+    if spec is None or len(gpus) < 2 or record.backend not in ON_CUDA or DEVICE in spec.options:
+        return [planned]
+    return [
+        replace(
+            planned,
+            record=record.model_copy(update={"name": f"{record.name}, {called}"}),
+            spec=replace(spec, gpu=number),
+        )
+        for number, gpu in enumerate(gpus)
+        for called in [f"GPU {number} ({clean(gpu)})"]
+    ]
+
+
 def plan_torch(
     threads: Sequence[int], find_model: FindModel, settings: Settings, compiled: bool
 ) -> list[PlannedContender]:
@@ -217,7 +240,8 @@ def plan_torch(
         for device, count in devices
     ]
     found.append(ContenderSpec(TORCH, model, "cuda", None, settings, graphed=True))
-    return [*map(_torch_contender, found)]
+    gpus = gpu_names()
+    return [one for spec in found for one in on_each_gpu(_torch_contender(spec), gpus)]
 
 
 def _torch_contender(spec: ContenderSpec) -> PlannedContender:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ class ContenderProcess:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
+            env={**os.environ, **spec.environment},
             start_new_session=True,  # Ctrl-C is for the one who gives the orders
         )
         self.watched = psutil.Process(self.child.pid)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ort_deepdream.measure.analysis import KINDS, Figure, Pair, TimedContender, ordered
+from ort_deepdream.measure.copies import COPIES
 from ort_deepdream.measure.result import Kind, Operator, Sample, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
@@ -318,7 +319,8 @@ def operators_chart(contenders: Sequence[TimedContender]) -> Chart | None:
         "operators",
         "What a step spends its time on",
         "The share of each kind of operation in the time of one step, by ONNX Runtime's own "
-        "profiler. Conv is the convolution, most of a network's arithmetic.",
+        "profiler. Conv is the convolution, most of a network's arithmetic. Copies between the "
+        "device and the processor are no kernels, and are shown apart wherever there are any.",
         tuple(_operators_view(size, profiles, names) for size in sizes),
         _operators_table(profiles),
         first=len(sizes) - 1,
@@ -337,7 +339,9 @@ def _largest_operators(operators: Sequence[Operator]) -> list[str]:
     shares: dict[str, float] = {}
     for operator in operators:
         shares[operator.operator] = shares.get(operator.operator, 0.0) + operator.share
-    return sorted(shares, key=lambda name: -shares[name])[:MOST_OPERATORS]
+    copies = [name for name in COPIES.values() if name in shares]
+    kernels = sorted((name for name in shares if name not in copies), key=lambda n: -shares[n])
+    return [*kernels[: MOST_OPERATORS - len(copies)], *copies]
 
 
 def _operators_view(size: Size, profiles: Profiles, names: Sequence[str]) -> View:

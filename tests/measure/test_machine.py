@@ -60,6 +60,17 @@ def test_without_nvidias_tool_nothing_is_known_of_a_gpu(monkeypatch, tmp_path):
     assert (found.cuda, found.cudnn) == (None, None)
 
 
+def test_every_gpu_is_known_unless_one_was_chosen(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho NVIDIA A\necho NVIDIA B\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert machine.gpu_names() == ["NVIDIA A", "NVIDIA B"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert machine.gpu_names() == []
+
+
 def test_nvidias_tool_is_read(monkeypatch, tmp_path):
     tool = tmp_path / "nvidia-smi"
     tool.write_text(NVIDIA_SMI)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from gradient_files import write_gradient_file
 from small_bench import plan
 
 from ort_deepdream import DreamError, Settings
+from ort_deepdream.measure.contender import read_spec
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.plan import (
     check_sizes,
+    on_each_gpu,
     parse_backend,
     plan_contenders,
     steps_in_dream,
@@ -45,6 +49,21 @@ def test_a_contender_may_have_a_file_of_its_own(photo, tiny_model, tmp_path):
     assert set(found.model.files) == {"cpu", "cpu, float16"}
     with pytest.raises(DreamError, match=r"none\.onnx"):
         plan(photo, tiny_model, backends=("cpu:model=none.onnx",))
+
+
+def test_each_of_several_gpus_is_a_contender_by_its_number_and_name(photo, tiny_model):
+    (cpu,) = plan(photo, tiny_model, backends=("cpu",), threads=(1,)).contenders
+    record = cpu.record.model_copy(update={"name": "cuda", "backend": "cuda"})
+    cuda = replace(cpu, record=record, spec=replace(cpu.spec, backend="cuda"))
+    gpus = ("NVIDIA A", "NVIDIA B")
+    found = on_each_gpu(cuda, gpus)
+    assert [one.name for one in found] == ["cuda, GPU 0 (NVIDIA A)", "cuda, GPU 1 (NVIDIA B)"]
+    assert [one.spec.environment["CUDA_VISIBLE_DEVICES"] for one in found] == ["0", "1"]
+    assert read_spec(found[1].spec.dump()) == found[1].spec
+    chosen = replace(cuda, spec=replace(cuda.spec, options={"device_id": "1"}))
+    for same, several in ((cuda, gpus[:1]), (cpu, gpus), (chosen, gpus)):
+        assert on_each_gpu(same, several) == [same]
+    assert cpu.spec.environment == {}
 
 
 def test_what_may_leave_nodes_to_the_cpu_is_called_so(photo, tiny_model):

@@ -19,8 +19,9 @@ from synthetic_results import (
     start,
 )
 
-from ort_deepdream.measure.result import Work
-from ort_deepdream.report.charts import timing_charts
+from ort_deepdream.measure.copies import COPIES
+from ort_deepdream.measure.result import Operator, Work
+from ort_deepdream.report.charts import MOST_OPERATORS, timing_charts
 from ort_deepdream.report.drawing import Chart, View
 from ort_deepdream.report.roofline import roofline_chart
 
@@ -111,6 +112,18 @@ def test_operators_add_up(runs):
     (shown,) = charts(runs(result()))["operators"].views
     assert [bar.label for bar in shown.bars] == list(SHARES)
     assert sum(bar.values[0] or 0 for bar in shown.bars) == pytest.approx(1)
+
+
+def test_copies_are_shown_apart_however_small(runs):
+    kinds = [*(f"kernel {number}" for number in range(9)), COPIES["MemcpyToHost"]]
+    made = tuple(
+        Operator(contender="cpu", size=SEED_SIZE, operator=kind, share=share, nodes=1)
+        for kind, share in zip(kinds, [0.11] * 9 + [0.01], strict=True)
+    )
+    (shown,) = charts(runs(result(operators=made)))["operators"].views
+    labels = [bar.label for bar in shown.bars]
+    assert labels[-2:] == ["copy from the device", "all others"]
+    assert len(labels) == MOST_OPERATORS + 1
 
 
 def test_memory_of_process_and_gpu(runs):

@@ -34,6 +34,8 @@ from .conftest import LAYER
             "ConvTranspose 7x7",
             2 * 1024 * 147,
         ),
+        ("MemcpyFromHost", [[1, 3, 8, 8]], [1, 3, 8, 8], "copy to the device", 0),
+        ("MemcpyToHost", [[1, 3, 8, 8]], [1, 3, 8, 8], "copy from the device", 0),
     ],
 )
 def test_kinds_and_operations(operator, inputs, output, kind, flop):
