@@ -109,7 +109,7 @@ class Files(NamedTuple):
         return paths[0]
 
 
-class Dreamer(distributed.WorkerPlugin):
+class Dreamer(distributed.WorkerPlugin):  # type: ignore[misc]
     """On each worker, those that come later too: what all pictures are dreamt with."""
 
     def __init__(self, name: str, dreaming: Dreaming) -> None:
@@ -135,7 +135,7 @@ class Dreamer(distributed.WorkerPlugin):
 
     def teardown(self, worker: distributed.Worker) -> None:
         """Forget the model."""
-        vars(self).pop("act", None)
+        self.__dict__.pop("act", None)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     @cached_property

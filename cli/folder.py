@@ -106,7 +106,7 @@ def run(tasks: Sequence[Task], asked: Asked, crew: Crew, place: str) -> int:
 
 
 def dream_all(
-    tasks: Sequence[Task], asked: Asked, crew: Crew, show: Callable[[Tally], None]
+    tasks: Sequence[Task], asked: Asked, crew: Crew, show: Callable[[Tally], object]
 ) -> Tally:
     """Dream on every picture, and return what became of them; `show` is given it after each."""
     with crew:

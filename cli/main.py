@@ -11,6 +11,12 @@ import typer
 from typer.core import TyperGroup
 
 from ort_deepdream import signals, streams
+from ort_deepdream.cli.asked import (
+    DreamOptions,
+    MachineOptions,
+    ProductOptions,
+    with_groups,
+)
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.messages import NAME, complain, say
 from ort_deepdream.cli.options import (
@@ -23,12 +29,6 @@ from ort_deepdream.cli.options import (
     models,
     pages,
     pictures,
-)
-from ort_deepdream.cli.options.groups import (
-    DreamOptions,
-    MachineOptions,
-    ProductOptions,
-    with_groups,
 )
 from ort_deepdream.cli.typed import each_photo, is_photo, what_is_wrong
 from ort_deepdream.engine.settings import Settings

@@ -29,7 +29,7 @@ from PIL import Image
 
 from ort_deepdream import Settings, dream_folder
 from ort_deepdream.cli.crew import Crew, Processes, crew
-from ort_deepdream.cli.folder import Asked
+from ort_deepdream.cli.folder import Asked, Tally
 from ort_deepdream.cli.folder_task import Task
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.options.loop import LoopSettings
@@ -54,8 +54,13 @@ class Clock:
 
     at: list[float]
 
-    def __call__(self, _: object = None) -> None:
+    def __call__(self) -> None:
         self.at.append(time.perf_counter())
+
+    def answered(self, tally: Tally) -> None:
+        """Note the time of each picture; what is told before the first one is none."""
+        if tally.answered:
+            self()
 
     def seconds_each(self, workers: int) -> float:
         """Return the seconds of a picture, from when each worker had its first one done."""
@@ -195,7 +200,7 @@ def threads(folder: Path, pictures: int, rounds: int) -> None:
                 backend="cpu",
                 workers=workers,
                 threads=count,
-                on_picture=lambda tally, clock=clock: clock() if tally.answered else None,
+                on_picture=clock.answered,
             )
             took = clock.seconds_each(workers)
             best[workers, count] = min(took, best.get((workers, count), took))

@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from ort_deepdream.cli.options.expanding import Command, with_options
 from ort_deepdream.cli.options.folders import FOLDER_SEED
-from ort_deepdream.cli.options.groups import with_options
 from ort_deepdream.cli.options.headings import KEPT, LOOP, MOTION, PART
 from ort_deepdream.cli.typed import number, numbers, one_of
 from ort_deepdream.engine.presets import PRESETS
@@ -19,8 +19,6 @@ from ort_deepdream.engine.settings import Limits, Settings, as_typed, chosen, of
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.settings import FilmSettings, ZoomSettings
-
-Command = Callable[..., None]
 
 
 def with_loop_settings(*names: str, **defaults: Any) -> Callable[[Command], Command]:

@@ -45,7 +45,7 @@ def scheduler(tmp_path_factory) -> Iterator[str]:
         threads_per_worker=1,
         processes=False,
         protocol="tcp",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         local_directory=folder,
     ) as made:
         yield made.scheduler_address

@@ -24,8 +24,9 @@ class Cluster:
         self.nanny = self._start("worker", *wanted, *words)
 
     def _start(self, what: str, *words: str) -> subprocess.Popen[bytes]:
-        usual = ("--scheduler-file", str(self.file), "--host", "127.0.0.1", "--no-dashboard")
-        command = [sys.executable, "-m", "dask", what, *usual, *words]
+        here = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
+        command = [sys.executable, "-m", "dask", what, "--scheduler-file", str(self.file)]
+        command += [*here, *words]
         return subprocess.Popen(command, stdout=self.log, stderr=self.log)
 
     def workers(self) -> list[psutil.Process]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ort_deepdream.cli.folder_task import Answer, Dreaming, Task
+from ort_deepdream.cli.folder_task import Dreaming, Task
 
 SECOND = 1.0
 
@@ -13,12 +13,12 @@ SECOND = 1.0
 class Sleeping(Dreaming):
     """Workers that sleep for a second, whatever the picture."""
 
-    def begin(self) -> Callable[[Task], Answer]:
+    def begin(self) -> Callable[[Task], list[str]]:
         """Return what sleeps."""
         return slept
 
 
-def slept(task: Task) -> Answer:
+def slept(task: Task) -> list[str]:
     """Sleep for a second."""
     time.sleep(SECOND)
     return []

@@ -5,12 +5,11 @@ loaded meanwhile.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ort_deepdream.cli.options import machines, models, pictures
+from ort_deepdream.cli.options.expanding import Command, with_options
 from ort_deepdream.errors import DreamError
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from ort_deepdream.cli.products import Products
     from ort_deepdream.cli.sources import Request
     from ort_deepdream.cli.subject import Subject
-
-Command = Callable[..., None]
 
 
 class DreamOptions:
@@ -152,25 +149,3 @@ def with_groups(command: Command) -> Command:
             ]
             command = with_options(parameter.name, group, options)(command)
     return command
-
-
-def with_options(
-    name: str, make: Callable[..., Any], options: Sequence[inspect.Parameter]
-) -> Callable[[Command], Command]:
-    """Give a command options where its parameter `name` stands, and call it with what they make."""
-
-    def with_them(command: Command) -> Command:
-        signature = inspect.signature(command)
-        parameters: list[inspect.Parameter] = []
-        for parameter in signature.parameters.values():
-            parameters += options if parameter.name == name else [parameter]
-
-        @wraps(command)
-        def called(**values: Any) -> None:
-            typed = {option.name: values.pop(option.name) for option in options}
-            command(**values, **{name: make(**typed)})
-
-        vars(called)["__signature__"] = signature.replace(parameters=parameters)
-        return called
-
-    return with_them
