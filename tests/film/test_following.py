@@ -12,10 +12,12 @@ import pytest
 from clips import noise
 from gradient_files import write_gradient_file
 
-from ort_deepdream import FilmSettings, Settings, dream, dream_film, load_model
+from ort_deepdream import FilmSettings, Settings, dream, dream_film, load_layer, load_model
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.dreaming import followed
 from ort_deepdream.film.following import Beginning
+from scripts.make_clip import frames
+from scripts.measure_film import LAYER, Way, cpu_seconds, dreamt, moving, still
 
 HEIGHT, WIDTH = 48, 64
 BRIGHTER = 3.0
@@ -167,6 +169,20 @@ def test_300_frames_that_stand_still_do_not_drift():
         means = found.mean(axis=(1, 2))
         assert np.abs(means - means[0]).max() < 1
         assert np.abs(np.diff(found, axis=0)).mean() < 0.1
+
+
+@pytest.mark.nightly
+def test_a_dreamt_clip_is_calm_and_its_flow_costs_little():
+    model, settings = load_layer(LAYER, backend="cpu", threads=1), Settings(seed=1)
+    clip = list(frames(200, 150, 5))
+    film, alone = (
+        list(dreamt(model, clip, Way(name, blend, True), settings))
+        for name, blend in (("blend", 0.7), ("each by itself", 0.0))
+    )
+    assert still(film, 5) == 0 < 5 < still(alone, 5)
+    assert moving(film, clip, 5) < 0.4 * moving(alone, clip, 5)
+    flow, whole = cpu_seconds(model, settings)
+    assert flow < 0.15 * (flow + whole)
 
 
 # --- with a model ---------------------------------------------------------------------------------
