@@ -43,6 +43,7 @@ MARKUP = re.compile(r"<[a-z!/?]|&#?\w+;|\]\(|\b(javascript|data|https?|file):", 
 PARTS = {"start", "import", "session", "first steps", "steps", "write", "end"}
 ROUNDING = 1e-6  # of a sum of seconds, relative
 LEAST_NOISE = 1e-9  # of the samples' spread over their mean: clocks tell nanoseconds
+MOST_WATTS = 5000  # of a device
 CUDA = {"cuda", "tensorrt"}
 
 
@@ -197,6 +198,25 @@ def _can_pass(check: Check, precision: str) -> bool:
     return check.psnr is None if check.equal else (check.psnr or 0) >= LEAST_PSNR
 
 
+# --- what a dream costs -----------------------------------------------------------------------
+
+
+def _costs(result: Result) -> Iterator[str]:
+    for used in result.energy:
+        for device, joules in used.joules.items():
+            if joules > MOST_WATTS * used.seconds:
+                yield f"{used.contender}: {device} took {joules / used.seconds:.3g} watts"
+        if used.missing is None and not used.dreams:
+            yield f"{used.contender}: its energy is of no dream"
+    for found in result.throughput:
+        for one in found.tried:
+            if not one.seconds:
+                yield f"{found.contender}: {one.at_once} at once, and no dream"
+            # Each of them dreams all the time, so that their mean tells the rate.
+            elif abs(np.log(one.dreams_per_hour * np.mean(one.seconds) / one.at_once / 3600)) > 0.4:
+                yield f"{found.contender}: {one.at_once} at once cannot make so many dreams"
+
+
 LOOKS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _version,
     _run,
@@ -204,6 +224,7 @@ LOOKS: tuple[Callable[[Result], Iterator[str]], ...] = (
     _series,
     _copies,
     _checks,
+    _costs,
 )
 
 

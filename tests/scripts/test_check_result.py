@@ -157,6 +157,18 @@ def without_autograd(data: Data) -> None:
     data["checks"] = [one for one in data["checks"] if one["reference"] == "cpu, 1 thread"]
 
 
+def with_energy(data: Data) -> None:
+    used = {"contender": "cpu, 1 thread", "size": {"width": 182, "height": 158}}
+    joules = {"package-0": 1e6}
+    data["energy"] = [used | {"dreams": 9, "seconds": 12.0, "joules": joules, "missing": None}]
+
+
+def with_throughput(data: Data) -> None:
+    of = {"contender": "cpu, 1 thread", "size": {"width": 182, "height": 158}}
+    tried = [{"at_once": 2, "dreams_per_hour": 90000.0, "seconds": [1.5, 1.6]}]
+    data["throughput"] = [of | {"tried": tried, "missing": None}]
+
+
 # What is done to the file, and what has to be said of it.
 FORGERIES: dict[str, tuple[Forge, str]] = {
     "another program's file": (spoil("schema", "ort-deepdream/bunch"), "not a result file"),
@@ -224,6 +236,8 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
     ),
     "a picture with words in it": (with_words, "more than a picture in it: tEXt"),
     "a picture with a file behind it": (with_a_tail, "more than a picture in it: rest"),
+    "more power than any supply": (with_energy, "package-0 took 8.33e+04 watts"),
+    "more dreams than were made": (with_throughput, "2 at once cannot make so many dreams"),
     "what is no picture": (spoil("images.0.png", "PHN2Zz4="), "is no PNG"),
 }
 
