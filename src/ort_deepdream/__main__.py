@@ -18,7 +18,9 @@ def run() -> None:
     streams.mind()
     try:
         from ort_deepdream.cli.main import app
+        from ort_deepdream.cli.quick import leave_others_out
 
+        leave_others_out(app, sys.argv[1:])
         app()
     except BaseException as error:
         # Who takes the interruption for the usual end, as `dream web` does, leaves with 0.
