@@ -6,7 +6,7 @@ optical flow's warp); the next dream begins with a share of it, and adds as much
     begin = frame + share * w(d)
     dream = begin + (1 - share) * (what a dream on `begin` adds)
 
-so that what is added is as strong in the last frame as in the first, and as bright. The share is
+so that what is added grows neither stronger nor brighter from frame to frame. The share is
 `blend` where something moves, 1 where nothing moves or changes, and 0 where the flow is not sure
 and after a cut. Where it is 1 nothing is dreamt: still parts stay still, noise and slow changes of
 the light pass through as the camera saw them, and nothing can drift. What comes to light behind
