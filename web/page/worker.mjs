@@ -60,10 +60,11 @@ const tasks = {
   },
 };
 
-/** Let "stop" in. A timeout would wait for 4 ms, as browsers hold back those that follow another. */
+const { port1, port2 } = new MessageChannel();
+
+/** Let "stop" in. A timeout would take 4 ms, for browsers hold back those that follow another. */
 function letMessagesIn() {
   return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
     port1.onmessage = resolve;
     port2.postMessage(null);
   });
