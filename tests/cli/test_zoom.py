@@ -289,6 +289,17 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(dream, tiny, words):
     assert names() == before
 
 
+def test_only_film_files_need_the_extra_which_is_named(dream, tiny, monkeypatch):
+    for name in ("av", "cv2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    words = ("zoom", "a.png", "-m", tiny, *QUICK, "--frames", 1, "-o")
+    assert dream(*words, "film.mp4").error == (
+        "films need PyAV, which is not here; pip install 'ort-deepdream[film]'"
+    )
+    assert names() == ["a.png"]
+    assert dream(*words, "film.gif").exit_code == 0
+
+
 def test_other_frames_are_not_gone_on_with(dream, tiny):
     words = ("zoom", "a.png", "-m", tiny, *QUICK, "--frames", 2, "-o", "out")
     assert dream(*words).exit_code == 0
