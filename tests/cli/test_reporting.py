@@ -46,6 +46,15 @@ def test_of_several_files_under_another_name(dream, folder):
     assert "A · Synthetic Processor" in (folder / "both.html").read_text("utf-8")
 
 
+def test_as_markdown(dream, folder):
+    outcome = dream("report", "result.json", "result.json", "--markdown")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert re.fullmatch(r"report.md: \d+ lines of Markdown\n", outcome.stdout)
+    text = (folder / "report.md").read_text("utf-8")
+    assert text.startswith("# How fast is DeepDream on these machines?\n")
+    assert not (folder / "report.html").exists()
+
+
 def written_when(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in folder.iterdir()}
 
@@ -73,6 +82,8 @@ REFUSALS = {
     "result.json -o result.json": ("would replace result.json, which this command reads",),
     "result.json --asv nothere": ("nothere", "no such folder"),
     "result.json --asv asv": ("asv", "no results of asv"),
+    "result.json --asv asv --markdown": ("--asv adds charts", "leave --markdown out"),
+    "cut.json --markdown": ("cut.json", "is not JSON, or not all of it"),
 }
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 from hostile_results import hostile
 from synthetic_results import missing, result
 
-from ort_deepdream.report.citing import citation, tex
+from ort_deepdream.report.citing import ADDRESS, AUTHORS, citation, tex
 from ort_deepdream.report.markdown import escaped, markdown, table
 from ort_deepdream.report.tables import Table
+from ort_deepdream.version import VERSION
 
 
 def test_it_has_the_answer_the_times_and_the_citation(runs):
@@ -70,3 +72,11 @@ def test_nothing_in_a_citation_is_tex():
     assert tex("100% & \\input{x} ~^_#$") == (
         r"100\% \& \textbackslash{}input\{x\} \textasciitilde{}\textasciicircum{}\_\#\$"
     )
+
+
+def test_the_project_is_cited_by_its_version():
+    text = (Path(__file__).parents[2] / "CITATION.cff").read_text("utf-8")
+    assert text.startswith("cff-version: 1.2.0\n")
+    assert f"\nversion: {VERSION}\n" in text
+    assert f"\n  - name: {AUTHORS}\n" in text
+    assert f"\nrepository-code: {ADDRESS}\n" in text
