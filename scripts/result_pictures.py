@@ -25,6 +25,7 @@ from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.files import scratch_folder
 from ort_deepdream.measure.agreement import psnr
+from ort_deepdream.measure.checks import LARGEST
 from ort_deepdream.measure.pictures import resize_photo
 from ort_deepdream.measure.plan import is_plain_cpu
 from ort_deepdream.measure.result import Image, Result
@@ -66,12 +67,14 @@ def wrong_pictures(result: Result, photos: Path) -> Iterator[str]:
 def _decoded(image: Image) -> Array | str:
     """Return the levels [H, W, 3] of a PNG, or why it is not one that `dream bench` keeps."""
     content = base64.b64decode(image.png)
+    if image.size.pixels > LARGEST:
+        return f"has {image.size.pixels:,} pixels; dreams are compared at {LARGEST:,} at most"
     try:
         with Pillow.open(io.BytesIO(content), formats=["PNG"]) as opened:
             if opened.size != (image.size.width, image.size.height):
                 return f"has {opened.width}x{opened.height} pixels, and says {image.size}"
             levels = np.asarray(opened.convert("RGB"), np.float32)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
         return f"is no PNG ({type(error).__name__})"
     extra = sorted(set(_chunks(content)) - CHUNKS)
     if extra:

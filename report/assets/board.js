@@ -165,7 +165,11 @@
       free = middle + half + 8;
     }
     made.append(svg("text", { class: "tick", x: width - right, y: height - 6, "text-anchor": "end" }, axis.title));
-    curves.forEach((curve) => made.append(drawn(curve, x, y, (text) => { reading.textContent = text; })));
+    const tell = (text) => { reading.textContent = text; };
+    curves.forEach((curve, number) => { // beside one another, where they are of one moment
+      const aside = (number - (curves.length - 1) / 2) * (axis.apart || 0);
+      made.append(drawn(curve, (place) => x(place) + aside, y, tell));
+    });
     place.replaceChildren(made);
   }
 
@@ -226,7 +230,7 @@
     const ticks = [...new Map(mine.map((row) => [row.day, day(row.created)]))].map(([text, when]) => [when, text]);
     const axis = {
       place: (when) => when, ends: [Math.min(...days), Math.max(...days)], read: seconds,
-      ticks: ticks.sort((a, b) => a[0] - b[0]), title: "", label: `dream times of ${machine} by day`,
+      ticks: ticks.sort((a, b) => a[0] - b[0]), title: "", apart: 5, label: `dream times of ${machine} by day`,
     };
     draw(at("history"), curves, axis, "No such dream was timed on it.");
     const keys = names.map((name, colour) => element("span", name, `name c${colour % COLOURS}`));

@@ -8,6 +8,8 @@ import hashlib
 import io
 import json
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +137,21 @@ def with_a_tail(data: Data) -> None:
     data["images"][0]["png"] = base64.b64encode(content).decode()
 
 
+def bomb(says: dict[str, int]) -> Forge:
+    """Return what puts a picture of 40,000 by 40,000 pixels in, of which the file `says` less."""
+
+    def forge(data: Data) -> None:
+        header = struct.pack(">II5B", 40_000, 40_000, 8, 2, 0, 0, 0)
+        parts = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+        content = b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
+            for kind, part in parts
+        )
+        data["images"][1] |= {"size": says, "png": base64.b64encode(content).decode()}
+
+    return forge
+
+
 def repeated(data: Data) -> None:
     samples = timed(data, "warm")["samples"]
     timed(data, "warm")["samples"] = samples * 2
@@ -238,6 +255,14 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
     "a picture with a file behind it": (with_a_tail, "more than a picture in it: rest"),
     "more power than any supply": (with_energy, "package-0 took 8.33e+04 watts"),
     "more dreams than were made": (with_throughput, "2 at once cannot make so many dreams"),
+    "a picture that fills the memory": (
+        bomb({"width": 64, "height": 48}),
+        "is no PNG (DecompressionBombError)",
+    ),
+    "a picture that says it does": (
+        bomb({"width": 40_000, "height": 40_000}),
+        "dreams are compared at 65,536 at most",
+    ),
     "what is no picture": (spoil("images.0.png", "PHN2Zz4="), "is no PNG"),
 }
 
