@@ -130,6 +130,7 @@ def test_films_have_every_frame_at_its_time(dream, tiny, frames, suffix):
         assert np.argmax(near) == number
 
 
+@pytest.mark.slow
 def test_a_change_of_layer_and_a_guide_go_through_the_command(dream, photo):
     words = ("zoom", photo, "-b", "cpu", "--threads", 1, "--octaves", 1, "--iterations", 1)
     later = ("--at", "2:inception_3a/output:5", "--at", "2:step=3")

@@ -63,7 +63,7 @@ def test_it_is_the_notebooks_loop(model, photo):
     assert np.abs(np.array(found, int) - np.array(wanted, int)).max() <= 1
 
 
-@pytest.mark.parametrize("there", range(7))
+@pytest.mark.parametrize("there", [1, 3, 5, 6])
 def test_it_goes_on_after_any_frame_bit_for_bit(model, photo, there):
     motion = ZoomSettings(frames=4, loop=2, turn=5)
     whole = frames_of(model, photo, QUICK, motion)
