@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -42,15 +42,16 @@ motions = st.builds(
 )
 
 
-@given(height=st.integers(2, 20), width=st.integers(2, 20), settings=motions)
-def test_every_motion_is_an_affine_transform_of_the_mirrored_picture(height, width, settings):
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(2, 20), width=st.integers(2, 20), motion_of=motions)
+def test_every_motion_is_an_affine_transform_of_the_mirrored_picture(height, width, motion_of):
     frame = picture(height, width)
     matrix, offset = np.eye(3), np.zeros(3)
-    matrix[:2, :2], offset[:2] = transform(settings, height, width)
+    matrix[:2, :2], offset[:2] = transform(motion_of, height, width)
     wanted = ndimage.affine_transform(
         frame.astype(np.float64), matrix, offset, order=1, mode="mirror"
     )
-    np.testing.assert_allclose(moved(frame, settings), wanted, atol=ROUNDING)
+    np.testing.assert_allclose(moved(frame, motion_of), wanted, atol=ROUNDING)
 
 
 def test_it_turns_clockwise_moves_the_view_right_and_down_and_keeps_the_centre():
