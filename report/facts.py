@@ -79,7 +79,7 @@ def machine(run: Run) -> Table:
     rows = {
         "processor": known.processor,
         "cores": str(known.cores),
-        "memory": words.memory(known.memory),
+        "memory": words.memory(known.memory) if known.memory else UNKNOWN,
         "GPU": known.gpu or "none found",
         "GPU memory": words.memory(known.gpu_memory) if known.gpu_memory else UNKNOWN,
         "GPU driver": known.gpu_driver or UNKNOWN,

@@ -19,6 +19,7 @@ from webdriver import ENGINES, Firefox, WebKit, start
 from ort_deepdream.engine.deepdream import dream
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.settings import chosen
+from ort_deepdream.layers import find_weights, joined
 from ort_deepdream.weights.builtin import shipped_file
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,14 @@ form.requestSubmit();
 """
 TEXT = "return document.getElementById(arguments[0])?.textContent ?? ''"  # none while it loads
 PICTURE = "return document.getElementById('dream').toDataURL()"
+
+
+GUIDE = """
+const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
+const transfer = new DataTransfer();
+transfer.items.add(new File([bytes], "guide.png", { type: "image/png" }));
+document.getElementById("form").guide.files = transfer.files;
+"""
 
 
 @pytest.fixture(params=ENGINES)
@@ -90,3 +99,21 @@ def test_it_dreams_as_the_cpu_does_and_again_without_its_server(engine, host, wa
         np.testing.assert_array_equal(dreamt(engine), wanted)
     finally:
         host.down = False
+
+
+@pytest.mark.nightly
+def test_a_guide_leads_and_the_device_is_measured(engine, host):
+    guide = photograph().transpose(Image.Transpose.ROTATE_90)
+    png = io.BytesIO()
+    guide.save(png, "PNG")
+    engine.open(host.address)
+    wait(engine, "opens offline", "offline")
+    wait(engine, "Choose a photograph to begin.")
+    engine.run(GUIDE, base64.b64encode(png.getvalue()).decode())
+    model = load_model(joined([LAYER], "builtin", "cpu", find_weights, guided=True), "cpu")
+    photo, led = (np.asarray(one, np.float32) for one in (photograph(), guide))
+    wanted = np.clip(np.rint(dream(model, photo, SETTINGS, guide=led).rgb), 0, 255)
+    assert np.abs(dreamt(engine) - wanted).max() <= 1
+    engine.run("document.getElementById('bench').click()")
+    wait(engine, "A step at 182×158 takes")
+    assert engine.run("return document.getElementById('bench').textContent").startswith("Save")

@@ -15,6 +15,7 @@ const threads = self.crossOriginIsolated ? Number(query.get("threads")) : 1;
 const network = new Network(new Files(() => {}), backend, threads, 0);
 
 const seconds = () => performance.now() / 1000;
+const ADVICE = /\. [^.]*choose WebAssembly.*$/is; // which is no part of the reason
 let planes; // the picture
 
 const tasks = {
@@ -77,6 +78,6 @@ onmessage = async ({ data: { id, task, ...given } }) => {
     postMessage({ id, result: await tasks[task](given) });
   } catch (error) {
     const size = planes ? `${planes.width}×${planes.height} pixels` : "this";
-    postMessage({ id, error: explain(error, size, backend) });
+    postMessage({ id, error: explain(error, size, backend).replace(ADVICE, "") });
   }
 };
