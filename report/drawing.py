@@ -48,6 +48,7 @@ class Curve:
     dashed: bool = False  # its check failed
     bare: bool = False  # a limit: no points, no tooltip
     scattered: bool = False  # points without a line
+    hollow: int = 0  # how many of its first points are drawn empty
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,16 @@ def pixel_axis(sizes: Iterable[Size]) -> Axis:
 
 def _labelled(found: Mapping[float, str]) -> list[tuple[float, str]]:
     ticks = list(found.items())
-    apart = 1 + sum(after >= APART * before for before, after in itertools.pairwise(sorted(found)))
-    below = [side for side in SQUARES if side**2 * APART <= min(found)]
-    above = [side for side in SQUARES if side**2 >= max(found) * APART]
-    for side in [*above[:1], *below[-1:], *above[1:2]][: max(0, LEAST_LABELS - apart)]:
+    apart = 1 + sum(itertools.starmap(_are_apart, itertools.pairwise(sorted(found))))
+    free = [side for side in SQUARES if all(_are_apart(side**2, pixels) for pixels in found)]
+    between = [side for side in free if min(found) < side**2 < max(found)]
+    below = [side for side in free if side**2 < min(found)]
+    above = [side for side in free if side**2 > max(found)]
+    nearest = [*between, *above[:1], *below[-1:], *above[1:2]]
+    for side in nearest[: max(0, LEAST_LABELS - apart)]:
         ticks.append((float(side**2), f"{side}×{side}"))
     return ticks
+
+
+def _are_apart(one: float, other: float) -> bool:
+    return max(one, other) >= APART * min(one, other)

@@ -35,7 +35,7 @@ def order_chart(contenders: Sequence[TimedContender]) -> Chart | None:
         "In the order they were measured",
         "Each sample, and before them what ran first in the same process. Where a series begins "
         "slower than it goes on, that is its warm-up: it ends where the mean changes most clearly, "
-        "and is left out of all other figures. The vertical axis is logarithmic.",
+        "is drawn hollow, and is left out of all other figures. The vertical axis is logarithmic.",
         tuple(view for _, _, view in views),
         warm_up_table(contenders),
         first=next((n for n, (_, size, _) in enumerate(views) if size == SEED_SIZE), 0),
@@ -48,7 +48,13 @@ def _every(contender: TimedContender, kind: Kind, size: Size) -> tuple[float, ..
 
 def _view(contenders: Sequence[TimedContender], kind: Kind, size: Size) -> View:
     curves = tuple(
-        Curve(one.label, number, _points(one, kind, size), dashed=not one.is_sound)
+        Curve(
+            one.label,
+            number,
+            _points(one, kind, size),
+            dashed=not one.is_sound,
+            hollow=len(one.cold_seconds(kind, size)),
+        )
         for number, one in enumerate(contenders)
         if (kind, size) in one.series
     )

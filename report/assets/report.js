@@ -161,7 +161,8 @@
       type: "line", label: one.label, borderColor: shade, backgroundColor: shade, whiskers: !one.bare,
       data: one.points.map(([x, y, low, high, text]) => ({ x: move(x), y, low, high, text })),
       borderWidth: one.bare ? 1.5 : 2.5, borderDash: one.bare ? [2, 3] : one.dashed ? [7, 5] : [],
-      showLine: !one.scattered, bare: one.bare,
+      showLine: !one.scattered, bare: one.bare, pointBorderWidth: 2,
+      pointBackgroundColor: one.points.map((point, number) => (number < one.hollow ? css("--paper") : shade)),
       pointStyle: one.bare ? false : POINTS[one.colour % POINTS.length],
       pointRadius: one.bare ? 0 : narrow() ? 4 : 5, pointHoverRadius: one.bare ? 0 : 8, pointHitRadius: one.bare ? 0 : 14,
     };

@@ -20,9 +20,9 @@ from synthetic_results import (
 )
 
 from ort_deepdream.measure.copies import COPIES
-from ort_deepdream.measure.result import Operator, Work
+from ort_deepdream.measure.result import Operator, Size, Work
 from ort_deepdream.report.charts import MOST_OPERATORS, timing_charts
-from ort_deepdream.report.drawing import Chart, View
+from ort_deepdream.report.drawing import Chart, View, pixel_axis
 from ort_deepdream.report.roofline import roofline_chart
 
 NAMES = ("cpu", "cpu, 1 thread", "cuda")
@@ -205,3 +205,17 @@ def test_only_what_can_be_drawn_is_handed_on(runs):
         for shown in chart.views:
             text = json.dumps(shown.as_json(), allow_nan=False)
             assert json.loads(text)["name"] == shown.name
+
+
+@pytest.mark.parametrize(
+    ("sides", "labels"),
+    [
+        ([(182, 158)], ["128×128", "182×158", "256×256"]),
+        ([(182, 158), (512, 512)], ["182×158", "256×256", "512×512"]),
+        ([(500, 500), (512, 512)], ["256×256", "500×500", "512×512", "1024×1024"]),
+        ([(9, 9), (90, 90), (900, 900)], ["9×9", "90×90", "900×900"]),
+    ],
+)
+def test_an_axis_of_sizes_has_three_labels_that_lie_apart(sides, labels):
+    axis = pixel_axis(Size(width=width, height=height) for width, height in sides)
+    assert [label for _, label in axis.ticks] == labels

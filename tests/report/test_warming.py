@@ -33,6 +33,7 @@ def test_a_warm_up_is_shown_and_left_out(runs, first, noise, slower):
     assert (name, what, told, then) == ("cpu", "single step", slower, "29.8 ms")
     assert took.startswith("300 ms" if first else "179 ms")
     (curve,) = order_chart(run.contenders).views[0].curves
+    assert curve.hollow == 2
     assert [text.endswith(", warm-up") for *_, text in curve.points] == [True] * 2 + [False] * 7
 
 
