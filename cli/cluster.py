@@ -7,19 +7,17 @@ after worker dies of. What a worker does is in `cli/cluster_worker.py`.
 
 from __future__ import annotations
 
-import logging
 import queue
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import distributed
 
 from ort_deepdream import signals
+from ort_deepdream.cli.cluster_client import connected, is_file, quiet
 from ort_deepdream.cli.cluster_worker import (
     CannotBeginError,
     Dreamer,
@@ -55,29 +53,20 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         """Connect. Raise DreamError where no scheduler answers."""
-        # What goes wrong is told here, in a line; Dask's own words would come between.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        where = {"scheduler_file": self.address} if _is_file(self.address) else {}
+        self._quiet = ExitStack()
+        self._quiet.enter_context(quiet())
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of versions; they are compared in `settle`
-                self._client = distributed.Client(
-                    *([] if where else [self.address]),
-                    **where,
-                    timeout=PATIENCE,
-                    set_as_default=False,
-                )
-        except (OSError, ValueError, TypeError) as error:
-            raise DreamError(
-                f"--scheduler {self.address}: no scheduler of Dask's answers there "
-                f"({' '.join(str(error).split())}); start one with `dask scheduler`"
-            ) from None
+            self._client = connected(self.address, PATIENCE)
+        except DreamError:
+            self._quiet.close()
+            raise
         note(f"the cluster's dashboard: {self._client.dashboard_link}")
         return self
 
     def __exit__(self, *of_error: object) -> None:
         with suppress(Exception):  # it may be gone, and there is nothing to be done about that
             self._client.close(timeout=PATIENCE)
+        self._quiet.close()
 
     def settle(self, machine: Machine, count: int) -> tuple[Machine, str]:
         """Return the machine with the backend that all workers have.
@@ -85,12 +74,17 @@ class Cluster:
         Raise DreamError when they are not alike: in their versions, or in their backends.
         """
         if not self._workers():
-            note(f"no workers yet; waiting for the first one: `dask worker {self.address}`")
+            where = f"--scheduler-file {self.address}" if is_file(self.address) else self.address
+            note(f"no workers yet; waiting for the first one: `dask worker {where}`")
             self._client.wait_for_workers(1)
         try:
             greetings = self._client.run(greet, machine, on_error="return")
         except Exception as error:
             raise self._lost(error) from None
+        # A worker that died meanwhile is no reason to end, if there are others.
+        greetings = {w: found for w, found in greetings.items() if not isinstance(found, OSError)}
+        if not greetings:
+            raise self._lost(OSError("no worker"))
         for worker, found in greetings.items():
             self._refuse(worker, found)
         backends = {found.backend: found.target for found in greetings.values()}
@@ -239,7 +233,3 @@ class Cluster:
             f"the scheduler at {self.address} does not answer any more ({type(error).__name__}); "
             f"type the same line again when it is back: what is done is not done again"
         )
-
-
-def _is_file(address: str) -> bool:
-    return address.endswith(".json") and Path(address).exists()

@@ -223,6 +223,21 @@ def test_a_picture_that_kills_its_workers_is_a_failure_and_no_other_is(tmp_path,
 
 
 @pytest.mark.nightly
+def test_a_scheduler_that_is_gone_is_one_line(tmp_path, tiny):
+    for number in range(8):
+        draw(f"in/{number}.png", number, side=64)
+    words = ("in", "out", "-m", tiny, "-b", "cpu", "--iterations", 400)
+    with dask_cluster(tmp_path, 1) as made, start(*words, "--scheduler", made.file) as process:
+        wait_for(Path("out").exists)
+        made.scheduler.kill()
+        _, errors = finish(process)
+    assert process.returncode == 2
+    *notes, line = errors.splitlines()
+    assert line.startswith("dream: error: the scheduler at ")
+    assert all(note.startswith("dream: note: ") for note in notes)
+
+
+@pytest.mark.nightly
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 @pytest.mark.parametrize("where", ["processes", "Dask"])
 def test_twenty_kills_change_nothing(tmp_path, tiny, where):
@@ -231,7 +246,7 @@ def test_twenty_kills_change_nothing(tmp_path, tiny, where):
         draw(f"in/{number % 7}/{number:03}.png", number, side=64)
     for number in range(5):
         Path(f"in/broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    words = ("-m", tiny, "-b", "cpu", "--iterations", 300, "--threads", 1)
+    words = ("-m", tiny, "-b", "cpu", "--iterations", 150, "--threads", 1)
     with start("in", "1", *words) as alone:
         assert finish(alone, 600)[0].startswith("1: 200 dreamt, 5 failed, ")
     for count in (2, 4):
