@@ -5,6 +5,7 @@ loaded meanwhile.
 """
 
 import inspect
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,9 +144,13 @@ def with_groups(command: Command) -> Command:
     for parameter in inspect.signature(command).parameters.values():
         if parameter.annotation in (DreamOptions, MachineOptions, ProductOptions):
             group = parameter.annotation
-            options = [
-                option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-                for option in inspect.signature(group).parameters.values()
-            ]
-            command = with_options(parameter.name, group, options)(command)
+            command = with_options(parameter.name, group, _options_of(group))(command)
     return command
+
+
+@cache
+def _options_of(group: type) -> list[inspect.Parameter]:
+    return [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for option in inspect.signature(group).parameters.values()
+    ]

@@ -71,7 +71,7 @@ class Clock:
 def main() -> None:
     os.environ["PYTHONPATH"] = sys.path[-1]  # of the workers, too: what sleeps is there
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tasks", type=int, default=20, help="of a second, for each worker")
+    parser.add_argument("--tasks", type=int, default=12, help="of a second, for each worker")
     parser.add_argument("--few", type=int, default=1000)
     parser.add_argument("--many", type=int, default=10_000)
     parser.add_argument("--pictures", type=int, default=7, help="of each real folder")
