@@ -203,6 +203,7 @@ def _samples(run: Run, contender: TimedContender) -> Iterator[dict[str, object]]
                 "peak_memory": sample.peak_memory,
                 "device_memory": sample.device_memory,
                 "load": sample.load,
+                "slowed": "; ".join(sample.slowed),
             }
 
 

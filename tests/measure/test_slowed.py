@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.result import Energy, Result, read_result
 from ort_deepdream.measure.sensors.nvml import Nvml
 from ort_deepdream.report.costs import energy, prices, slowed
+from ort_deepdream.report.facts import as_csv
+from ort_deepdream.report.runs import Run
 
 HOT = "the GPU was too hot"
 SMALL = {"images": (), "operators": (), "limits": (), "work": ()}
@@ -47,6 +51,14 @@ def test_slowed_samples_are_no_part_of_a_figure(which):
     assert f"{len(which)} of 7 samples slowed and left out: {HOT}." in told
     assert found.leading is not None
     assert found.leading.headline.value == pytest.approx(clean.leading.headline.value, rel=0.03)
+
+
+def test_each_slowed_sample_is_marked_in_the_csv_file():
+    found = analyse(with_slowed({2, 5}))
+    rows = [*csv.DictReader(io.StringIO(as_csv([Run("a.json", "", b"", found)])))]
+    marked = [int(row["sample"]) for row in rows if row["slowed"] == HOT]
+    assert marked == [3, 6]
+    assert len(rows) == 14
 
 
 def test_where_all_were_slowed_they_are_kept_and_told():
