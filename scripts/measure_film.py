@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -75,9 +75,17 @@ def moving(film: list[Frame], clip: list[Frame], shot: int) -> float:
     return float(np.mean(found))
 
 
-def brightness(film: list[Frame], clip: list[Frame], shot: int) -> float:
-    first, last = (float(film[number].mean() - clip[number].mean()) for number in (0, shot - 1))
-    return last - first
+def added(film: list[Frame], clip: list[Frame], number: int) -> float:
+    """Return how many levels a dream changed its frame by, on average."""
+    return float(np.abs(film[number].astype(np.float32) - clip[number]).mean())
+
+
+def brighter(film: list[Frame], clip: list[Frame], number: int) -> float:
+    return float(film[number].mean() - clip[number].mean())
+
+
+def row(values: Iterable[float]) -> str:
+    return " ".join(["", *(f"{value:5.2f}" for value in values)])
 
 
 def cpu_seconds(model: Model, settings: Settings) -> tuple[float, float]:
@@ -106,12 +114,15 @@ def main() -> None:
     model, settings = load_layer(LAYER, backend="cpu", threads=1), Settings(seed=1)
     clip = list(frames(width, height, asked.shot))
     print(f"{platform.machine()}, {LAYER}, {width}x{height}, {len(clip)} frames; levels of 255")
-    print(f"{'':30} {'still':>6} {'moving':>7} {'brighter after a shot':>22}")
+    print("added and brighter: by the first, the middle and the last dream of the second shot")
+    print(f"{'':30} {'still':>6} {'moving':>7} {'added':>18} {'brighter':>18}")
+    shown = asked.shot, asked.shot + asked.shot // 2, 2 * asked.shot - 1
     for way in WAYS:
         film = list(dreamt(model, clip, way, settings))
         print(
             f"{way.name:30} {still(film, asked.shot):6.2f} {moving(film, clip, asked.shot):7.2f} "
-            f"{brightness(film, clip, asked.shot):22.2f}"
+            f"{row(added(film, clip, number) for number in shown)}"
+            f"{row(brighter(film, clip, number) for number in shown)}"
         )
     flow, whole = cpu_seconds(model, settings)
     wide, high = WIDE
