@@ -31,15 +31,10 @@ from ort_deepdream.engine.deepdream import Progress, dream
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
+from ort_deepdream.web.graphs import DEFAULT_LAYER, TARGET
 from ort_deepdream.web.runtime import fetch_runtime
 from ort_deepdream.web.server import Server
-from ort_deepdream.web.site import (
-    DEFAULT_LAYER,
-    TARGET,
-    later_sources,
-    page_sources,
-    site_files,
-)
+from ort_deepdream.web.site import later_sources, page_sources, site_files
 from ort_deepdream.weights.builtin import shipped_file
 from scripts.screenshot_report import find_chromium, sandbox_options
 

@@ -12,57 +12,34 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import ort_deepdream.engine
-from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings, off_by_default
-from ort_deepdream.gradient_format import KEY, VALUE
-from ort_deepdream.protobuf import fields as fields_of
-from ort_deepdream.protobuf import text_of
 from ort_deepdream.version import VERSION
 from ort_deepdream.web import runtime
-from ort_deepdream.weights.architectures import ARCHITECTURES
-from ort_deepdream.weights.builtin import (
-    WEIGHTS_ARCHITECTURE,
-    WEIGHTS_FILE,
-    shipped_file,
-    shipped_layers,
+from ort_deepdream.web.graphs import (
+    DEFAULT_LAYER,
+    TARGET,
+    WEBGPU_TARGET,
+    ascent_file,
+    ascent_path,
+    common_info,
+    description,
+    graph_path,
+    guided_graph,
+    guided_path,
+    layer_names,
 )
-from ort_deepdream.weights.guiding import guided
-from ort_deepdream.weights.positions import parts
-from ort_deepdream.weights.rewriting import (
-    CHANNELS,
-    EXTERNAL_DATA,
-    GRAPH,
-    INITIALIZER,
-    NAME,
-    RAW_DATA,
-)
-from ort_deepdream.weights.terms import Term
+from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 
 PAGE = Path(__file__).parent / "page"
-GRAPHS = Path(ort_deepdream.engine.__path__[0]) / "graphs"
-
-TARGET = "cpu"  # the graph target that is quickest in WebAssembly, and smallest in memory
-WEBGPU_TARGET = "portable"  # the one whose every node has a kernel there
 PIECE = 1 << 20  # bytes of the weights in each file
 SOURCES = (".css", ".html", ".js", ".mjs")
 RELEASE = "release.js"  # what the page knows of its own files; made here
 MEANWHILE = "sw.js"  # the service worker: found by its address, and kept by nobody
-
-# The order of the network, and what the layers draw.
-GROUPS = (
-    ("conv", "Lines and waves"),
-    ("inception_3", "Textures"),
-    ("inception_4", "Patterns and figures"),
-    ("inception_5", "Whole things"),
-)
-DEFAULT_LAYER = "inception_4c/output"
 
 
 @dataclass(frozen=True)
@@ -86,17 +63,17 @@ def site_files(runtime_folder: Path, offline: bool) -> dict[str, bytes | Part]:
     `offline`: whether the page keeps itself in the browser, to be opened without the server.
     """
     own = {str(path.relative_to(PAGE)): Part(path) for path in _own_files()}
-    layers = _layers()
+    layers = layer_names()
     pieces = _pieces()
     large: dict[str, bytes | Part] = {
         **_programs(runtime_folder),
         **{
-            _graph_path(layer, target): Part(shipped_file(layer, target))
+            graph_path(layer, target): Part(shipped_file(layer, target))
             for layer in layers
             for target in (TARGET, WEBGPU_TARGET)
         },
-        **{_guided_path(layer): _guided_graph(layer) for layer in layers},
-        **{_ascent_path(target): _ascent(target) for target in (TARGET, WEBGPU_TARGET)},
+        **{guided_path(layer): guided_graph(layer) for layer in layers},
+        **{ascent_path(target): Part(ascent_file(target)) for target in (TARGET, WEBGPU_TARGET)},
         **pieces,
     }
     release = {
@@ -105,8 +82,8 @@ def site_files(runtime_folder: Path, offline: bool) -> dict[str, bytes | Part]:
         "policy": policy(),
         "settings": _settings(),
         "defaultLayer": DEFAULT_LAYER,
-        "info": _info(),
-        "layers": list(map(_layer, layers)),
+        "info": common_info(),
+        "layers": list(map(description, layers)),
         "pieces": list(pieces),
         "pieceSize": PIECE,
         "runtime": runtime.VERSION,
@@ -157,110 +134,11 @@ def _programs(folder: Path) -> dict[str, Part]:
 
 def _backend(files: runtime.Files, target: str) -> dict[str, str]:
     programs = {one.name: f"onnxruntime/{getattr(files, one.name)}" for one in fields(files)}
-    return {"target": target, "ascent": _ascent_path(target), **programs}
-
-
-def _graph_path(layer: str, target: str) -> str:
-    return f"models/{shipped_file(layer, target).name}"
-
-
-def _guided_path(layer: str) -> str:
-    return f"models/{layer.replace('/', '-')}.guided.onnx"
-
-
-def _ascent_path(target: str) -> str:
-    return f"graphs/ascent.{target}.pb"
-
-
-def _ascent(target: str) -> Part:
-    return Part(GRAPHS / f"ascent.{target}.pb")
-
-
-@cache  # what is shipped stays as it is
-def _guided_graph(layer: str) -> bytes:
-    """Return a layer's gradient file for dreams with a guide."""
-    content = shipped_file(layer, TARGET).read_bytes()
-    return guided(content, Term(layer), ARCHITECTURES[WEIGHTS_ARCHITECTURE].layers[layer])
+    return {"target": target, "ascent": ascent_path(target), **programs}
 
 
 def _own_files() -> list[Path]:
     return sorted(path for path in PAGE.rglob("*") if path.is_file())
-
-
-def _layers() -> list[str]:
-    """Name the layers in the order of the network, which within a block is also the alphabet's."""
-    return sorted(shipped_layers(), key=lambda layer: (_group(layer), layer))
-
-
-def _group(layer: str) -> int:
-    return next(i for i, (beginning, _) in enumerate(GROUPS) if layer.startswith(beginning))
-
-
-@cache
-def _layer(layer: str) -> dict[str, Any]:
-    """Describe a layer's gradient files, so that the page need not read protobuf."""
-    shape = ARCHITECTURES[WEIGHTS_ARCHITECTURE].layers[layer]
-    return {
-        "name": layer,
-        "group": GROUPS[_group(layer)][1],
-        "channels": shape.channels,
-        "stride": shape.stride,
-        "parts": parts(shape.stride),
-        "guided": _guided_path(layer),
-        "wasm": _graph(layer, TARGET),
-        "webgpu": _graph(layer, WEBGPU_TARGET),
-    }
-
-
-def _graph(layer: str, target: str) -> dict[str, Any]:
-    content = shipped_file(layer, target).read_bytes()
-    return {
-        "graph": _graph_path(layer, target),
-        "weightsEnd": _weights_end(content),
-        "channelsAt": _channels_at(content),
-    }
-
-
-def _info() -> dict[str, Any]:
-    """Return what all shipped gradient files say alike."""
-    info = read_gradient_file(shipped_file(DEFAULT_LAYER, TARGET)).info
-    return {
-        "architecture": info.architecture,
-        "order": info.order,
-        "mean": info.mean.ravel().tolist(),
-        "scale": info.scale.ravel().tolist(),
-        "weights": info.weights,
-        "weightsSha256": info.weights_sha256,
-        "precision": info.precision,
-    }
-
-
-def _weights_end(model: bytes) -> int:
-    """Return how many bytes of its weights file a model needs: they lie in the network's order."""
-    ends = [0]
-    for graph in _messages(memoryview(model), GRAPH):
-        for tensor in _messages(graph, INITIALIZER):
-            entries = _messages(tensor, EXTERNAL_DATA)
-            place = {text_of(entry, KEY): text_of(entry, VALUE) for entry in entries}
-            if place:
-                ends.append(int(place["offset"]) + int(place["length"]))
-    return max(ends)
-
-
-def _channels_at(model: bytes) -> int:
-    """Return at which byte of a model its channels' factors begin, a float32 for each."""
-    for graph in _messages(memoryview(model), GRAPH):
-        for tensor in _messages(graph, INITIALIZER):
-            if text_of(tensor, NAME) == CHANNELS:
-                (factors,) = _messages(tensor, RAW_DATA)
-                return model.index(tensor) + tensor.tobytes().index(factors)
-    raise ValueError("a shipped gradient file without a choice of channels")
-
-
-def _messages(message: memoryview, number: int) -> Iterator[memoryview]:
-    for this, _, value in fields_of(message):
-        if this == number and not isinstance(value, int):
-            yield value
 
 
 def _pieces() -> dict[str, Part]:

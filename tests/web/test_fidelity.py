@@ -38,7 +38,8 @@ from ort_deepdream.report.page import page
 from ort_deepdream.report.runs import read_runs
 from ort_deepdream.step import rolled_indices
 from ort_deepdream.version import VERSION
-from ort_deepdream.web.site import TARGET, site_files
+from ort_deepdream.web.graphs import TARGET
+from ort_deepdream.web.site import site_files
 from ort_deepdream.weights.builtin import shipped_file
 from ort_deepdream.weights.positions import guide_rows
 

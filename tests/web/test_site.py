@@ -19,9 +19,9 @@ from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.version import VERSION
+from ort_deepdream.web.graphs import DEFAULT_LAYER
 from ort_deepdream.web.runtime import WASM
 from ort_deepdream.web.site import (
-    DEFAULT_LAYER,
     PAGE,
     later_sources,
     page_sources,
