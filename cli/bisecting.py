@@ -112,7 +112,12 @@ def _cells(nodes: Sequence[Judged], limit: float) -> tuple[str, ...]:
 def _conclude(path: Path, name: str, found: Sequence[Judged], limit: float) -> None:
     off = [node for node in found if not node.error <= limit]
     if not off:
+        from ort_deepdream.export.bisect import OWN
+
         most = max((node.error for node in found), default=0.0)
+        own = sum(node.judge == OWN for node in found)
+        if own:
+            say(f"{own} nodes are judged by what the file says they are: a fresh export lacks them")
         say(
             f"{path}: none of {len(found)} nodes is off on {name} (the worst by {most:.0e}, the "
             f"limit is {limit:g}). They ran with all values as outputs, so that none was fused "

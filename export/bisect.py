@@ -41,6 +41,7 @@ SIDE = 40  # pixels of the picture's shorter side, or what the layer needs
 LIMIT = 1e-3  # |found - wanted| / |wanted| of one node; rounding is 1e-6 and less
 LIMIT_ROUNDED = 0.03  # where it computes with eleven bits, or with eight as bfloat16
 LIMIT_BETWEEN = 0.02  # of values, to which the choices of pools before them are added
+FRESH, OWN = "a fresh export", "the file's own node"  # what a node is judged by
 WEIGHTS = (".weight", ".bias")
 
 
@@ -53,7 +54,7 @@ class Judged:
     layer: str  # whose weights it has, or those before it; "" before any
     backward: bool  # whether it belongs to the gradient
     error: float  # relative, in the 2-norm; infinite for another shape, or what is no number
-    judge: str  # "a fresh export", "the file's own node", or the other backend's name
+    judge: str  # FRESH, OWN where a fresh export has no such node, or the other backend's name
 
     @property
     def place(self) -> str:
@@ -114,7 +115,7 @@ def judge_nodes(path: Path, values: Values, network: str | None = None) -> Itera
     for node, place in _placed(graph):
         twin = fresh.get(node.name)
         feed = twin and _feed(twin, {**theirs, **_renamed(given, names)})
-        judge = "a fresh export" if feed else "the file's own node"
+        judge = FRESH if feed else OWN
         wanted = _computed(twin, feed) if twin and feed else _computed(node, _feed(node, given))
         for name, value in zip(node.output, wanted or (), strict=False):
             if name in values:
