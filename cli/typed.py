@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +174,8 @@ def seconds(name: str) -> Callable[[Any], Any]:
             raise DreamError(
                 f"{name} must be seconds or M:SS, such as 90 or 1:30, not '{text[:SHOWN]}'"
             )
+        from fractions import Fraction  # 2 ms, and few type a time
+
         time = Fraction(0)
         for part in text.split(":"):
             time = time * 60 + Fraction(part)

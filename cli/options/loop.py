@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, replace
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, get_args
 
 import typer
@@ -107,6 +107,7 @@ def same_seed(context: typer.Context, settings: Settings) -> Settings:
     return settings if typed else replace(settings, seed=FOLDER_SEED)
 
 
+@cache  # several commands have it
 def _loop_option(setting: Field[Any], default: Any, heading: str = "") -> inspect.Parameter:
     """Return the option of a loop setting; None stands for a default that a function gives."""
     made, set_here = default is MISSING, default is not setting.default
