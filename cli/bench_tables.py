@@ -51,7 +51,7 @@ def show(analysis: Analysis) -> None:
     if result.checks:
         terminal.print("[bold]Whether they compute the same[/]")
         terminal.print(checks(result))
-    doubts = slowed(analysis), unsettled(result), warnings(result)
+    doubts = warm_ups(analysis), slowed(analysis), unsettled(result), warnings(result)
     sentences = answer(analysis), costs(analysis), missing(result), *doubts
     for sentence in (sentence for group in sentences for sentence in group):
         terminal.print(sentence, markup=False)
@@ -195,6 +195,17 @@ def missing(result: Result) -> Iterator[str]:
         if skipped.contender not in absent:
             what = f"{skipped.contender} at {skipped.size}, {skipped.kind}"
             yield f"Not measured: {what}: {skipped.reason}"
+
+
+def warm_ups(analysis: Analysis) -> Iterator[str]:
+    """Return which samples are left out of the tables, for they are a warm-up's."""
+    for contender in analysis.contenders:
+        for (kind, size), cold in contender.cold.items():
+            if cold:
+                left_out = (
+                    f"the first {cold} of {len(contender.series[kind, size].samples)} samples"
+                )
+                yield f"Warm-up: {contender.name} at {size}, {kind}: {left_out} left out"
 
 
 def unsettled(result: Result) -> Iterator[str]:

@@ -11,7 +11,7 @@ import time
 import pytest
 from gradient_files import write_gradient_file
 from small_bench import write_wrong_model
-from synthetic_results import SEED_SIZE, missing, result, series
+from synthetic_results import NOISE, SEED_SIZE, missing, result, series
 
 from ort_deepdream.cli.bench_tables import show
 from ort_deepdream.measure.analysis import analyse
@@ -135,6 +135,13 @@ def test_what_is_missing_and_unsettled_is_told(shown):
     text = unwrapped(shown(found.model_copy(update={"contenders": (*found.contenders, gone)})))
     assert "Not measured: webgpu, a long name of a backend: [red]no adapter[/] was found" in text
     assert "* the machine was busy: cpu at 182x158, warm" in text
+
+
+def test_a_warm_up_that_is_left_out_is_told(shown):
+    warming = series("cpu", SEED_SIZE, "warm", noise=(4.0, 3.0, *NOISE))
+    text = unwrapped(shown(result(("cpu",), series=(warming,))))
+    assert "Warm-up: cpu at 182x158, warm: the first 2 of 9 samples left out" in text
+    assert "Warm-up" not in shown(result(("cpu",)))
 
 
 # --- dream compare --------------------------------------------------------------------------------
