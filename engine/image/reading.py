@@ -37,7 +37,7 @@ OTHERS = {
     rb"....ftyp(?:hei|hev|mif1|msf1)": "a HEIC picture",
     rb"....ftypavi[fs]": "an AVIF picture",
     rb"....ftypcrx|FUJIFILM|IIRO|IIU\0": "a raw photograph",
-    rb"....ftyp|\x1aE\xdf\xa3": "a film",
+    rb"....ftyp|\x1aE\xdf\xa3": "a film (for `dream film`)",
     rb"\xff\x0a|\0\0\0\x0cJXL ": "a JPEG XL picture",
     rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": "a JPEG 2000 picture",
     rb"8BPS": "a Photoshop file",

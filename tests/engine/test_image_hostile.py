@@ -81,7 +81,7 @@ def test_a_huge_file_with_holes(kind, tmp_path):
         (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF picture"),
         (b"\0\0\0\x18ftypcrx \0\0\0\x01", "a raw photograph"),
         (b"FUJIFILMCCD-RAW 0201", "a raw photograph"),
-        (b"\0\0\0\x20ftypisom\0\0\x02\0", "a film"),
+        (b"\0\0\0\x20ftypisom\0\0\x02\0", "a film (for `dream film`)"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
         (b"8BPS\0\x01", "a Photoshop file"),
