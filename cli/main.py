@@ -470,8 +470,8 @@ def verify(
     relative; beside ours stands PyTorch's own in float32, and the limit is a
     multiple of that. The exit code is 1 when a comparison fails.
 
-    With '--bisect' each node of the graph is judged alone, by what it was given, and
-    the first one that is off is named, by operator and layer.
+    With '--bisect' each node of the graph is judged alone, by what it was given,
+    and the first one that is off is named, by operator and layer.
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
