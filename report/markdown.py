@@ -28,7 +28,8 @@ def _parts(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         yield from _answer(run)
     if ranked := ranking(runs):
-        yield f"## Ranked\n\n{ranked.title}.\n\n{table(ranked.table)}"
+        others = f" Of another dream: {', '.join(ranked.others)}." if ranked.others else ""
+        yield f"## Ranked\n\n{ranked.title}.{others}\n\n{table(ranked.table)}"
     timed = all_contenders(runs)
     if timed:
         yield f"## Times\n\n{table(time_table(timed))}"

@@ -32,6 +32,7 @@ class Ranking:
 
     title: str
     table: Table
+    others: tuple[str, ...]  # letters of the runs that dreamt another dream, and have no rank
 
 
 def ranking(runs: Sequence[Run]) -> Ranking | None:
@@ -40,7 +41,10 @@ def ranking(runs: Sequence[Run]) -> Ranking | None:
     A rank is one more than how many are faster beyond the noise, so that two which the samples do
     not tell apart share theirs.
     """
-    sound = [(run, one) for run in runs for one in run.contenders if one.is_sound]
+    dreams = Counter(map(_dream, runs))
+    dream = max(dreams, key=lambda one: dreams[one], default="")
+    same = [run for run in runs if _dream(run) == dream]
+    sound = [(run, one) for run in same for one in run.contenders if one.is_sound]
     measured = Counter(key for _, one in sound for key in one.series)
     if len(runs) < 2 or not measured:
         return None
@@ -51,8 +55,16 @@ def ranking(runs: Sequence[Run]) -> Ranking | None:
     )
     rows = _rows(ranked, kind, size)
     return Ranking(
-        f"{words.KINDS[kind].capitalize()} at {words.size(size)}", Table(HEADINGS, rows, 3)
+        f"{words.KINDS[kind].capitalize()} at {words.size(size)}",
+        Table(HEADINGS, rows, 3),
+        tuple(run.letter for run in runs if run not in same),
     )
+
+
+def _dream(run: Run) -> str:
+    """Return what was dreamt: the network, its layers and the settings, but for the seed."""
+    model, settings = run.result.model, run.result.settings.model_dump(exclude={"seed"})
+    return repr((model.architecture, model.layers, sorted(settings.items())))
 
 
 def _preference(count: int, kind: Kind, size: Size) -> tuple[int, bool, int, int]:

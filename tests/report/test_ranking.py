@@ -47,3 +47,15 @@ def test_single_samples_are_ranked_without_intervals(runs):
 
 def test_one_run_alone_is_not_ranked(runs):
     assert ranking(runs(result())) is None
+
+
+def test_another_dream_has_no_rank(runs):
+    deep = result(("cpu",))
+    deep = deep.model_copy(
+        update={"model": deep.model.model_copy(update={"layers": ("inception_5b/output",)})}
+    )
+    seeded = result(("cuda",))
+    seeded = seeded.model_copy(update={"settings": seeded.settings.model_copy(update={"seed": 99})})
+    found = ranking(runs(result(("cpu",)), deep, seeded))
+    assert names(found) == ("C · cuda", "A · cpu")
+    assert found.others == ("B",)
