@@ -39,9 +39,8 @@ def step_time(backend: Backend) -> float:
 
     Raise DreamError when it fails.
     """
-    model = Model(
-        read_gradient_file(shipped_file(TIMED_LAYER, backend.target)), backend.as_installed()
-    )
+    path = shipped_file(TIMED_LAYER, backend.file_target)
+    model = Model(read_gradient_file(path), backend.as_installed())
     rgb = np.random.default_rng(0).uniform(0, 255, (TIMED_SIDE, TIMED_SIDE, 3)).astype(np.float32)
     ascent = make_ascent(model, TIMED_SIDE, TIMED_SIDE)
     ascent.put(model.preprocess(rgb))
