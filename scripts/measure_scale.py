@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=12, help="of a second, for each worker")
     parser.add_argument("--few", type=int, default=1000)
     parser.add_argument("--many", type=int, default=10_000)
-    parser.add_argument("--pictures", type=int, default=7, help="of each real folder")
+    parser.add_argument("--pictures", type=int, default=11, help="of each real folder")
     parser.add_argument("--rounds", type=int, default=2)
     wanted = parser.parse_args()
     for line in (*describe(this_machine()), *(f"WARNING: {busy}" for busy in disturbances())):
