@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -28,9 +28,9 @@ from ort_deepdream.cli.cluster_worker import (
     greet,
     versions,
 )
-from ort_deepdream.cli.folder_task import Answer, Dreaming, Task
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import note
+from ort_deepdream.cli.work import Answer, Kind, Task, Work
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import write_bytes, writing
 
@@ -115,11 +115,11 @@ class Cluster:
                 )
 
     def answers(
-        self, dreaming: Dreaming, tasks: Iterable[Task], known: Callable[[Task], Answer | None]
-    ) -> Iterator[tuple[Task, Answer]]:
+        self, work: Work[Kind], tasks: Iterable[Kind], known: Callable[[Kind], Answer | None]
+    ) -> Generator[tuple[Kind, Answer], None, None]:
         """Yield each task with its answer, in the order in which they are done."""
-        name = f"dream-{dreaming.key[:16]}"
-        plugin = Dreamer(name, dreaming)
+        name = f"dream-{work.key[:16]}"
+        plugin = Dreamer(name, work)
         with signals.raised():  # so that nothing is left on the workers
             try:
                 self._client.register_plugin(plugin, name)
@@ -131,14 +131,14 @@ class Cluster:
                     self._client.unregister_worker_plugin(name)
 
     def _handed_out(
-        self, name: str, waiting: Iterator[Task], known: Callable[[Task], Answer | None]
-    ) -> Iterator[tuple[Task, Answer]]:
+        self, name: str, waiting: Iterator[Kind], known: Callable[[Kind], Answer | None]
+    ) -> Iterator[tuple[Kind, Answer]]:
         """Hand out tasks to all workers, and another one for each that is answered.
 
         All that is on a worker that dies is under suspicion. What four died of is therefore tried
         once more in the end, by itself.
         """
-        suspected: list[Task] = []
+        suspected: list[Kind] = []
         for task, answer in self._at_once(name, waiting, known, lambda: AT_ONCE * self._workers()):
             if isinstance(answer, KillerError):
                 suspected.append(task)
@@ -149,13 +149,13 @@ class Cluster:
     def _at_once(
         self,
         name: str,
-        waiting: Iterator[Task],
-        known: Callable[[Task], Answer | None],
+        waiting: Iterator[Kind],
+        known: Callable[[Kind], Answer | None],
         count: Callable[[], int],
-    ) -> Iterator[tuple[Task, Answer]]:
+    ) -> Iterator[tuple[Kind, Answer]]:
         """Hand out so many tasks at once, and yield them with their answers."""
         done: queue.SimpleQueue[distributed.Future] = queue.SimpleQueue()
-        running: dict[str, Task] = {}
+        running: dict[str, Kind] = {}
         places, looked, more = count(), time.monotonic(), True
         while more or running:
             while more and len(running) < places:
@@ -190,7 +190,7 @@ class Cluster:
     def _order(self, task: Task) -> Order | DreamError:
         """Return what a worker is told of a task, or why it cannot be."""
         if not self.send:
-            return Order(Task(task.photo.absolute(), task.output.absolute()))
+            return Order(task.absolute())
         try:
             return Order(task, task.photo.read_bytes())
         except OSError as error:

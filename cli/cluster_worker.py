@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import distributed
 import onnxruntime
 
-from ort_deepdream.cli.folder_task import Answer, Dreaming, Task
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.subject import ALPHA
+from ort_deepdream.cli.work import Answer, Task, Work
 from ort_deepdream.cli.worker import attempted
 from ort_deepdream.engine.checking import weights_beside
 from ort_deepdream.engine.cores import usable_threads
@@ -112,11 +112,11 @@ class Files(NamedTuple):
 class Dreamer(distributed.WorkerPlugin):  # type: ignore[misc]
     """On each worker, those that come later too: what all pictures are dreamt with."""
 
-    def __init__(self, name: str, dreaming: Dreaming) -> None:
+    def __init__(self, name: str, work: Work[Any]) -> None:
         self.name = name
-        self.dreaming = dreaming
-        self.model = Files.of(dreaming.file, weights_beside(dreaming.file))
-        subject = dreaming.subject
+        self.work = work
+        self.model = Files.of(work.file, weights_beside(work.file))
+        subject = work.subject
         self.guide = None if subject.guide is None else Files.of(subject.guide)
         named = subject.mask not in (None, ALPHA)
         self.mask = Files.of(Path(str(subject.mask))) if named else None
@@ -124,35 +124,38 @@ class Dreamer(distributed.WorkerPlugin):  # type: ignore[misc]
         self.threads: int | None = None
         self.memory: int | None = None
         self.one: threading.Lock  # a dream at a time has all threads of a worker
+        self.gone: threading.Event  # who gave the work does not want the rest
 
     def setup(self, worker: distributed.Worker) -> None:
         """Take what the worker has to give."""
-        self.one = threading.Lock()
+        self.one, self.gone = threading.Lock(), threading.Event()
         self.scratch = Path(tempfile.mkdtemp(prefix="dream-", dir=worker.local_directory))
         self.threads = min(worker.state.nthreads, usable_threads())
         limit = worker.memory_manager.memory_limit
         self.memory = int(SHARE * limit) if limit else None
 
     def teardown(self, worker: distributed.Worker) -> None:
-        """Forget the model."""
+        """Forget the model, and have what takes long end."""
+        self.gone.set()
         self.__dict__.pop("act", None)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     @cached_property
     def act(self) -> Callable[[Task], Answer]:
         """Dreams on a picture, with the model that was loaded when the first one came."""
-        dreaming, scratch = self.dreaming, self.scratch
-        subject, machine = dreaming.subject, dreaming.machine
+        work, scratch = self.work, self.scratch
+        subject, machine = work.subject, work.machine
         if self.guide is not None:
             subject = replace(subject, guide=self.guide.put(scratch / "guide"))
         if self.mask is not None:
             subject = replace(subject, mask=str(self.mask.put(scratch / "mask")))
         here = replace(
-            dreaming,
+            work,
             file=self.model.put(scratch / "model"),
             subject=subject,
             machine=replace(machine, threads=machine.threads or self.threads),
             memory=self.memory,
+            wanted_still=lambda: not self.gone.is_set(),
         )
         begun: Callable[[Task], Answer] | DreamError = attempted(here.begin)
         if isinstance(begun, DreamError):

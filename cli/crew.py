@@ -1,17 +1,20 @@
-"""Who dreams on many pictures: processes of this machine here, a cluster in `cli/cluster.py`."""
+"""Who dreams on many pictures, or shots of a film: processes of this machine.
+
+A cluster is in `cli/cluster.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
 from ort_deepdream.cli.extras import require_extra
-from ort_deepdream.cli.folder_task import Answer, Dreaming, Task
 from ort_deepdream.cli.loading import what_auto_took
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import note
 from ort_deepdream.cli.pool import Pool
+from ort_deepdream.cli.work import Answer, Kind, Work
 from ort_deepdream.engine.cores import shared_out
 from ort_deepdream.engine.memory import available
 from ort_deepdream.errors import DreamError
@@ -25,15 +28,15 @@ class Crew(Protocol):
     def __exit__(self, *of_error: object) -> None: ...
 
     def settle(self, machine: Machine, count: int) -> tuple[Machine, str]:
-        """Return the machine with all decided that it left open, for so many pictures.
+        """Return the machine with all decided that it left open, for so many tasks.
 
         Beside it, what a gradient file must be shaped for. Raise DreamError if it cannot be had.
         """
         ...
 
     def answers(
-        self, dreaming: Dreaming, tasks: Iterable[Task], known: Callable[[Task], Answer | None]
-    ) -> Iterator[tuple[Task, Answer]]:
+        self, work: Work[Kind], tasks: Iterable[Kind], known: Callable[[Kind], Answer | None]
+    ) -> Generator[tuple[Kind, Answer], None, None]:
         """Yield each task with its answer, in the order in which they are done.
 
         `known` answers what needs no worker, and None for what does. Raise DreamError when no
@@ -88,8 +91,8 @@ class Processes:
         return machine, backend.file_target
 
     def answers(
-        self, dreaming: Dreaming, tasks: Iterable[Task], known: Callable[[Task], Answer | None]
-    ) -> Iterator[tuple[Task, Answer]]:
+        self, work: Work[Kind], tasks: Iterable[Kind], known: Callable[[Kind], Answer | None]
+    ) -> Generator[tuple[Kind, Answer], None, None]:
         """Yield each task with its answer."""
-        begin = replace(dreaming, memory=self.memory).begin
+        begin = replace(work, memory=self.memory).begin
         yield from Pool(begin, self.workers).answers(tasks, known)

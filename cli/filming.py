@@ -88,22 +88,13 @@ def run(
     source, output = open_source(asked.subject.photo), asked.place()
     width, height = asked.subject.sides(source.look.width, source.look.height)
     settings = settings_for(height, width)
-    _check_place(asked, source, output)
-    mask = None if asked.subject.mask is None else read_mask(asked.subject.mask, width, height)
-    guide = asked.subject.read_guide()
-    model = load()
-    model = model if guide is None else model.with_guide(guide)
-    model.require_guide()
-    tiling = asked.tiles.divide(model, settings, height, width)
-    if tiling is not None:
-        note(said(tiling, model, height, width))
-    folder = output if is_folder(output) else output.with_suffix(FRAMES)
-    frames = Frames(folder, _key(asked, settings, model), asked.force)
-    metadata = _metadata(asked, model, settings, tiling)
+    check_place(asked, source, output)
+    model, how, metadata = made_ready(asked, settings, width, height, load)
+    key = key_of(asked, settings, model.file.path)
+    frames = Frames(folder_of(output), key, asked.force)
     reading = Reading(source, asked.part, width, height)
     before, started = len(frames), time.perf_counter()
-    how: dict[str, Any] = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
-    with signals.undone(lambda: _note_kept(frames)), bar("dreaming") as update:
+    with signals.undone(lambda: note_kept(frames)), bar("dreaming") as update:
         show = Watcher(update, source.expected(asked.part))
         dreams = dream_film(
             model, reading.frames(), settings, asked.film, done=frames, on_step=show.step, **how
@@ -115,7 +106,7 @@ def run(
             show.done(len(frames))
         if not is_folder(output):
             update(1.0, f"writing {output.name}")
-            _write(asked, source, output, reading, frames, metadata)
+            write_whole(asked, source, output, reading, frames, metadata)
     reading.note_oddities()
     seconds = time.perf_counter() - started
     done = f", {before} of them before" if before else ""
@@ -125,10 +116,31 @@ def run(
     )
 
 
+def made_ready(
+    asked: Filming, settings: Settings, width: int, height: int, load: Callable[[], Model]
+) -> tuple[Model, dict[str, Any], dict[str, str]]:
+    """Return the model with its guide, what else `dream_film` takes, and the film's metadata."""
+    mask = None if asked.subject.mask is None else read_mask(asked.subject.mask, width, height)
+    guide = asked.subject.read_guide()
+    model = load()
+    model = model if guide is None else model.with_guide(guide)
+    model.require_guide()
+    tiling = asked.tiles.divide(model, settings, height, width)
+    if tiling is not None:
+        note(said(tiling, model, height, width))
+    how = {"mask": mask, "tile": asked.tiles.tile, "halo": asked.tiles.halo}
+    return model, how, _metadata(asked, model, settings, tiling)
+
+
 # --- where it goes --------------------------------------------------------------------------------
 
 
-def _check_place(asked: Filming, source: Source, output: Path) -> None:
+def folder_of(output: Path) -> Path:
+    """Return where the frames lie until the film is whole."""
+    return output if is_folder(output) else output.with_suffix(FRAMES)
+
+
+def check_place(asked: Filming, source: Source, output: Path) -> None:
     """Raise DreamError now for what could not be written after hours."""
     inputs = *asked.subject.files, *asked.wanted.files
     if is_folder(output):
@@ -144,7 +156,7 @@ def _check_place(asked: Filming, source: Source, output: Path) -> None:
         read_about(beside)  # not somebody's own
 
 
-def _write(
+def write_whole(
     asked: Filming,
     source: Source,
     output: Path,
@@ -176,19 +188,20 @@ def _heard(
     return start or None, None if stop is None else source.begins + stop
 
 
-def _note_kept(frames: Frames) -> None:
-    if there := frames.on_disk():
+def note_kept(frames: Frames) -> None:
+    """Note what there is already of a film that is not whole."""
+    if there := len(frames.numbers()):
         note(f"{there} frames are in {frames.folder}; the same command goes on after them")
 
 
 # --- what it is made of ---------------------------------------------------------------------------
 
 
-def _key(asked: Filming, settings: Settings, model: Model) -> str:
+def key_of(asked: Filming, settings: Settings, model: Path) -> str:
     """Return a digest of all that decides the frames, but for where they are dreamt."""
     subject, tiles = asked.subject, asked.tiles
     parts = [
-        [sha256_of(path) for path in (model.file.path, *subject.files)],
+        [sha256_of(path) for path in (model, *subject.files)],
         [subject.size, subject.scale, subject.mask is not None, subject.guide is not None],
         [tiles.tile, tiles.halo, asked.machine.precision, chosen(settings), chosen(asked.film)],
         [str(asked.start), str(asked.stop)],

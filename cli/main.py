@@ -323,6 +323,8 @@ def film_command(
     film: FilmSettings,
     asked: DreamOptions,
     settings: Settings,
+    workers: films.ShotWorkers = None,
+    scheduler: films.ShotScheduler = None,
     hardware: MachineOptions,
     tile: machines.TileSize = "auto",
     halo: machines.Halo = None,
@@ -348,17 +350,25 @@ def film_command(
     wanted = asked.request()
     settings_for = loop.settings_for(context, settings, asked.preset)
     machine = hardware.machine()
-    with loading(wanted, machine) as load:
-        # Beside the loading:
-        from ort_deepdream.cli.filming import Filming, run
+
+    def filming() -> Any:
+        from ort_deepdream.cli.filming import Filming
         from ort_deepdream.cli.tiles import Tiles
 
         subject, tiles, sound = asked.subject(source), Tiles(tile, halo), not no_sound
-        run(
-            Filming(subject, wanted, film, start, stop, sound, machine, tiles, output, force),
-            settings_for,
-            load,
-        )
+        return Filming(subject, wanted, film, start, stop, sound, machine, tiles, output, force)
+
+    if scheduler is not None or (workers or 1) > 1:
+        from ort_deepdream.cli import film_shots
+        from ort_deepdream.cli.crew import crew
+
+        film_shots.run(filming(), settings_for, crew(workers, scheduler, send_pictures=False))
+        return
+    with loading(wanted, machine) as load:
+        # Beside the loading:
+        from ort_deepdream.cli.filming import run
+
+        run(filming(), settings_for, load)
 
 
 @app.command(

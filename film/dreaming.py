@@ -30,6 +30,7 @@ def dream_film(
     mask: Array | None = None,
     done: Sequence[Frame] = (),
     on_step: OnStep | None = None,
+    first: int = 1,
     **how: Any,
 ) -> Iterator[Frame]:
     """Yield the dream of each frame of a film, uint8 [H, W, 3] as the frames are.
@@ -41,7 +42,8 @@ def dream_film(
     mask: where it dreams, as for `dream`, in all frames. done: the first frames' dreams, if they
     are there already; what is yielded goes on after them. `on_step` is called with a frame's number
     and its Progress; when it returns False the film ends, without the frame that is going on.
-    `how` is for `dream`: tile, halo.
+    first: the first frame's number, where these are those of a shot. `how` is for `dream`: tile,
+    halo.
 
     Raise DreamError as `dream` does, and for frames of different sizes.
     """
@@ -49,14 +51,14 @@ def dream_film(
 
     def dream_one(number: int, beginning: Beginning) -> Array | None:
         def seen(at: Progress) -> bool | None:
-            return None if on_step is None else on_step(number, at)
+            return None if on_step is None else on_step(first - 1 + number, at)
 
         try:
             made = dream(model, beginning.rgb, settings, seen, mask=beginning.mask, **how)
         except DreamError as error:
             if number == 1:
                 raise
-            raise DreamError(f"frame {number}: {error}") from error
+            raise DreamError(f"frame {first - 1 + number}: {error}") from error
         return None if made.stopped else made.rgb
 
     return followed(frames, dream_one, film.blend, mask, done)

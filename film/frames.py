@@ -24,17 +24,19 @@ Frame = NDArray[np.uint8]
 
 ABOUT = "film.json"  # in the folder: what it holds
 NAME = re.compile(r"\d{6,7}\.png")
+NUMBER = "deepdream.frame"  # in the metadata of each
 
 
 class Frames(Sequence[Frame]):
     """The frames that are in a folder, from the first one on; more can be added.
 
     key: a digest of all that decides them. Raise DreamError for a folder that holds something else;
-    with `anew`, frames that are there are taken away.
+    with `anew`, frames that are there are taken away. first: the number of the first frame, where
+    these are those of a shot.
     """
 
-    def __init__(self, folder: Path, key: str, anew: bool = False) -> None:
-        self.folder, self.key = folder, key
+    def __init__(self, folder: Path, key: str, anew: bool = False, first: int = 1) -> None:
+        self.folder, self.key, self.first = folder, key, first
         names = _names(folder)
         if names and ABOUT not in names:
             raise DreamError(f"{folder}: is not empty, and no film's; name another folder")
@@ -54,6 +56,16 @@ class Frames(Sequence[Frame]):
         names = set(_names(self.folder))
         return next(n for n in count() if self._path(n + 1).name not in names)
 
+    def numbers(self) -> set[int]:
+        """Return the numbers of all frames that are in the folder now, in whatever shot."""
+        return {int(Path(name).stem) for name in _names(self.folder) if NAME.fullmatch(name)}
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the folder tells what made its frames."""
+        path = self.folder / ABOUT
+        return path.exists() and "command" in read_about(path)
+
     def begin(self, about: Mapping[str, Any]) -> None:
         """Make the folder, if it is not there, and write down what it holds."""
         with writing(self.folder):
@@ -63,7 +75,7 @@ class Frames(Sequence[Frame]):
     def add(self, frame: Frame, metadata: Mapping[str, str]) -> None:
         """Add a frame, uint8 [H, W, 3]. Raise DreamError when it cannot be written."""
         path = self._path(self.there + 1)
-        number = {"deepdream.frame": str(self.there + 1)}
+        number = {NUMBER: str(self.first + self.there)}
         write_picture(path, frame.astype(np.float32), metadata={**metadata, **number})
         self.there += 1
 
@@ -90,7 +102,7 @@ class Frames(Sequence[Frame]):
         return read_picture(self._path(number)).rgb.astype(np.uint8)
 
     def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06}.png"
+        return self.folder / f"{self.first - 1 + number:06}.png"
 
     def _clear(self, names: Sequence[str]) -> None:
         for name in names:

@@ -30,12 +30,12 @@ from PIL import Image
 from ort_deepdream import Settings, dream_folder
 from ort_deepdream.cli.crew import Crew, Processes, crew
 from ort_deepdream.cli.folder import Asked, Tally
-from ort_deepdream.cli.folder_task import Task
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import request
 from ort_deepdream.cli.subject import Subject
 from ort_deepdream.cli.tiles import Tiles
+from ort_deepdream.cli.work import Task
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ort_deepdream.cli.options.headings import MOTION, OUTPUT, PART
-from ort_deepdream.cli.typed import film_place, input_file, seconds
+from ort_deepdream.cli.options.headings import MACHINE, MOTION, OUTPUT, PART
+from ort_deepdream.cli.typed import film_place, input_file, number, seconds
+from ort_deepdream.engine.settings import Limits
 
 At = Annotated[
     list[str] | None,
@@ -112,6 +113,30 @@ To = Annotated[
         help="Where to end: what is shown from then on is left out.",
         show_default="the end",
         rich_help_panel=PART,
+    ),
+]
+ShotWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        parser=number(int, "--workers", Limits(1, 256)),
+        help="Processes that dream at once, each on a shot of its own, from one cut to the next. "
+        "The cores are shared out among them, or --threads for each.",
+        show_default="1",
+        rich_help_panel=MACHINE,
+    ),
+]
+ShotScheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Have the workers of a Dask cluster dream on shots instead: tcp://HOST:PORT, or the "
+        "file that `dask scheduler --scheduler-file` wrote. They read the film and write its "
+        "frames by the same names as here, on a file system that all share.",
+        show_default=False,
+        rich_help_panel=MACHINE,
     ),
 ]
 NoSound = Annotated[

@@ -1,4 +1,4 @@
-"""`dream folder --scheduler`: on a cluster of Dask's as with processes, and with workers that die.
+"""Folders and films with `--scheduler`: as with processes, and with workers that die.
 
 The cluster of the quick tests is in this process; those that kill start one as a user does.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 import distributed
 import psutil
 import pytest
+from clips import draw_clip
 from dask_cluster import dask_cluster, wait_for
 from gradient_files import write_gradient_file
 from pictures import contents, draw
@@ -101,6 +102,15 @@ def test_python_has_it_too(tiny, scheduler):
         assert photo == Path("in/broken.jpg")
         assert reason.startswith("in/broken.jpg: ")
     assert seen == [0, 1, 2] * 2
+
+
+def test_a_cluster_makes_the_frames_of_a_film(dream, tiny, scheduler):
+    draw_clip("clip.mp4")
+    words = ("film", "clip.mp4", "-m", tiny, *QUICK)
+    assert dream(*words, "-o", "alone").exit_code == 0
+    many = dream(*words, "-o", "many", "--scheduler", scheduler)
+    assert many.stdout.startswith("many: 6 frames of 64x48, "), many.stderr
+    assert contents("many") == contents("alone")
 
 
 # --- what is refused ------------------------------------------------------------------------------
