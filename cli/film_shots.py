@@ -1,7 +1,7 @@
 """`dream film` by several workers: shots at the same time, frames of a shot in their order.
 
 After a cut a dream begins anew, so a shot needs nothing of those before. A first look at the film
-finds the cuts, by the test that the dream itself makes, and each shot is a task. Its worker writes
+finds cuts, by the test that the dream itself makes, and each shot is a task. Its worker writes
 the frames to where one process alone would, and goes on after those that are there.
 """
 

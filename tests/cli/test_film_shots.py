@@ -173,8 +173,9 @@ def killed(words: list[str], kills: int, workers, seed: int) -> str:
         [sys.executable, "-c", START, *words], stderr=subprocess.PIPE, text=True
     ) as process:
         for number in range(kills):
-            wanted = 4 + number * 4
-            wait_for(lambda: len([*Path("clip-dream.frames").glob("*.png")]) >= wanted, 300)  # noqa: B023
+            wanted = 4 + number * 5
+            wait_for(lambda: process.poll() is not None or frames_there() >= wanted, 300)  # noqa: B023
+            assert process.poll() is None, process.communicate()
             wait_for(lambda: workers(process))
             chance.choice(workers(process)).send_signal(signal.SIGKILL)
             killed += 1
@@ -182,6 +183,10 @@ def killed(words: list[str], kills: int, workers, seed: int) -> str:
     assert process.returncode == 0, errors
     assert killed == kills
     return errors
+
+
+def frames_there() -> int:
+    return len([*Path("clip-dream.frames").glob("*.png")])
 
 
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -198,8 +203,9 @@ KILLS = [
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 @pytest.mark.parametrize(("where", "kills"), KILLS)
 def test_killed_workers_change_nothing(dream, tiny, tmp_path, where, kills):
-    draw_clip("clip.mp4", shot=20 if kills == 1 else 60)
-    words = ["film", "clip.mp4", "-m", tiny, "-b", "cpu", "--threads", 1, "--iterations", 40]
+    draw_clip("clip.mp4", shot=10 if kills == 1 else 60)
+    words = ["film", "clip.mp4", "-m", tiny, "-b", "cpu", "--threads", 1, "--iterations"]
+    words += [60 if kills == 1 else 250]
     words = [str(word) for word in words]
     if where == "Dask":
         with dask_cluster(tmp_path, 2) as made:
