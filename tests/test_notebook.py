@@ -14,6 +14,8 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from PIL import Image
 
+from ort_deepdream import DreamError
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "deepdream.ipynb"
 SOURCE = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Source"]
@@ -44,6 +46,14 @@ def test_its_links_lead_to_this_repository():
 def test_no_time_is_stored():
     """They are for the machine of who reads; `dream bench` measures for others."""
     assert cell(stored(), "timing").outputs == []
+
+
+def test_a_photograph_that_is_not_there_is_not_another_one(tmp_path, monkeypatch):
+    """The cat is downloaded where there is only the notebook, never for a mistyped name."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DreamError, match=r"mine\.jpg"):
+        exec(cell(stored(), "photo").source, {"PHOTO": "mine.jpg"})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
