@@ -77,7 +77,7 @@ Repeat = Annotated[
         parser=input_file,
         callback=_repeat,
         is_eager=True,
-        help="Make a film again, from the JSON file beside it: what is typed as well has its way. "
+        help="Make a film again, from the JSON file beside it: options given as well win. "
         "The photograph is looked for beside that file.",
         show_default=False,
         rich_help_panel=OUTPUT,

@@ -108,7 +108,7 @@ PresetName = Annotated[
         metavar="NAME",
         parser=one_of(tuple(PRESETS), "--preset"),
         autocompletion=lambda incomplete: [name for name in PRESETS if name.startswith(incomplete)],
-        help=f"A way to dream: {', '.join(PRESETS)}. What is typed beside it has its way.",
+        help=f"A way to dream: {', '.join(PRESETS)}. Options given beside it win.",
         show_default=False,
         rich_help_panel=MODEL,
     ),
