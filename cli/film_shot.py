@@ -20,7 +20,7 @@ from ort_deepdream.film.frames import ABOUT, Frames
 from ort_deepdream.film.reading import Part, Source, open_source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shot(Task):
     """Frames of a film from one cut to the next; all shots have one folder as their `output`."""
 

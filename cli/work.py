@@ -31,7 +31,7 @@ Answer = list[str] | DreamError  # what was noted of a task, or why it is not do
 DONE: list[str] = []  # the answer to a task that was done before: no notes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be very many
 class Task:
     """What to dream on, and where the dream goes."""
 
