@@ -33,9 +33,10 @@ VOLUME ["/cache", "/pictures"]
 
 FROM runtime AS jupyter
 COPY --from=build-jupyter /opt/dream /opt/dream
-COPY --chmod=a+rwX docs/deepdream.ipynb /notebooks/docs/
-COPY --chmod=a+rwX examples/cat.jpg /notebooks/examples/
-RUN chmod 1777 /notebooks /notebooks/docs
+RUN mkdir -m 1777 /notebooks /notebooks/docs /notebooks/examples
+# In octal: Debian 12's Buildah and Podman read no letters.
+COPY --chmod=666 docs/deepdream.ipynb /notebooks/docs/
+COPY --chmod=666 examples/cat.jpg /notebooks/examples/
 WORKDIR /notebooks
 VOLUME ["/notebooks"]
 EXPOSE 8888
