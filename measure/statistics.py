@@ -66,6 +66,12 @@ def finest(count: int) -> int:
     return next(beyond for beyond in TOLD if count * beyond >= 100 * BEYOND or not beyond)
 
 
+def between(count: int) -> str:
+    """Return the heading of a column of such percentiles: `10-90%`, or `least-most` for the ends."""
+    beyond = finest(count)
+    return f"{beyond}-{100 - beyond}%" if beyond else "least-most"
+
+
 def spread(samples: Sequence[float]) -> Spread:
     """Return how far the samples lie apart, by no finer percentile than their number justifies."""
     beyond = finest(len(samples))

@@ -28,6 +28,7 @@ from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.pictures import resize_photo
 from ort_deepdream.measure.result import Size
+from ort_deepdream.measure.statistics import between
 from ort_deepdream.measure.timing import Samples, run_process
 from scripts.torch_contenders import SKY, Options, best_ratios, ours, summarise, time_cells
 
@@ -126,7 +127,8 @@ def show_commands(console: Console, result: Mapping[str, Any]) -> None:
         f"after {result['agreeing_steps']} step in each octave (at least {LEAST_PSNR:.0f} dB)"
     )
     right = ("time", "ours/it", "MB", "alike")
-    made = table("command", "time", "10-90%", "ours/it", "95%", "MB", "alike", numbers=right)
+    headings = "command", "time", between(rounds), "ours/it", "95%", "MB", "alike"
+    made = table(*headings, numbers=right)
     for name, row in result["results"].items():
         peaks = result["peak_bytes_1024"].get(name)
         alike = result["psnr_db"].get(name)

@@ -49,6 +49,7 @@ from ort_deepdream.measure.pictures import parse_size, resize_photo
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.pytorch import torch_product
 from ort_deepdream.measure.result import Size
+from ort_deepdream.measure.statistics import between
 from ort_deepdream.measure.timing import Samples, interleave, timed
 from ort_deepdream.measure.torch_step import Objective
 from scripts.compare_commands import compare_commands, show_commands
@@ -196,7 +197,7 @@ def show_step(console: Console, result: Mapping[str, Any], peak: float) -> None:
     made = table(
         "one step",
         "time",
-        "10-90%",
+        between(len(results[ONE_SIZE]["samples_s"])),
         "ours/it",
         "95%",
         "error",

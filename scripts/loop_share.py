@@ -29,7 +29,7 @@ from ort_deepdream.measure.machine import describe, disturbances, this_machine
 from ort_deepdream.measure.operators import Event, kernel_runs, profiled
 from ort_deepdream.measure.pictures import Array, noise, parse_size
 from ort_deepdream.measure.result import Size
-from ort_deepdream.measure.statistics import spread
+from ort_deepdream.measure.statistics import between, spread
 from ort_deepdream.measure.timing import PAUSE, timed
 
 SETTINGS = Settings(seed=0)
@@ -102,7 +102,8 @@ def summary(size: Size, samples: Sequence[Sample]) -> dict[str, Any]:
 
 def show(results: Sequence[dict[str, Any]], console: Console) -> None:
     numbers = ("dream", "outside runs", "ascent", "share")
-    made = table("picture", *numbers, "10-90%", numbers=numbers)
+    count = min(len(result["samples_s"]) for result in results)
+    made = table("picture", *numbers, between(count), numbers=numbers)
     for result in results:
         medians = (
             spread([sample[key] for sample in result["samples_s"]]).median

@@ -117,7 +117,7 @@ def test_what_is_required_of_the_loop():
         size = f"{found['width']}x{found['height']}"
         again = summary(parse_size(size), [Sample(**sample) for sample in found["samples_s"]])
         share = {name: f"{value:.1%}" for name, value in again["share"].items()}
-        cell = REQUIRED[f"loop's share, {size} (any size; 10-90%)"][-1]
+        cell = REQUIRED[f"loop's share, {size} (any size; 10-90%, of the last run least-most)"][-1]
         assert cell == "{median} ({low}-{high})".format(**share)
 
 

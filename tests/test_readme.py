@@ -183,7 +183,7 @@ def test_the_commands_are_all_there_and_make_what_they_say(documents):
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
     pictures |= {"even.png", "smooth.png", "led.png", "sheet.png", "inception_4c-output-84.png"}
     pictures |= {"photo-zoom.webp", "photo-zoom.json", "clip-dream.mp4", "clip-dream.json"}
-    assert made == {*pictures, "dreams", "dream.onnx", "report.html"}
+    assert made == {*pictures, "dreams", "board", "dream.onnx", "report.html"}
 
 
 @pytest.mark.parametrize("words", dream_lines(), ids=shlex.join)

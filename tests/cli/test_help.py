@@ -181,6 +181,8 @@ NUMBERS = {
     "bench a.jpg --price-per-hour": "--price-per-hour must be",
     "bench a.jpg --threads": "--threads must be",
     "compare a.json b.json --fail-above": "--fail-above must be",
+    "film a.mp4 --from": "--from must be",
+    "film a.mp4 --to": "--to must be",
     "folder a b --workers": "--workers must be",
     "run a.jpg --halo": "--halo must be",
     "run a.jpg --scale": "--scale must be",
@@ -210,7 +212,7 @@ def test_what_is_no_finite_number_is_refused_wherever_one_is_taken(dream, line, 
 
 def test_every_number_that_can_be_typed_is_tried():
     found = {
-        f"--{option.name.replace('_', '-')}"
+        next(name for name in option.opts if name.startswith("--"))
         for command in COMMANDS.values()
         for option in command.params
         # `read` is what cli/typed.py makes; the others are typer's own.
