@@ -24,6 +24,6 @@ def require_extra(name: str, instead: str = "") -> None:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise DreamError(
-            f"this needs {needed}, but there is no {' and no '.join(missing)} here; "
+            f"this needs {needed} (not installed: {', '.join(missing)}); "
             f"pip install 'ort-deepdream[{name}]'{instead}"
         )

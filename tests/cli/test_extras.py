@@ -23,7 +23,7 @@ COMMANDS = {
 def test_measuring_without_its_extra_is_one_line(dream, monkeypatch, command, module):
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     assert dream(*COMMANDS[command]).error == (
-        f"this needs pydantic, psutil and jinja2, but there is no {module} here; "
+        f"this needs pydantic, psutil and jinja2 (not installed: {module}); "
         f"pip install 'ort-deepdream[measure]'"
     )
 
@@ -33,7 +33,7 @@ def test_all_that_is_missing_is_named_with_what_can_be_done_without(monkeypatch)
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(
         DreamError,
-        match=r"no torch and no onnx here; pip install 'ort-deepdream\[export\]', or dream",
+        match=r"\(not installed: torch, onnx\); pip install 'ort-deepdream\[export\]', or dream",
     ):
         require_extra("export", ", or dream of a shipped layer")
 

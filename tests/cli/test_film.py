@@ -221,8 +221,7 @@ def test_pixels_that_are_not_square_stay_so(dream, tiny):
 def test_without_the_extra_it_is_named(dream, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert dream("film", "clip.mp4").error == (
-        "this needs PyAV and OpenCV, but there is no av and no cv2 here; "
-        "pip install 'ort-deepdream[film]'"
+        "this needs PyAV and OpenCV (not installed: av, cv2); pip install 'ort-deepdream[film]'"
     )
 
 

@@ -184,7 +184,7 @@ def test_without_the_export_extra_one_line_says_what_to_install(
         ["verify", model],
     ):
         error = dream(*words).error
-        assert f"there is no {missing} here" in error
+        assert f"(not installed: {missing})" in error
         assert "pip install 'ort-deepdream[export]'" in error
 
 
