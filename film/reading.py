@@ -95,8 +95,14 @@ class Source:
             if (wanted - 1) % part.every == 0:
                 yield Frame(self._upright(frame, seconds), at, frame.duration or 0)
         if not wanted:
-            what = "no frame can be decoded" if not found else "there is no frame in that part"
-            raise DreamError(f"{self.path}: {what}; check the film in a player")
+            raise DreamError(f"{self.path}: {self._why_none(part, found)}")
+
+    def _why_none(self, part: Part, found: int) -> str:
+        """Say why a part has no frames, when `found` frames before it were decoded."""
+        if self.seconds is not None and part.start >= self.seconds:
+            return f"there is no frame in that part: the film is {float(self.seconds):.4g} s long"
+        what = "there is no frame in that part" if found else "no frame can be decoded"
+        return f"{what}; check the film in a player"
 
     def expected(self, part: Part | None = None) -> int | None:
         """Return about how many frames a part has; None where the film does not say."""

@@ -188,7 +188,7 @@ def test_a_film_that_was_killed_goes_on_with_the_same_frames(dream, tiny, number
         (["clip.mp4", "-o", "clip.mp4"], "clip.mp4: would replace clip.mp4, which this command"),
         (["clip.mp4", "-o", "a.webm"], "clip.mp4: its sound is aac, which a webm file cannot hold"),
         (["clip.mp4", "--mask", "alpha"], "--mask alpha: films have no transparency; name a"),
-        (["clip.mp4", "--from", "9"], "clip.mp4: there is no frame in that part; check the film"),
+        (["clip.mp4", "--from", "9"], "clip.mp4: there is no frame in that part: the film is 0."),
         (["clip.mp4", "--from", "2", "--to", "1"], "the part from 2 to 1 seconds is empty; the"),
         (["clip.mp4", "--from", "a"], "--from must be seconds or M:SS, such as 90 or 1:30, not"),
         (["clip.mp4", "--blend", "1"], "--blend must be 0 to 0.95, not 1"),
