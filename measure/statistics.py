@@ -67,7 +67,7 @@ def finest(count: int) -> int:
 
 
 def between(count: int) -> str:
-    """Return the heading of a column of such percentiles: `10-90%`, or `least-most` for the ends."""
+    """Return the heading of a column of such percentiles: `10-90%`, or `least-most` of ends."""
     beyond = finest(count)
     return f"{beyond}-{100 - beyond}%" if beyond else "least-most"
 

@@ -53,16 +53,6 @@ def names(folder: Path) -> set[str]:
 SIGNALS = {"INT": "interrupted", "TERM": "terminated", "HUP": "hung up"}
 
 
-@pytest.fixture
-def watched() -> Iterator[None]:
-    """Signals as they are for a shell's foreground job: who runs the tests may ignore some."""
-    numbers = [getattr(signal, f"SIG{name}") for name in SIGNALS]
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @contextmanager
 def started(*words: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
@@ -88,9 +78,7 @@ def wait_until(there: Callable[[], object], seconds: float = 60) -> None:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_each_signal_that_ends_a_dream_is_one_line_and_leaves_nothing(
-    name, photo, model, cache, watched
-):
+def test_each_signal_that_ends_a_dream_is_one_line_and_leaves_nothing(name, photo, model, cache):
     with started("run", photo, "-m", model, "-b", "cpu", "--iterations", 10**9) as process:
         wait_until(lambda: list(cache.glob("optimised/[0-9a-f]*")))  # and so it dreams
         time.sleep(0.3)
@@ -119,7 +107,7 @@ def test_a_signal_that_it_was_started_to_ignore_is_ignored(name, photo, model):
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_a_signal_during_imports_is_one_line(name, photo, watched):
+def test_a_signal_during_imports_is_one_line(name, photo):
     """At each of many moments."""
     number = getattr(signal, f"SIG{name}")
     code = (
@@ -147,7 +135,7 @@ def test_a_signal_during_imports_is_one_line(name, photo, watched):
 
 
 @pytest.mark.parametrize("name", [*SIGNALS, "KILL"])
-def test_a_bench_ends_with_all_its_processes(name, photo, model, cache, tmp_path_factory, watched):
+def test_a_bench_ends_with_all_its_processes(name, photo, model, cache, tmp_path_factory):
     scratch = tmp_path_factory.mktemp("scratch")
     words = ("bench", photo, "-m", model, "-b", "cpu", "--size", "128x96", "--trials", 50)
     with started(*words, TMPDIR=str(scratch)) as process:
@@ -215,7 +203,7 @@ def test_a_mistake_without_a_standard_error_is_its_exit_code(redirection):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
-def test_a_terminal_that_is_gone_does_not_end_a_dream(photo, model, watched):
+def test_a_terminal_that_is_gone_does_not_end_a_dream(photo, model):
     import pty
 
     ours, theirs = pty.openpty()

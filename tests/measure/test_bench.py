@@ -145,11 +145,8 @@ def test_a_budget_that_is_too_small_skips_and_says_so(photo, tiny_model, tmp_pat
     assert found.complete
 
 
-# A background job of a shell inherits an ignored SIGINT, and a test run may be one.
 SCRIPT = """
-import signal
 import sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = sys.argv[4:]
 from pathlib import Path
 from small_bench import plan
