@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ort_deepdream.cli.crew import crew
-from ort_deepdream.cli.folder import Asked, Tally, dream_all
-from ort_deepdream.cli.folder_place import Place
-from ort_deepdream.cli.machine import Machine
-from ort_deepdream.cli.options.folders import FOLDER_SEED
-from ort_deepdream.cli.options.loop import LoopSettings
-from ort_deepdream.cli.sources import request
-from ort_deepdream.cli.subject import Subject
-from ort_deepdream.cli.tiles import Tiles
 from ort_deepdream.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from ort_deepdream.cli.folder import Tally
 
 
 def dream_folder(
@@ -52,6 +47,17 @@ def dream_folder(
     Raise DreamError where nothing can be dreamt: a folder that is not there, a model that cannot be
     loaded, a scheduler that does not answer.
     """
+    # Here, for they need typer, and who asks for the public names may never call this one.
+    from ort_deepdream.cli.crew import crew
+    from ort_deepdream.cli.folder import Asked, dream_all
+    from ort_deepdream.cli.folder_place import Place
+    from ort_deepdream.cli.machine import Machine
+    from ort_deepdream.cli.options.folders import FOLDER_SEED
+    from ort_deepdream.cli.options.loop import LoopSettings
+    from ort_deepdream.cli.sources import request
+    from ort_deepdream.cli.subject import Subject
+    from ort_deepdream.cli.tiles import Tiles
+
     place = Place(Path(source), Path(output), suffix, shard, force)
     file = None if model is None else Path(model)
     wanted = request(file, weights, layers, guide=guide is not None)
