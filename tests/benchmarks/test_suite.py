@@ -110,6 +110,7 @@ class Once:
 
 
 SLOW = ("exports.", "dreams.", "peers.", "cold.", "correctness.GradientError")
+SLOWEST = ("dreams.Square",)
 SKIPPED = ("memory.Device.",)  # on the CPU
 NAMES = [benchmark.name for benchmark in benchmarks_there()]
 
@@ -117,7 +118,12 @@ NAMES = [benchmark.name for benchmark in benchmarks_there()]
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name.startswith(SLOW) else [])
+        pytest.param(
+            name,
+            marks=[pytest.mark.nightly if name.startswith(SLOWEST) else pytest.mark.slow]
+            if name.startswith(SLOW)
+            else [],
+        )
         for name in NAMES
     ],
 )
@@ -204,7 +210,7 @@ def test_the_sidecar_has_what_asv_does_not_write_down(prepared):
 # --- through asv itself ---------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_asv_runs_them_in_this_environment(tmp_path):
     """Those of the graph, in a scratch clone whose benchmarks are the checkout's."""
     clone, home = tmp_path / "clone", tmp_path / "home"

@@ -134,7 +134,10 @@ def test_a_signal_during_imports_is_one_line(name, photo):
     assert list(photo.parent.iterdir()) == [photo]
 
 
-@pytest.mark.parametrize("name", [*SIGNALS, "KILL"])
+@pytest.mark.parametrize(
+    "name",
+    ["KILL", "INT", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("TERM", "HUP"))],
+)
 def test_a_bench_ends_with_all_its_processes(name, photo, model, cache, tmp_path_factory):
     scratch = tmp_path_factory.mktemp("scratch")
     words = ("bench", photo, "-m", model, "-b", "cpu", "--size", "128x96", "--trials", 50)

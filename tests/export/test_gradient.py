@@ -74,7 +74,9 @@ def test_gradient_is_pytorchs(name, target, tmp_path):
     ("architecture", "layer", "target"),
     sampled(
         product(("bvlc", "torchvision"), ("inception_4c/output", "inception_5b/output"), TARGETS),
-        lambda architecture, layer, target: architecture == "bvlc" and "5b" in layer,
+        lambda architecture, layer, target: (
+            (architecture, layer) == ("bvlc", "inception_5b/output") and target in ("cpu", "cuda")
+        ),
     ),
 )
 def test_gradient_of_a_deep_layer(architecture, layer, target, tmp_path):

@@ -193,7 +193,7 @@ def test_the_torch_dream_is_the_dream_of_the_engine(gradient_file):
     assert np.abs(ours - theirs).max() < 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_whole_commands_are_compared(gradient_file, tmp_path, monkeypatch, capsys):
     """One way of PyTorch's, one round, and small pictures."""
     monkeypatch.setenv("COLUMNS", "80")
