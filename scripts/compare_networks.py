@@ -166,15 +166,15 @@ def interleaved(
 def show(results: Sequence[Result], size: tuple[int, int]) -> None:
     """Print docs/networks.md's table."""
     print(f"one gradient at {size[1]}x{size[0]}", *describe(this_machine()), sep="\n")
-    print("\n| network | error | PyTorch's | ms | PyTorch's | ratio | its quartiles |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("\n| network | error | PyTorch's | ms | PyTorch's | quartiles of the ratio |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for r in results:
         best, seconds = r.best_torch
         low, high = r.quartiles
         only = "" if r.size is None else f" ({r.size[1]}x{r.size[0]})"
         print(
             f"| `{r.network}`{only} | {r.error:.0e} | {r.torch_error:.0e} | {r.ours * 1e3:.0f} "
-            f"| {seconds * 1e3:.0f}, {best} | {r.ours / seconds:.2f} | {low:.2f} to {high:.2f} |"
+            f"| {seconds * 1e3:.0f}, {best} | {low:.2f} to {high:.2f} |"
         )
 
 
