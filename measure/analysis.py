@@ -19,7 +19,14 @@ from ort_deepdream.measure import seed_table
 from ort_deepdream.measure.lazily import Lazily
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.result import Check, Contender, Kind, Machine, Result, Series, Size
-from ort_deepdream.measure.statistics import cold_samples, median, ratio, spread, warm_up
+from ort_deepdream.measure.statistics import (
+    cold_samples,
+    counted,
+    median,
+    ratio,
+    spread,
+    warm_up,
+)
 from ort_deepdream.text import clean
 
 Timed = tuple[Kind, Size]  # what of a contender was timed
@@ -297,7 +304,7 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
         }
         if series:
             cold = Lazily(series, partial(_cold, series))
-            counted = Lazily(series, partial(_counted, series, cold))
+            counts = Lazily(series, partial(_counted, series, cold))
             yield TimedContender(
                 record=record,
                 result=result,
@@ -306,8 +313,8 @@ def _timed(result: Result, letter: str) -> Iterator[TimedContender]:
                 checks=tuple(c for c in result.checks if c.contender == record.name),
                 series=series,
                 cold=cold,
-                counted=counted,
-                figures=Lazily(series, partial(_figure, series, counted)),
+                counted=counts,
+                figures=Lazily(series, partial(_figure, series, counts)),
             )
 
 
@@ -364,9 +371,7 @@ def _counted(
     every: Mapping[Timed, Series], cold: Mapping[Timed, int], key: Timed
 ) -> tuple[int, ...]:
     """Return the numbers of the samples that figures are of: warm ones that nothing slowed."""
-    samples = every[key].samples
-    warm = range(cold[key], len(samples))
-    return tuple(number for number in warm if not samples[number].slowed) or tuple(warm)
+    return counted(cold[key], [bool(sample.slowed) for sample in every[key].samples])
 
 
 def _figure(

@@ -41,7 +41,7 @@ from ort_deepdream.measure.result import (
 )
 from ort_deepdream.measure.sensors.energies import Energies
 from ort_deepdream.measure.sensors.watch import Watch, as_fields, sensors
-from ort_deepdream.measure.statistics import cold_samples, why_unstable
+from ort_deepdream.measure.statistics import cold_samples, counted, why_unstable
 from ort_deepdream.measure.timing import PAUSE, steps_in_turn
 
 RESERVED = 0.15  # of the budget: for the operators and limits after the rounds
@@ -407,8 +407,7 @@ class Bench:
         """Return the seconds of the samples that neither a warm-up nor anything else slowed."""
         seconds = [sample.seconds for sample in samples]
         cold = cold_samples(self.first.get(measurement, ()), seconds)
-        unslowed = [sample.seconds for sample in samples[cold:] if not sample.slowed]
-        return unslowed or seconds[cold:]
+        return [seconds[n] for n in counted(cold, [bool(one.slowed) for one in samples])]
 
     def why_fewer(self, measurement: Measurement) -> str:
         """Return why a measurement has fewer samples than were asked for."""

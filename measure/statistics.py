@@ -156,6 +156,15 @@ def cold_samples(first: Sequence[float], samples: Sequence[float]) -> int:
     return max(0, warm_up([*first, *samples]) - len(first))
 
 
+def counted(cold: int, slowed: Sequence[bool]) -> tuple[int, ...]:
+    """Return the numbers of the samples that figures are of, of which the first `cold` warm up.
+
+    They are those that nothing `slowed`, or all that are warm where everything was.
+    """
+    warm = range(cold, len(slowed))
+    return tuple(number for number in warm if not slowed[number]) or tuple(warm)
+
+
 def _slow_beginning(values: Samples) -> int:
     """Return where the mean falls most clearly; 0 where it does not fall."""
     count = len(values)

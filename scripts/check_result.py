@@ -30,7 +30,7 @@ from ort_deepdream.measure.agreement import (
 )
 from ort_deepdream.measure.checks import AUTOGRAD
 from ort_deepdream.measure.result import MINOR, VERSION, Check, Result, Series, read_result
-from ort_deepdream.measure.statistics import cold_samples, why_unstable
+from ort_deepdream.measure.statistics import cold_samples, counted, why_unstable
 from scripts.result_physics import beyond_physics
 from scripts.result_pictures import wrong_pictures
 
@@ -140,8 +140,10 @@ def _series(result: Result) -> Iterator[str]:
 
 def _is_stable(series: Series, seconds: Sequence[float]) -> bool:
     """Return what `dream bench` would say; before version 1.2 warm-up was not told apart."""
-    if series.first:
-        return why_unstable(seconds[cold_samples(series.first, seconds) :]) is None
+    slowed = [bool(sample.slowed) for sample in series.samples]
+    if series.first or any(slowed):
+        kept = counted(cold_samples(series.first, seconds), slowed)
+        return why_unstable([seconds[number] for number in kept]) is None
     warm = why_unstable(seconds[cold_samples((), seconds) :]) is None
     return series.stable if warm != (why_unstable(seconds) is None) else warm
 

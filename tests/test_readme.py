@@ -23,7 +23,7 @@ DOCS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").gl
 DREAMING, PYTHON = DOCS["dreaming.md"], DOCS["python.md"]
 # In the order in which they are run, in one folder: a page may use what those before it made.
 TEXTS = list(dict.fromkeys([README, DREAMING, PYTHON, *DOCS.values()]))
-RESULT = ROOT / "docs" / "report" / "epyc-2-cores.json"
+RESULT = ROOT / "tests" / "measure" / "result-1.0.json"
 
 COMMANDS = typer.main.get_command(app).commands
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt "
