@@ -8,8 +8,8 @@ import numpy as np
 
 from ort_deepdream.cli.messages import note
 from ort_deepdream.engine.deepdream import Progress
-from ort_deepdream.engine.image import Picture
-from ort_deepdream.film.dreaming import Frame, levels
+from ort_deepdream.engine.image import Picture, levels
+from ort_deepdream.film.dreaming import Frame
 from ort_deepdream.film.reading import Part, Source
 
 

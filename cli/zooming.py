@@ -17,7 +17,7 @@ from ort_deepdream.cli.sources import OPTIMISED, Request, find_model
 from ort_deepdream.cli.tiles import said
 from ort_deepdream.cli.zoom import Ready, Zoom, key, record
 from ort_deepdream.engine.deepdream import Progress
-from ort_deepdream.engine.image import Picture
+from ort_deepdream.engine.image import Picture, levels
 from ort_deepdream.engine.image.colour import in_srgb
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
@@ -28,7 +28,7 @@ from ort_deepdream.film.frames import ABOUT, Frames
 from ort_deepdream.film.schedule import Change
 from ort_deepdream.film.settings import ZoomSettings
 from ort_deepdream.film.writing import check_film_file, is_folder, write_film_file
-from ort_deepdream.film.zooming import Frame, levels, zoom
+from ort_deepdream.film.zooming import Frame, zoom
 from ort_deepdream.step import Array
 from ort_deepdream.weights.catalogue import cache_folder
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ort_deepdream.engine.deepdream import Progress, dream
+from ort_deepdream.engine.image import levels
 from ort_deepdream.engine.keeping import as_mask
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
@@ -83,13 +84,9 @@ def followed(
         made = _dreamt(_within(beginning, frame, within), number, dream_one)
         if made is None:
             return
-        follower.dreamt(levels(made))
-        yield levels(made)
-
-
-def levels(rgb: Array) -> Frame:
-    """Return a picture in whole levels of 0..255."""
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+        dreamt = levels(made)
+        follower.dreamt(dreamt)
+        yield dreamt
 
 
 def _within(beginning: Beginning, frame: Frame, mask: Array | None) -> Beginning:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ort_deepdream.engine.deepdream import Dream, Progress, dream
+from ort_deepdream.engine.image import levels
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
@@ -88,11 +89,6 @@ def pull(number: int, loop: int) -> float:
         return 1 - t * t * (3 - 2 * t)
 
     return 1 - left(number) / left(number - 1)
-
-
-def levels(rgb: Array) -> Frame:
-    """Return a picture in whole levels of 0..255, as a PNG has it."""
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
 def _dreamt(

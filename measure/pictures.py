@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ort_deepdream.engine.image import read_picture, write_picture
+from ort_deepdream.engine.image import levels, read_picture, write_picture
 from ort_deepdream.engine.model import Model
 from ort_deepdream.measure.result import Photo, Size
 from ort_deepdream.sizes import parse_sides
@@ -40,7 +40,7 @@ def describe_photo(path: Path) -> Photo:
 def resize_photo(photo: Path, size: Size, folder: Path) -> Path:
     """Write the picture at `photo` in another size as a PNG in `folder`, and return its path."""
     path = folder / f"{size}.png"
-    rgb = np.clip(np.rint(read_picture(photo).rgb), 0, 255).astype(np.uint8)
+    rgb = levels(read_picture(photo).rgb)
     image = Image.fromarray(rgb)
     if image.size != (size.width, size.height):
         image = image.resize((size.width, size.height), Image.Resampling.LANCZOS)

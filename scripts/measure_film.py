@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ort_deepdream import Settings, dream, load_layer
+from ort_deepdream.engine.image import levels
 from ort_deepdream.engine.model import Model
-from ort_deepdream.film.dreaming import Frame, followed, levels
+from ort_deepdream.film.dreaming import Frame, followed
 from ort_deepdream.film.flow import motion
 from ort_deepdream.film.following import Beginning, Follower
 from ort_deepdream.step import Array

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from ort_deepdream import Model, Settings, ZoomSettings, dream, load_layer, read_picture
+from ort_deepdream.engine.image import levels
 from ort_deepdream.film.frames import Frames
 from ort_deepdream.film.motion import moved
-from ort_deepdream.film.zooming import levels
 from ort_deepdream.step import Array
 
 ROOT = Path(__file__).parent.parent

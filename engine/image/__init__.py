@@ -5,8 +5,8 @@ a file is either written whole or left as it was. Every error that a user can me
 of one line.
 """
 
-from ort_deepdream.engine.image.picture import Picture
+from ort_deepdream.engine.image.picture import Picture, levels
 from ort_deepdream.engine.image.reading import read_metadata, read_picture
 from ort_deepdream.engine.image.writing import check_writable, write_picture
 
-__all__ = ["Picture", "check_writable", "read_metadata", "read_picture", "write_picture"]
+__all__ = ["Picture", "check_writable", "levels", "read_metadata", "read_picture", "write_picture"]

@@ -70,13 +70,18 @@ def to_image(rgb: FloatArray, alpha: ByteArray | None = None) -> Image.Image:
         raise ValueError(f"rgb must be [H, W, 3], not {list(rgb.shape)}")
     if alpha is not None and (alpha.shape != rgb.shape[:2] or alpha.dtype != np.uint8):
         raise ValueError(f"alpha must be uint8 {list(rgb.shape[:2])}")
-    image = _levels(rgb)
+    image = _in_bands(rgb)
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))
     return image
 
 
-def _levels(rgb: FloatArray) -> Image.Image:
+def levels(rgb: FloatArray) -> ByteArray:
+    """Return a picture in whole levels of 0..255, as files of 8 bits have it."""
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+
+
+def _in_bands(rgb: FloatArray) -> Image.Image:
     """Return the 8-bit image. A large picture is made of bands: each copy of it takes memory."""
     height, width = rgb.shape[:2]
     image = None
@@ -84,7 +89,7 @@ def _levels(rgb: FloatArray) -> Image.Image:
         band = rgb[rows]
         if not np.isfinite(band).all():
             raise ValueError("rgb has values that are not finite")
-        part = Image.fromarray(np.clip(np.rint(band), 0, 255).astype(np.uint8))
+        part = Image.fromarray(levels(band))
         if part.height == height:
             return part
         image = image or Image.new("RGB", (width, height))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gradient_files import write_gradient_file
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -59,6 +60,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         outcome.stdout,
     )
     return path
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gradient file whose steps take no time."""
+    return write_gradient_file(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ import psutil
 import pytest
 from clips import draw_clip
 from dask_cluster import dask_cluster, wait_for
-from gradient_files import write_gradient_file
 from pictures import contents, draw
 
 from ort_deepdream import Settings, dream_folder
@@ -30,11 +29,6 @@ START = "from ort_deepdream.__main__ import run; run()"
 QUICK = ("-b", "cpu", "--octaves", 1, "--iterations", 1, "--threads", 1)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Dask's own
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    return write_gradient_file(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
 
 
 @pytest.fixture(scope="module")

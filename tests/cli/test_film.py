@@ -16,7 +16,6 @@ import av
 import numpy as np
 import pytest
 from clips import draw_clip, facts, has_sound, length
-from gradient_files import write_gradient_file
 from PIL import Image
 
 from ort_deepdream import FilmSettings, Settings, dream_film, load_model
@@ -28,11 +27,6 @@ START = "from ort_deepdream.__main__ import run; run()"
 QUICK = ("-b", "cpu", "--threads", 1, "--octaves", 1, "--iterations", 2, "--jitter", 2)
 SAME = Settings(octaves=1, iterations=2, jitter=2, seed=0)
 TICKS = [0, 3600, 7300, 10_800, 20_000, 21_001]  # a rate that varies
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    return write_gradient_file(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
 
 
 @pytest.fixture(autouse=True)

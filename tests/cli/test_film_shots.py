@@ -15,7 +15,6 @@ import psutil
 import pytest
 from clips import draw_clip, facts
 from dask_cluster import dask_cluster, wait_for
-from gradient_files import write_gradient_file
 from pictures import contents, draw
 
 from ort_deepdream import FilmSettings, Settings
@@ -35,11 +34,6 @@ from scripts.make_clip import Sine
 START = "from ort_deepdream.__main__ import run; run()"
 QUICK = ("-b", "cpu", "--threads", 1, "--octaves", 1, "--iterations", 2, "--jitter", 2)
 ONE_SHOT = "the film is one shot, whose frames are dreamt in their order: one worker is at work"
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    return write_gradient_file(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from gradient_files import write_gradient_file
 from pictures import contents, draw
 from PIL import Image
 
@@ -31,11 +30,6 @@ from ort_deepdream.errors import DreamError
 
 START = "from ort_deepdream.__main__ import run; run()"
 QUICK = ("-b", "cpu", "--octaves", 1, "--iterations", 1, "--threads", 1)
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    return write_gradient_file(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
 
 
 @pytest.fixture(autouse=True)

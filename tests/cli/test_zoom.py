@@ -23,11 +23,6 @@ QUICK = ("-b", "cpu", "--threads", 1, "--octaves", 1, "--iterations", 2, "--jitt
 SAME = Settings(octaves=1, iterations=2, jitter=2, seed=0)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    return write_gradient_file(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
-
-
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
