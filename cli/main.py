@@ -183,7 +183,7 @@ def run_command(
     photos = each_photo(photo)
     wanted, machine = asked.request(), hardware.machine()
     if len(photos) > 1:
-        from ort_deepdream.cli import several
+        from ort_deepdream.cli.commands import several
 
         products.refuse_for_several()
         same = loop.settings_for(context, loop.same_seed(context, settings), asked.preset)
@@ -195,7 +195,7 @@ def run_command(
     settings_for = loop.settings_for(context, settings, asked.preset)
     with loading(wanted, machine) as load:
         # Beside the loading:
-        from ort_deepdream.cli.photo import run
+        from ort_deepdream.cli.commands.photo import run
         from ort_deepdream.cli.tiles import Tiles
 
         subject, tiles = asked.subject(photos[0]), Tiles(tile, halo)
@@ -236,9 +236,9 @@ def folder(
     interrupted. Pictures that cannot be dreamt on are listed at the end, and the
     exit code is 1; the others are made.
     """
-    from ort_deepdream.cli.crew import crew
-    from ort_deepdream.cli.folder import Asked, run
-    from ort_deepdream.cli.folder_place import Place
+    from ort_deepdream.cli.commands.folder import Asked, run
+    from ort_deepdream.cli.commands.folder_place import Place
+    from ort_deepdream.cli.crew.crew import crew
     from ort_deepdream.cli.tiles import Tiles
 
     wanted, subject = asked.request(), asked.subject(source)
@@ -292,9 +292,9 @@ def zoom(
     machine = hardware.machine()
     with loading(wanted, machine) as load:
         # Beside the loading:
+        from ort_deepdream.cli.commands.zoom import Zoom
+        from ort_deepdream.cli.commands.zooming import run
         from ort_deepdream.cli.tiles import Tiles
-        from ort_deepdream.cli.zoom import Zoom
-        from ort_deepdream.cli.zooming import run
         from ort_deepdream.film.schedule import read_change
 
         changes = tuple(map(read_change, at or ()))
@@ -352,21 +352,21 @@ def film_command(
     machine = hardware.machine()
 
     def filming() -> Any:
-        from ort_deepdream.cli.filming import Filming
+        from ort_deepdream.cli.commands.filming import Filming
         from ort_deepdream.cli.tiles import Tiles
 
         subject, tiles, sound = asked.subject(source), Tiles(tile, halo), not no_sound
         return Filming(subject, wanted, film, start, stop, sound, machine, tiles, output, force)
 
     if scheduler is not None or (workers or 1) > 1:
-        from ort_deepdream.cli import film_shots
-        from ort_deepdream.cli.crew import crew
+        from ort_deepdream.cli.commands import film_shots
+        from ort_deepdream.cli.crew.crew import crew
 
         film_shots.run(filming(), settings_for, crew(workers, scheduler, send_pictures=False))
         return
     with loading(wanted, machine) as load:
         # Beside the loading:
-        from ort_deepdream.cli.filming import run
+        from ort_deepdream.cli.commands.filming import run
 
         run(filming(), settings_for, load)
 
@@ -376,7 +376,7 @@ def film_command(
 )
 def info(picture: pictures.DreamFile) -> None:
     """Print a dream's settings, and the command that makes it again."""
-    from ort_deepdream.cli.listings import info as print_info
+    from ort_deepdream.cli.commands.listings import info as print_info
 
     print_info(picture)
 
@@ -406,7 +406,7 @@ def visualise(
     little moved, turned and enlarged, and changes its spectrum, so that figures
     come out in whole and in the colours of photographs.
     """
-    from ort_deepdream.cli.visualising import Asked, draw
+    from ort_deepdream.cli.commands.visualising import Asked, draw
 
     wanted = Asked(tuple(layer or ()), channels, weights, model)
     draw(wanted, settings, hardware.machine(), output)
@@ -443,8 +443,8 @@ def export(
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
     from ort_deepdream.cli import networks
-    from ort_deepdream.cli.graphs import export as export_file
-    from ort_deepdream.cli.graphs import export_network
+    from ort_deepdream.cli.commands.graphs import export as export_file
+    from ort_deepdream.cli.commands.graphs import export_network
     from ort_deepdream.cli.options.models import DEFAULT_LAYER, DEFAULT_WEIGHTS
 
     chosen = networks.network(network, mean, std)
@@ -485,15 +485,15 @@ def verify(
 
     Needs PyTorch and onnx: pip install 'ort-deepdream\\[export]'
     """
-    from ort_deepdream.cli.graphs import verify as verify_file
+    from ort_deepdream.cli.commands.graphs import verify as verify_file
     from ort_deepdream.cli.machine import Machine
 
     machine = Machine(
         backend, None, tuple(provider_option or ()), allow_cpu_nodes, provider_library, precision
     )
     if bisect or against is not None:
-        from ort_deepdream.cli.bisecting import FLOAT64
-        from ort_deepdream.cli.bisecting import bisect as bisect_file
+        from ort_deepdream.cli.commands.bisecting import FLOAT64
+        from ort_deepdream.cli.commands.bisecting import bisect as bisect_file
 
         bisect_file(file, machine, against or FLOAT64, network)
     else:
@@ -523,8 +523,8 @@ def layers(
     a smaller picture is refused. A layer that is not shipped is exported first,
     which needs PyTorch.
     """
-    from ort_deepdream.cli.graphs import layers as list_layers
-    from ort_deepdream.cli.graphs import network_layers
+    from ort_deepdream.cli.commands.graphs import layers as list_layers
+    from ort_deepdream.cli.commands.graphs import network_layers
 
     if network is not None:
         network_layers(network, text, size, weights or architecture)
@@ -549,7 +549,7 @@ def weights(context: typer.Context) -> None:
     ahead of that by 'dream weights get'.
     """
     if context.invoked_subcommand is None:
-        from ort_deepdream.cli import listings
+        from ort_deepdream.cli.commands import listings
 
         listings.weights()
 
@@ -559,7 +559,7 @@ def weights(context: typer.Context) -> None:
 )
 def get_weights(name: models.NamedWeights) -> None:
     """Download weights now, to dream with them without a network later."""
-    from ort_deepdream.cli import listings
+    from ort_deepdream.cli.commands import listings
 
     listings.get_weights(name)
 
@@ -570,7 +570,7 @@ def backends() -> None:
 
     'dream run' takes the first that is usable, unless --backend says otherwise.
     """
-    from ort_deepdream.cli import listings
+    from ort_deepdream.cli.commands import listings
 
     listings.backends()
 
@@ -616,7 +616,7 @@ def bench(
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
-    from ort_deepdream.cli import benching
+    from ort_deepdream.cli.commands import benching
     from ort_deepdream.cli.sources import request
 
     benching.bench(
@@ -661,7 +661,7 @@ def compare(
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
-    from ort_deepdream.cli.comparing import compare as compare_files
+    from ort_deepdream.cli.commands.comparing import compare as compare_files
 
     compare_files(before, after, fail_above)
 
@@ -689,7 +689,7 @@ def report(
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
-    from ort_deepdream.cli import reporting
+    from ort_deepdream.cli.commands import reporting
 
     if markdown:
         if asv is not None:
@@ -716,7 +716,7 @@ def board(results: pages.ResultsFolder, output: pages.BoardOutput = pages.BOARD)
     Needs pydantic, psutil and jinja2: pip install 'ort-deepdream\\[measure]'
     """
     require_extra("measure")
-    from ort_deepdream.cli.board import board as write_board
+    from ort_deepdream.cli.commands.board import board as write_board
 
     write_board(results, output)
 
@@ -728,6 +728,6 @@ def web(port: pages.Port = 0, open_browser: pages.OpenBrowser = True) -> None:
     The network runs in the page: photographs are not uploaded, not even to here.
     Its program, ONNX Runtime Web, is downloaded the first time (33 MB).
     """
-    from ort_deepdream.cli.web import serve
+    from ort_deepdream.cli.commands.web import serve
 
     serve(port, open_browser)

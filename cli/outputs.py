@@ -35,7 +35,9 @@ def check_output(
 
 
 def _all_read(inputs: Iterable[Path | str]) -> Iterator[Path]:
-    from ort_deepdream.engine.checking import weights_beside  # here, where something is replaced
+    from ort_deepdream.engine.sessions.checking import (
+        weights_beside,  # here, where something is replaced
+    )
 
     for given in map(Path, inputs):
         yield given

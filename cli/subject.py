@@ -9,7 +9,7 @@ import numpy as np
 
 from ort_deepdream.cli.messages import note
 from ort_deepdream.engine.image import Picture, read_picture
-from ort_deepdream.engine.memory import available
+from ort_deepdream.engine.machine.memory import available
 from ort_deepdream.errors import DreamError
 from ort_deepdream.sizes import LARGEST, parse_sides
 from ort_deepdream.step import Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ort_deepdream.engine.memory import bytes_needed, gigabytes
+from ort_deepdream.engine.machine.memory import bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.shaping import refuse_tiles

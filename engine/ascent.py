@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnxruntime import IOBinding, OrtValue, RunOptions
 
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.session import Session, running, uncaptured
+from ort_deepdream.engine.sessions.session import Session, running, uncaptured
 from ort_deepdream.engine.shaping import PLAIN, Shaping
 from ort_deepdream.step import Array, Feed
 

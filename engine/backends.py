@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ort_deepdream.engine.devices import cuda_driver, processor_name
-from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
-from ort_deepdream.engine.plugins import DEVICE_TYPE, Plugin, is_built_in, plugin_of
+from ort_deepdream.engine.providers.devices import cuda_driver, processor_name
+from ort_deepdream.engine.providers.libraries import why_not_cuda, why_not_tensorrt
+from ort_deepdream.engine.providers.plugins import DEVICE_TYPE, Plugin, is_built_in, plugin_of
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.step import PACKED, Feed, move_feed, packed
 

@@ -14,8 +14,8 @@ from numpy.random import default_rng
 from ort_deepdream.engine.ascent import Ascent, UnfinishedStepError, make_ascent
 from ort_deepdream.engine.guide import bytes_per_pixel
 from ort_deepdream.engine.keeping import Keeping, as_mask
-from ort_deepdream.engine.mapped import Store
-from ort_deepdream.engine.memory import enough_memory
+from ort_deepdream.engine.machine.mapped import Store
+from ort_deepdream.engine.machine.memory import enough_memory
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import grown, octave_sizes, shrunk, sizes_by_hand
 from ort_deepdream.engine.settings import Settings, as_text, as_typed, chosen

@@ -11,9 +11,9 @@ from math import sqrt
 
 import numpy as np
 
-from ort_deepdream.engine.gradient_file import GuidedLayer
+from ort_deepdream.engine.sessions.gradient_file import GuidedLayer
 from ort_deepdream.errors import DreamError
-from ort_deepdream.gradient_format import features_output, guide_input, order_input
+from ort_deepdream.gradient_format import guide_input, order_input
 from ort_deepdream.step import Array, Feed
 from ort_deepdream.weights.positions import MOST_POSITIONS, guide_rows
 
@@ -68,16 +68,6 @@ def blank_feed(layers: Sequence[GuidedLayer]) -> Feed:
     return guide_feed(
         layers, {layer.name: np.zeros((1, layer.channels, 1, 1), np.float32) for layer in layers}
     )
-
-
-def outputs(layers: Sequence[GuidedLayer]) -> list[str]:
-    """Return the names of the outputs with a picture's features, in the layers' order."""
-    return [features_output(layer.name) for layer in layers]
-
-
-def inputs(layers: Sequence[GuidedLayer]) -> list[str]:
-    """Return the names of the inputs that a guide is fed to."""
-    return [name(layer.name) for layer in layers for name in (guide_input, order_input)]
 
 
 def too_small(height: int, width: int, least: int, layers: Sequence[GuidedLayer]) -> DreamError:

@@ -54,7 +54,7 @@ class Keeping:
         if self.contrast:
             image = _with_contrast(image, photo, self._weights(image))
         if self.colours:
-            from ort_deepdream.engine.oklab import recolour  # for the few that keep them
+            from ort_deepdream.engine.image.oklab import recolour  # for the few that keep them
 
             rgb = recolour(self.model.deprocess(image), self.model.deprocess(photo))
             image = self.model.preprocess(rgb)

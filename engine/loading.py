@@ -16,9 +16,9 @@ from ort_deepdream.engine.backends import (
     backend_in,
     backend_named,
 )
-from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.probe import why_unusable
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import THREADS
 from ort_deepdream.errors import DreamError
 

@@ -11,10 +11,10 @@ from onnxruntime import RunOptions
 
 from ort_deepdream.engine import guide
 from ort_deepdream.engine.backends import Backend
-from ort_deepdream.engine.gradient_file import GradientFile, ModelInfo
-from ort_deepdream.engine.mapped import Store, bands, let_go
-from ort_deepdream.engine.memory import available, bytes_needed
-from ort_deepdream.engine.session import Session, Size, make_session, running, uncaptured
+from ort_deepdream.engine.machine.mapped import Store, bands, let_go
+from ort_deepdream.engine.machine.memory import available, bytes_needed
+from ort_deepdream.engine.sessions.gradient_file import GradientFile, ModelInfo
+from ort_deepdream.engine.sessions.session import Session, Size, make_session, running, uncaptured
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import GRADIENT_OUTPUTS, Array, Feed, limits_feed
 
@@ -138,7 +138,7 @@ class Model:
         if self.backend.memory == "cpu":  # a guide may be larger than the picture
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         constants = {**limits_feed(*self.limits()), **guide.blank_feed(layers)}
-        values = self._run(guide.outputs(layers), image, constants, options)
+        values = self._run([layer.output for layer in layers], image, constants, options)
         return {layer.name: value for layer, value in zip(layers, values, strict=True)}
 
     def session(

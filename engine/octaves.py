@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.mapped import Store, bands, let_go
+from ort_deepdream.engine.machine.mapped import Store, bands, let_go
 from ort_deepdream.errors import DreamError
 
 Array = NDArray[np.float32]

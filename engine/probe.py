@@ -8,8 +8,8 @@ import numpy as np
 
 from ort_deepdream.engine.ascent import make_ascent
 from ort_deepdream.engine.backends import Backend
-from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.model import Model
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.engine.shaping import GRAPHS
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.builtin import shipped_file

@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.mapped import bands
+from ort_deepdream.engine.machine.mapped import bands
 from ort_deepdream.film.settings import ZoomSettings
 from ort_deepdream.step import Array
 

@@ -16,8 +16,8 @@ from PIL import Image
 from playwright.sync_api import Error, sync_playwright
 
 from ort_deepdream.engine.deepdream import Progress
-from ort_deepdream.engine.devices import processor_name
-from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
+from ort_deepdream.engine.providers.devices import processor_name
+from ort_deepdream.engine.sessions.gradient_file import GradientFile, read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.browser_files import external_files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
-from ort_deepdream.engine.cores import usable_cores
+from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.engine.settings import Settings, as_typed, off_by_default
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.browsers import find_program

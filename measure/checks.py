@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.image import read_picture
+from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.agreement import (
     ITERATIONS,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ort_deepdream.engine.cores import usable_cores
+from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.measure.analysis import computes_on_processor
 from ort_deepdream.measure.contenders import Contenders
 from ort_deepdream.measure.libraries import WEB

@@ -15,8 +15,8 @@ from pathlib import Path
 import onnxruntime
 import psutil
 
-from ort_deepdream.engine.cores import quota, usable_cores
-from ort_deepdream.engine.devices import processor_name
+from ort_deepdream.engine.machine.cores import quota, usable_cores
+from ort_deepdream.engine.providers.devices import processor_name
 from ort_deepdream.measure.result import Machine
 from ort_deepdream.version import VERSION
 

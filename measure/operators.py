@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ort_deepdream.engine.backends import FATAL_ONLY
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.session import make_session
+from ort_deepdream.engine.sessions.session import make_session
 from ort_deepdream.files import scratch_folder
 from ort_deepdream.measure.copies import COPIES
 

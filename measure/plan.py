@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from ort_deepdream.engine.backends import BACKENDS
-from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.loading import find_backend
 from ort_deepdream.engine.octaves import octave_sizes
+from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.contender import ContenderSpec

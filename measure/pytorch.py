@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.cores import default_threads
 from ort_deepdream.engine.deepdream import Progress
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.machine.cores import default_threads
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.verify import rebuild

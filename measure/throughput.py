@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from threading import Barrier
 
-from ort_deepdream.engine.cores import shared_out
+from ort_deepdream.engine.machine.cores import shared_out
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.timing import timed

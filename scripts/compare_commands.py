@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ort_deepdream import DreamError, Settings, read_picture
 from ort_deepdream.cli.messages import table
-from ort_deepdream.engine.gradient_file import ModelInfo, read_gradient_file
+from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.settings import option_words
 from ort_deepdream.export.weights import Weights
 from ort_deepdream.measure.agreement import ITERATIONS, LEAST_PSNR, psnr, same_dream

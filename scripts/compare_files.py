@@ -17,7 +17,7 @@ import numpy as np
 
 from ort_deepdream import DreamError, load_model
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.engine.cores import usable_cores
+from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.measure.pictures import noise, parse_size
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import Interval, median, ratio

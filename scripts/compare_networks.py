@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.cores import usable_cores
 from ort_deepdream.engine.loading import load_model
+from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.export.library import find_module
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.module_weights import module_weights

@@ -33,8 +33,8 @@ from torch import Tensor, nn
 
 from ort_deepdream import DreamError, find_backend
 from ort_deepdream.cli.messages import table
-from ort_deepdream.engine.cores import usable_cores
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.machine.cores import usable_cores
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.network import Network
 from ort_deepdream.export.targets import TARGETS

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from ort_deepdream import DreamError, Model, Settings, dream, load_model
 from ort_deepdream.cli.messages import table
-from ort_deepdream.engine.cores import cores, usable_cores
+from ort_deepdream.engine.machine.cores import cores, usable_cores
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
 from ort_deepdream.measure.operators import Event, kernel_runs, profiled
 from ort_deepdream.measure.pictures import Array, noise, parse_size

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ort_deepdream.cli.film_frames import Reading
-from ort_deepdream.cli.film_shots import found
+from ort_deepdream.cli.commands.film_frames import Reading
+from ort_deepdream.cli.commands.film_shots import found
 from ort_deepdream.film.reading import Part, open_source
 from scripts.make_clip import make
 

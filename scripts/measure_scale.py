@@ -28,14 +28,14 @@ import numpy as np
 from PIL import Image
 
 from ort_deepdream import Settings, dream_folder
-from ort_deepdream.cli.crew import Crew, Processes, crew
-from ort_deepdream.cli.folder import Asked, Tally
+from ort_deepdream.cli.commands.folder import Asked, Tally
+from ort_deepdream.cli.crew.crew import Crew, Processes, crew
+from ort_deepdream.cli.crew.work import Task
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import request
 from ort_deepdream.cli.subject import Subject
 from ort_deepdream.cli.tiles import Tiles
-from ort_deepdream.cli.work import Task
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))

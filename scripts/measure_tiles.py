@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from ort_deepdream import Model, load_layer
-from ort_deepdream.engine.memory import Room
+from ort_deepdream.engine.machine.memory import Room
 from ort_deepdream.engine.tiles.ascent import TiledAscent
 from ort_deepdream.engine.tiles.tiling import Tiling, field_of, largest
 from ort_deepdream.step import Array

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ort_deepdream import DreamError, Model, load_model
 from ort_deepdream.cli.messages import table
-from ort_deepdream.engine.cores import usable_cores
+from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.measure.operators import Kind, all_kinds, profile
 from ort_deepdream.measure.pictures import Array, noise, parse_size
 from ort_deepdream.measure.timing import timed

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ort_deepdream.engine.deepdream import dream
-from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.image import read_picture
 from ort_deepdream.engine.loading import load_model
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.files import scratch_folder
 from ort_deepdream.measure.agreement import psnr

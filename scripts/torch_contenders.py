@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ort_deepdream import DreamError, Settings
-from ort_deepdream.engine.cores import cores
+from ort_deepdream.engine.machine.cores import cores
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.statistics import ratio, spread

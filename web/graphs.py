@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ort_deepdream.engine
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.gradient_format import KEY, VALUE
 from ort_deepdream.protobuf import fields as fields_of
 from ort_deepdream.protobuf import text_of

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ort_deepdream.engine.image.picture import FloatArray, UnreadableError, to_image
-from ort_deepdream.engine.mapped import let_go
+from ort_deepdream.engine.machine.mapped import let_go
 
 Curve = Callable[[FloatArray], FloatArray]  # from values in 0..1 to light, in 0..1 as well
 Matrix = NDArray[np.float64]

@@ -19,7 +19,7 @@ from ort_deepdream.engine.image.colour import (
     through_grey_profile,
 )
 from ort_deepdream.engine.image.picture import ByteArray, FloatArray, Picture
-from ort_deepdream.engine.mapped import Store, bands, let_go, pictures_folder
+from ort_deepdream.engine.machine.mapped import Store, bands, let_go, pictures_folder
 
 LARGE = 1 << 29  # bytes of a picture's numbers, which then lie in a file: 44 million pixels
 

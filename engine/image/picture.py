@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ort_deepdream.engine.mapped import bands, let_go
+from ort_deepdream.engine.machine.mapped import bands, let_go
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]

@@ -22,7 +22,7 @@ from ort_deepdream.engine.image import png
 from ort_deepdream.engine.image.colour import Colours
 from ort_deepdream.engine.image.decoding import Box, decode, first_frame, transparent_level, upright
 from ort_deepdream.engine.image.picture import Picture, UnreadableError
-from ort_deepdream.engine.memory import available, gigabytes
+from ort_deepdream.engine.machine.memory import available, gigabytes
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import unreadable
 

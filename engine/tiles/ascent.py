@@ -14,9 +14,9 @@ import numpy as np
 from onnxruntime import RunOptions
 
 from ort_deepdream.engine.ascent import UnfinishedStepError
-from ort_deepdream.engine.mapped import Store, bands, let_go
+from ort_deepdream.engine.machine.mapped import Store, bands, let_go
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.session import running, uncaptured
+from ort_deepdream.engine.sessions.session import running, uncaptured
 from ort_deepdream.engine.tiles.geometry import Axis, Span, own_units
 from ort_deepdream.engine.tiles.tiling import Tiling
 from ort_deepdream.step import GRADIENT_OUTPUTS, NO_GRADIENT, Array, Feed, own_names

@@ -4,7 +4,8 @@ The units of a layer are shared out: each tile owns those whose squares of the p
 stride x stride pixels, lie in it. A tile's crop of the picture has every pixel that its own units
 see, a halo around the tile. So these units are as in the whole picture, and their gradient, which
 reaches no further than they see, is all in the crop. Units that the tile does not own count
-nothing (engine/owned_units.py), and the gradients of all crops add up to the whole picture's.
+nothing (engine/sessions/owned_units.py), and the gradients of all crops add up to the whole
+picture's.
 
 Crops begin at multiples of the stride, where the windows of the whole picture begin too. All crops
 of a picture have one size, which leaves the same rest as the picture's when divided by the stride:

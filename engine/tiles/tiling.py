@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ort_deepdream.engine.guide import bytes_per_pixel
-from ort_deepdream.engine.mapped import Store, pictures_folder
-from ort_deepdream.engine.memory import Room, available, bytes_needed, gigabytes
+from ort_deepdream.engine.machine.mapped import Store, pictures_folder
+from ort_deepdream.engine.machine.memory import Room, available, bytes_needed, gigabytes
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.tiles.geometry import Axis, Field, divide
 from ort_deepdream.errors import DreamError

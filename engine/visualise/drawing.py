@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ort_deepdream.engine.memory import enough_memory
+from ort_deepdream.engine.machine.memory import enough_memory
 from ort_deepdream.engine.model import Model
-from ort_deepdream.engine.session import running, uncaptured
+from ort_deepdream.engine.sessions.session import running, uncaptured
 from ort_deepdream.engine.visualise.adam import Adam
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
 from ort_deepdream.engine.visualise.spectrum import SpectralPicture, Spectrum

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from ort_deepdream.cli.folder_calls import dream_folder
+    from ort_deepdream.cli.commands.folder_calls import dream_folder
     from ort_deepdream.engine.backends import BACKENDS, Backend
     from ort_deepdream.engine.deepdream import Dream, Progress, dream
-    from ort_deepdream.engine.gradient_file import ModelInfo
     from ort_deepdream.engine.image import Picture, read_metadata, read_picture, write_picture
     from ort_deepdream.engine.image.masks import read_mask
     from ort_deepdream.engine.loading import find_backend, load_model
     from ort_deepdream.engine.model import Model
     from ort_deepdream.engine.presets import Preset, find_preset
     from ort_deepdream.engine.probe import why_unusable
+    from ort_deepdream.engine.sessions.gradient_file import ModelInfo
     from ort_deepdream.engine.settings import Settings
     from ort_deepdream.engine.visualise.drawing import Visualisation, visualise
     from ort_deepdream.engine.visualise.settings import VisualiseSettings
@@ -77,8 +77,8 @@ _HOMES = {
     **dict.fromkeys(("BACKENDS", "Backend"), "engine.backends"),
     **dict.fromkeys(("Dream", "Progress", "dream"), "engine.deepdream"),
     "DreamError": "errors",
-    "dream_folder": "cli.folder_calls",
-    "ModelInfo": "engine.gradient_file",
+    "dream_folder": "cli.commands.folder_calls",
+    "ModelInfo": "engine.sessions.gradient_file",
     **dict.fromkeys(("find_backend", "load_model"), "engine.loading"),
     "load_layer": "layers",
     "Model": "engine.model",

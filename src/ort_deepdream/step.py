@@ -59,7 +59,7 @@ PACKED_OUTPUTS = {
     "next": PICTURE,
 }
 
-OWN = "own"  # begins the inputs of a graph for tiles (engine/owned_units.py)
+OWN = "own"  # begins the inputs of a graph for tiles (engine/sessions/owned_units.py)
 
 # A smaller mean of the gradient is rounding: the step lets it change nothing.
 NO_GRADIENT = 1e-30

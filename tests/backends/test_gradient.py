@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ort_deepdream import DreamError, load_model
-from ort_deepdream.engine.devices import processor_features
+from ort_deepdream.engine.providers.devices import processor_features
 
 LIMIT = 1e-5  # relative, of a float32 gradient; found: 1e-6 and less
 HALF_LIMIT = 0.05  # of a float16 one, for its pools choose among rounded values; found: 0.012

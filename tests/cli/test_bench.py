@@ -13,7 +13,7 @@ from gradient_files import write_gradient_file
 from small_bench import write_wrong_model
 from synthetic_results import NOISE, SEED_SIZE, missing, result, series
 
-from ort_deepdream.cli.bench_tables import show
+from ort_deepdream.cli.commands.bench_tables import show
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.machine import this_machine
 from ort_deepdream.measure.result import read_result, write_result

@@ -23,7 +23,7 @@ from dask_cluster import dask_cluster, wait_for
 from pictures import contents, draw
 
 from ort_deepdream import Settings, dream_folder
-from ort_deepdream.cli import cluster
+from ort_deepdream.cli.crew import cluster
 
 START = "from ort_deepdream.__main__ import run; run()"
 QUICK = ("-b", "cpu", "--octaves", 1, "--iterations", 1, "--threads", 1)
@@ -163,7 +163,7 @@ def test_the_extra_is_named_when_it_is_missing(dream, tiny, monkeypatch):
 # What a worker imports first: a picture of this name ends it, as one that takes all memory does.
 KILLER = """
 import os
-from ort_deepdream.cli.folder_task import Dreaming
+from ort_deepdream.cli.commands.folder_task import Dreaming
 
 Dreaming.dream = lambda self, model, task, dream=Dreaming.dream: (
     os._exit(9) if task.photo.name == "0killer.png" else dream(self, model, task)

@@ -18,10 +18,10 @@ from dask_cluster import dask_cluster, wait_for
 from pictures import contents, draw
 
 from ort_deepdream import FilmSettings, Settings
-from ort_deepdream.cli.film_frames import Reading
-from ort_deepdream.cli.film_shot import Shooting, Shot, checksum
-from ort_deepdream.cli.film_shots import found
-from ort_deepdream.cli.filming import Filming
+from ort_deepdream.cli.commands.film_frames import Reading
+from ort_deepdream.cli.commands.film_shot import Shooting, Shot, checksum
+from ort_deepdream.cli.commands.film_shots import found
+from ort_deepdream.cli.commands.filming import Filming
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import request

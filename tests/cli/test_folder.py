@@ -19,13 +19,13 @@ import pytest
 from pictures import contents, draw
 from PIL import Image
 
-from ort_deepdream.cli import crew
-from ort_deepdream.cli.folder_place import Place
+from ort_deepdream.cli.commands.folder_place import Place
+from ort_deepdream.cli.crew import crew
+from ort_deepdream.cli.crew.pool import Pool
 from ort_deepdream.cli.machine import Machine
-from ort_deepdream.cli.pool import Pool
-from ort_deepdream.engine import memory
 from ort_deepdream.engine.image import read_metadata, write_picture
 from ort_deepdream.engine.image.reading import peek_metadata
+from ort_deepdream.engine.machine import memory
 from ort_deepdream.errors import DreamError
 
 START = "from ort_deepdream.__main__ import run; run()"

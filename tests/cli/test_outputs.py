@@ -170,15 +170,15 @@ def test_a_second_dream_replaces_only_what_is_named(dream, folder):
 
 
 def test_two_dreams_at_once_do_not_replace_one_another(dream, folder, monkeypatch):
-    import ort_deepdream.cli.photo
+    import ort_deepdream.cli.commands.photo
 
-    real = ort_deepdream.cli.photo.dream
+    real = ort_deepdream.cli.commands.photo.dream
 
     def and_another(*arguments, **options):
         (folder / "photo-dream.png").write_text("of another")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(ort_deepdream.cli.photo, "dream", and_another)
+    monkeypatch.setattr(ort_deepdream.cli.commands.photo, "dream", and_another)
     outcome = dream("run", "photo.png", "-m", "tiny.onnx", *QUICK)
     assert outcome.stdout.startswith("photo-dream-2.png: ")
     assert (folder / "photo-dream.png").read_text() == "of another"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import ort_deepdream.cli.photo
+import ort_deepdream.cli.commands.photo
 from ort_deepdream import Settings, read_metadata, read_picture
 
 
@@ -54,7 +54,7 @@ def test_it_says_how_many_nodes_were_left_to_the_cpu_where_they_may_be(quick):
 def test_the_optimised_graph_is_kept_for_the_next_dream(quick, cache, monkeypatch):
     quick()
     (folder,) = (cache / "optimised").iterdir()
-    monkeypatch.setattr("ort_deepdream.engine.session._optimise", None)
+    monkeypatch.setattr("ort_deepdream.engine.sessions.session._optimise", None)
     quick()
     assert list((cache / "optimised").iterdir()) == [folder]
 
@@ -139,12 +139,12 @@ def test_left_out_octaves_are_noted(quick, photo):
 
 
 def test_steps_without_a_gradient_are_noted(quick, monkeypatch):
-    real = ort_deepdream.cli.photo.dream
+    real = ort_deepdream.cli.commands.photo.dream
 
     def idle(*arguments, **options):
         return dataclasses.replace(real(*arguments, **options), idle_steps=3)
 
-    monkeypatch.setattr(ort_deepdream.cli.photo, "dream", idle)
+    monkeypatch.setattr(ort_deepdream.cli.commands.photo, "dream", idle)
     outcome = quick()
     assert outcome.stderr == "dream: note: 3 of 4 steps had no gradient and changed nothing\n"
 
@@ -154,7 +154,7 @@ def test_steps_without_a_gradient_are_noted(quick, monkeypatch):
     [(0.5, "answers to this picture"), (math.nan, "is not finite on cpu in float32")],
 )
 def test_a_dream_of_nothing_is_refused(objective, words, dream, photo, model, monkeypatch):
-    real = ort_deepdream.cli.photo.dream
+    real = ort_deepdream.cli.commands.photo.dream
 
     def idle(*arguments, **options):
         made = real(*arguments, **options)
@@ -163,7 +163,7 @@ def test_a_dream_of_nothing_is_refused(objective, words, dream, photo, model, mo
             made, idle_steps=sum(map(len, objectives)), objectives=objectives
         )
 
-    monkeypatch.setattr(ort_deepdream.cli.photo, "dream", idle)
+    monkeypatch.setattr(ort_deepdream.cli.commands.photo, "dream", idle)
     outcome = dream("run", photo, "-m", model, "-b", "cpu", "--octaves", 1, "--iterations", 2)
     assert words in outcome.error
     assert list(photo.parent.iterdir()) == [photo]

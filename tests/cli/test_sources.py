@@ -13,7 +13,7 @@ import ort_deepdream.layers
 import ort_deepdream.weights.download
 import ort_deepdream.weights.prepared
 from ort_deepdream.cli.sources import find_model, find_weights, request
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import Entry
 from ort_deepdream.weights.prepared import Prepared

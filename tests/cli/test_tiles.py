@@ -10,7 +10,7 @@ from PIL import Image
 
 from ort_deepdream import read_metadata, read_picture
 from ort_deepdream.engine import model as model_module
-from ort_deepdream.engine.memory import Room
+from ort_deepdream.engine.machine.memory import Room
 from ort_deepdream.engine.tiles import tiling
 
 SETTINGS = shlex.split("--backend cpu --threads 1 --iterations 1 --octaves 1 --seed 1")

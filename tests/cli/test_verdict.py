@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from synthetic_results import SEED_SIZE, check, contender, missing, result, series
 
-from ort_deepdream.cli.bench_tables import show
+from ort_deepdream.cli.commands.bench_tables import show
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.result import Contender, Result
 from ort_deepdream.report.answer import Answer, answer

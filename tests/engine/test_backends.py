@@ -15,14 +15,14 @@ import onnxruntime
 import pytest
 from gradient_files import write_gradient_file
 
-import ort_deepdream.engine.libraries
 import ort_deepdream.engine.loading
 import ort_deepdream.engine.model
 import ort_deepdream.engine.probe
-import ort_deepdream.engine.session
+import ort_deepdream.engine.providers.libraries
+import ort_deepdream.engine.sessions.session
 from ort_deepdream import BACKENDS, DreamError, find_backend, load_model, why_unusable
 from ort_deepdream.engine.ascent import Ascent
-from ort_deepdream.engine.libraries import why_not_cuda, why_not_tensorrt
+from ort_deepdream.engine.providers.libraries import why_not_cuda, why_not_tensorrt
 
 CHOICE = (
     "choose auto, cuda, tensorrt, nv-tensorrt-rtx, webgpu, openvino, qnn, coreml, directml or cpu"
@@ -136,7 +136,7 @@ def why_not(folder: Path, name: str = "cuda") -> str:
 def no_cuda() -> None:
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime was built without CUDA")
-    if ort_deepdream.engine.libraries.load_error("libcublasLt.so.13") is None:
+    if ort_deepdream.engine.providers.libraries.load_error("libcublasLt.so.13") is None:
         pytest.skip("CUDA is installed here")
 
 
@@ -178,7 +178,7 @@ def test_no_cudnn(monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
     monkeypatch.setattr(
-        ort_deepdream.engine.libraries,
+        ort_deepdream.engine.providers.libraries,
         "load_error",
         lambda name: missing if "cudnn" in name else None,
     )
@@ -203,8 +203,9 @@ def test_a_node_elsewhere_is_named(tmp_path):
         DreamError,
         match=r"cuda left nodes of the step elsewhere: \w+ .* on CPU.* and \d+ more; --al",
     ):
-        ort_deepdream.engine.session._check_placement(run, asked, allow_cpu_nodes=False)
-    placement = ort_deepdream.engine.session._check_placement(run, asked, allow_cpu_nodes=True)
+        ort_deepdream.engine.sessions.session._check_placement(run, asked, allow_cpu_nodes=False)
+    check = ort_deepdream.engine.sessions.session._check_placement
+    placement = check(run, asked, allow_cpu_nodes=True)
     assert placement == model.placement
     assert placement["CPUExecutionProvider"] > 10
 
@@ -255,7 +256,7 @@ def test_with_the_channels_last_cuda_takes_portable_graphs(tmp_path):
 
 
 def test_tensorrt_keeps_its_engines_beside_the_graphs(tmp_path):
-    caches = ort_deepdream.engine.session._caches
+    caches = ort_deepdream.engine.sessions.session._caches
     found = caches(BACKENDS["tensorrt"], tmp_path)
     assert {value for name, value in found.items() if name.endswith("_path")} == {str(tmp_path)}
     assert caches(BACKENDS["tensorrt"], None) == caches(BACKENDS["cuda"], tmp_path) == {}
@@ -299,7 +300,7 @@ def test_tensorrt_builds_an_engine_for_each_size_and_captures_nothing():
     ],
 )
 def test_a_reason_leaves_out_what_is_for_onnx_runtimes_developers(message, reason):
-    assert ort_deepdream.engine.session._reason(RuntimeError(message)) == reason
+    assert ort_deepdream.engine.sessions.session._reason(RuntimeError(message)) == reason
 
 
 def test_a_wrong_step_makes_a_backend_unusable(monkeypatch, tmp_path):

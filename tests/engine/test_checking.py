@@ -19,8 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data
 
 from ort_deepdream import DreamError, load_model
-from ort_deepdream.engine.checking import UNBOUNDED, checked
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.checking import UNBOUNDED, checked
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.gradient_format import is_intact, sealed
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_model
 from ort_deepdream.weights.catalogue import SHIPPED

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ort_deepdream.engine import cores
+from ort_deepdream.engine.machine import cores
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="no Linux")
 
@@ -158,7 +158,7 @@ def test_a_real_quota(half_a_core):
     code = (
         "import os, sys\n"
         "open(sys.argv[1], 'w').write(str(os.getpid()))\n"
-        "from ort_deepdream.engine.cores import default_threads, quota\n"
+        "from ort_deepdream.engine.machine.cores import default_threads, quota\n"
         "print(quota(), default_threads())\n"
     )
     words = [sys.executable, "-c", code, half_a_core / "cgroup.procs"]

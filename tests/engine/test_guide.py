@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ort_deepdream import DreamError, Model, Settings, dream, load_model
 from ort_deepdream.engine import guide as guides
-from ort_deepdream.engine import memory
 from ort_deepdream.engine.ascent import Ascent, StaticAscent
-from ort_deepdream.engine.gradient_file import GuidedLayer
-from ort_deepdream.engine.memory import Room
+from ort_deepdream.engine.machine import memory
+from ort_deepdream.engine.machine.memory import Room
+from ort_deepdream.engine.sessions.gradient_file import GuidedLayer
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file
 from ort_deepdream.weights.googlenet import BVLC
 from ort_deepdream.weights.guiding import guided

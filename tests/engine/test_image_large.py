@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from ort_deepdream import DreamError, read_picture, write_picture
-from ort_deepdream.engine import mapped
 from ort_deepdream.engine.image import decoding, reading, writing
 from ort_deepdream.engine.image.picture import to_image
-from ort_deepdream.engine.memory import Room
+from ort_deepdream.engine.machine import mapped
+from ort_deepdream.engine.machine.memory import Room
 
 RGB = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
 

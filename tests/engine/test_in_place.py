@@ -12,9 +12,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from ort_deepdream import DreamError, load_model
-from ort_deepdream.engine.devices import processor_features
-from ort_deepdream.engine.in_place import BLOCKED, shape_names
-from ort_deepdream.engine.session import OPTIMISED
+from ort_deepdream.engine.providers.devices import processor_features
+from ort_deepdream.engine.sessions.in_place import BLOCKED, shape_names
+from ort_deepdream.engine.sessions.session import OPTIMISED
 from ort_deepdream.weights.builtin import shipped_model
 
 ALLOCATIONS = Path(__file__).parents[1] / "support" / "allocations.c"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ort_deepdream import DreamError, Model, Settings, dream, load_model
-from ort_deepdream.engine.oklab import recolour
+from ort_deepdream.engine.image.oklab import recolour
 
 Array = NDArray[np.float32]
 ONE = Settings(iterations=3, octaves=1, jitter=5, seed=1)

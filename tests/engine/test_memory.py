@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ort_deepdream.engine import memory
-from ort_deepdream.engine.memory import available, bytes_needed, enough_memory
+from ort_deepdream.engine.machine import memory
+from ort_deepdream.engine.machine.memory import available, bytes_needed, enough_memory
 from ort_deepdream.errors import DreamError
 
 MIB = 1 << 20

@@ -15,14 +15,14 @@ from gradient_files import MATRIX, write_gradient_file
 from limits import open_folder, ordinary_user, read_only
 from numpy.typing import NDArray
 
-import ort_deepdream.engine.session
+import ort_deepdream.engine.sessions.session
 from ort_deepdream import DreamError, Model, load_model
-from ort_deepdream.engine import optimised
 from ort_deepdream.engine.backends import BACKENDS
-from ort_deepdream.engine.devices import processor_features
-from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
-from ort_deepdream.engine.optimised import SUMS
-from ort_deepdream.engine.session import OPTIMISED, WEIGHTS, make_session
+from ort_deepdream.engine.providers.devices import processor_features
+from ort_deepdream.engine.sessions import optimised
+from ort_deepdream.engine.sessions.gradient_file import GradientFile, read_gradient_file
+from ort_deepdream.engine.sessions.optimised import SUMS
+from ort_deepdream.engine.sessions.session import OPTIMISED, WEIGHTS, make_session
 from ort_deepdream.step import limits_feed, move_feed
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_model
 
@@ -70,11 +70,11 @@ def no_optimising(monkeypatch):
         assert isinstance(graph, str)
         return opened(graph, *rest)
 
-    opened = ort_deepdream.engine.session._open
+    opened = ort_deepdream.engine.sessions.session._open
 
     def begin() -> None:
-        monkeypatch.setattr(ort_deepdream.engine.session, "_optimise", refuse)
-        monkeypatch.setattr(ort_deepdream.engine.session, "_open", only_kept)
+        monkeypatch.setattr(ort_deepdream.engine.sessions.session, "_optimise", refuse)
+        monkeypatch.setattr(ort_deepdream.engine.sessions.session, "_open", only_kept)
 
     return begin
 
@@ -200,7 +200,7 @@ def test_a_mistake_of_this_program_is_not_taken_for_damage(path, graph_cache, mo
     def mistake(*_: object) -> None:
         raise TypeError("of this program")
 
-    monkeypatch.setattr(ort_deepdream.engine.session, "_of_optimised", mistake)
+    monkeypatch.setattr(ort_deepdream.engine.sessions.session, "_of_optimised", mistake)
     with pytest.raises(TypeError, match="of this program"):
         load(path, graph_cache)
     assert len(kept(graph_cache)) == 1

@@ -19,8 +19,8 @@ import pytest
 from gradient_files import write_gradient_file
 
 from ort_deepdream import BACKENDS, DreamError, Model, find_backend, load_model, why_unusable
-from ort_deepdream.engine import plugins
-from ort_deepdream.engine.plugins import Plugin
+from ort_deepdream.engine.providers import plugins
+from ort_deepdream.engine.providers.plugins import Plugin
 
 NO_DEVICE = """
 #include <stddef.h>

@@ -9,7 +9,7 @@ from gradient_files import write_gradient_file
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from ort_deepdream import BACKENDS, DreamError, load_model
-from ort_deepdream.engine.session import running
+from ort_deepdream.engine.sessions.session import running
 
 OURS = [
     TypeError("no"),

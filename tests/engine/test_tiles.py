@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ort_deepdream import DreamError, Settings, dream, load_layer, load_model
-from ort_deepdream.engine import mapped
 from ort_deepdream.engine.ascent import make_ascent
-from ort_deepdream.engine.mapped import Store
-from ort_deepdream.engine.memory import Room
+from ort_deepdream.engine.machine import mapped
+from ort_deepdream.engine.machine.mapped import Store
+from ort_deepdream.engine.machine.memory import Room
 from ort_deepdream.engine.tiles import tiling
 from ort_deepdream.engine.tiles.ascent import TiledAscent, UnfinishedStepError
 from ort_deepdream.engine.tiles.geometry import Field, divide, own_units

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import synthetic_results
 
-from ort_deepdream.engine.cores import quota, usable_cores
+from ort_deepdream.engine.machine.cores import quota, usable_cores
 from ort_deepdream.measure import machine
 from ort_deepdream.measure.machine import Others, describe, disturbances, this_machine
 from ort_deepdream.version import VERSION

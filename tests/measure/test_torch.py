@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ort_deepdream import DreamError, Settings
-from ort_deepdream.engine.cores import default_threads
+from ort_deepdream.engine.machine.cores import default_threads
 from ort_deepdream.measure.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.onnx_runtime import OnnxRuntimeContender

@@ -247,7 +247,10 @@ def test_dark_mode_is_dark_and_follows_the_system(visit, folder):
     page.emulate_media(color_scheme="dark")
     assert bright > 240
     assert brightness(page) < 40
-    assert canvas.evaluate("canvas => canvas.toDataURL()") != pixels
+    page.wait_for_function(  # the chart is drawn anew when the browser has a moment
+        "([selector, pixels]) => document.querySelector(selector).toDataURL() !== pixels",
+        arg=["#time .canvas canvas", pixels],
+    )
 
 
 def brightness(page: Page) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ort_deepdream.cli.folder_task import Dreaming
-from ort_deepdream.cli.work import Task
+from ort_deepdream.cli.commands.folder_task import Dreaming
+from ort_deepdream.cli.crew.work import Task
 
 SECOND = 1.0
 

@@ -23,11 +23,11 @@ from ort_deepdream.cli.record import record
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.cli.subject import Subject
 from ort_deepdream.engine.ascent import roll_into
-from ort_deepdream.engine.gradient_file import read_gradient_file
 from ort_deepdream.engine.image import read_metadata
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes, resize
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.measure.agreement import MOST_ERROR
 from ort_deepdream.measure.analysis import analyse

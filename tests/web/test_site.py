@@ -15,7 +15,7 @@ import onnx
 import pytest
 from onnx.external_data_helper import ExternalDataInfo
 
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.version import VERSION

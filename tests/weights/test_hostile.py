@@ -37,8 +37,8 @@ from weights_files import (
     unpacked_blob,
 )
 
-from ort_deepdream.engine.checking import checked
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.checking import checked
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.gradient_format import sealed
 from ort_deepdream.weights.architectures import ARCHITECTURES

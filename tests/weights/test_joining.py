@@ -11,7 +11,7 @@ import pytest
 from limits import open_folder, ordinary_user, read_only
 
 from ort_deepdream import load_model
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.model_file import export_gradient, save
 from ort_deepdream.export.targets import TARGETS

@@ -13,7 +13,7 @@ import pytest
 from sampled import sampled
 
 import ort_deepdream
-from ort_deepdream.engine.gradient_file import read_gradient_file
+from ort_deepdream.engine.sessions.gradient_file import read_gradient_file
 from ort_deepdream.export.verify import verify
 from ort_deepdream.export.weights import Weights
 from ort_deepdream.weights.builtin import WEIGHTS_FILE, shipped_file, shipped_model

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from ort_deepdream import signals
-from ort_deepdream.cli.bench_tables import failures, show
+from ort_deepdream.cli.commands.bench_tables import failures, show
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.options.benches import BENCH_SEED
 from ort_deepdream.cli.outputs import check_output, newest, unused
@@ -83,7 +83,7 @@ def _page(browser: str) -> Iterator[str]:
         yield ""
         return
     find_program(browser)  # before anything is fetched for it
-    from ort_deepdream.cli.web import served
+    from ort_deepdream.cli.commands.web import served
 
     with served() as address:
         yield address

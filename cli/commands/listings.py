@@ -46,9 +46,9 @@ def backends() -> None:
     from rich.markup import escape
 
     from ort_deepdream.engine.backends import BACKENDS
-    from ort_deepdream.engine.devices import processor_name
     from ort_deepdream.engine.loading import find_backend
     from ort_deepdream.engine.probe import why_unusable
+    from ort_deepdream.engine.providers.devices import processor_name
 
     made = table("name", "target", "device", "usable")
     best = find_backend("auto").name

@@ -5,8 +5,8 @@ takes them as they are: a dream with other weights, or with none that are number
 other dream, and a loop may never end.
 
 Whatever takes long, sums and comparisons of whole files, is looked at while ONNX Runtime makes the
-session. A graph that is kept as it was optimised has gone through all this; engine/optimised.py
-tells whether it is still what was kept.
+session. A graph that is kept as it was optimised has gone through all this;
+engine/sessions/optimised.py tells whether it is still what was kept.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ort_deepdream.engine.beside import beside, map_file
-from ort_deepdream.engine.gradient_file import GradientFile, read_gradient_file
+from ort_deepdream.engine.sessions.beside import beside, map_file
+from ort_deepdream.engine.sessions.gradient_file import GradientFile, read_gradient_file
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import unreadable
 from ort_deepdream.gradient_format import KEY, VALUE, is_intact

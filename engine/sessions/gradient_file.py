@@ -5,7 +5,7 @@ would have to make a session first; on some backends a session is for one size o
 which sizes those are follows from the description.
 
 A file may come from anywhere. So each entry of the description is of its type and within its
-limits, or the file is refused; what a session is made of is checked in engine/checking.py.
+limits, or the file is refused; what a session is made of is checked in engine/sessions/checking.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ from numpy.typing import NDArray
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import read_limited
-from ort_deepdream.gradient_format import FORMAT, KEY, METADATA, PREFIX, VALUE
+from ort_deepdream.gradient_format import (
+    FORMAT,
+    KEY,
+    METADATA,
+    PREFIX,
+    VALUE,
+    features_output,
+    guide_input,
+    order_input,
+)
 from ort_deepdream.protobuf import fields, text_of
 
 Array = NDArray[np.float32]
@@ -47,6 +56,16 @@ class GuidedLayer(NamedTuple):
     channels: int
     stride: int  # pixels of the picture for one step in it
     parts: int  # that the number of a guide's positions must be a multiple of
+
+    @property
+    def inputs(self) -> tuple[str, str]:
+        """The names of the inputs that a guide is fed to: its features, and their order."""
+        return guide_input(self.name), order_input(self.name)
+
+    @property
+    def output(self) -> str:
+        """The name of the output with a picture's features."""
+        return features_output(self.name)
 
 
 @dataclass(frozen=True)

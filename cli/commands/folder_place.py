@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ort_deepdream.cli.crew.work import Task
 from ort_deepdream.cli.messages import note
 from ort_deepdream.cli.typed import PICTURES
-from ort_deepdream.cli.work import Task
 from ort_deepdream.errors import DreamError
 
 SHOWN = 5  # kinds of files that are no pictures

@@ -3,8 +3,8 @@
 To optimise a graph is three quarters of making a session. What comes of it is right for one ONNX
 Runtime on one kind of processor (the blocks of its layout are 8 or 16 channels), so it is kept in a
 folder whose name is made of both and of the graph: an ONNX file, and its weights in another. It is
-made of weights that were those of the graph (engine/checking.py), so those are not read again; and
-with it are its files' sums, for a disk may rot.
+made of weights that were those of the graph (engine/sessions/checking.py), so those are not read
+again; and with it are its files' sums, for a disk may rot.
 
 Source: https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html, its
 offline mode.
@@ -23,15 +23,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ort_deepdream.engine.beside import beside, map_file
-from ort_deepdream.engine.devices import processor_features
+from ort_deepdream.engine.providers.devices import processor_features
+from ort_deepdream.engine.sessions.beside import beside, map_file
 from ort_deepdream.files import PREFIX, scratch_folder
 from ort_deepdream.text import storable
 
 SUMS = "sums.json"
 BLOCK = 1 << 16  # bytes
 MOST_KEPT = 4  # 17 MB each for inception_4c/output
-ADDED = "shape names"  # to what ONNX Runtime writes, by engine/in_place.py
+ADDED = "shape names"  # to what ONNX Runtime writes, by engine/sessions/in_place.py
 
 
 def folder_for(content: bytes, size: tuple[int, int] | None, graph_cache: Path) -> Path | None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ort_deepdream.engine.control_groups import groups
+from ort_deepdream.engine.machine.control_groups import groups
 
 PROC = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")

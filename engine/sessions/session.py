@@ -17,11 +17,11 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from ort_deepdream.engine import guide, optimised
 from ort_deepdream.engine.backends import FATAL_ONLY, Backend
-from ort_deepdream.engine.checking import checked
-from ort_deepdream.engine.cores import default_threads
-from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.engine.machine.cores import default_threads
+from ort_deepdream.engine.sessions import optimised
+from ort_deepdream.engine.sessions.checking import checked
+from ort_deepdream.engine.sessions.gradient_file import GradientFile
 from ort_deepdream.engine.shaping import step_fragments
 from ort_deepdream.errors import DreamError
 from ort_deepdream.step import (
@@ -88,7 +88,7 @@ def make_session(
         return _options(backend, weights, threads, size, profile)
 
     if own_units:
-        from ort_deepdream.engine.owned_units import counting_own_units  # few need it
+        from ort_deepdream.engine.sessions.owned_units import counting_own_units  # few need it
 
         content = counting_own_units(file)
     else:
@@ -240,7 +240,7 @@ def _optimise(
     content: bytes, backend: Backend, options: onnxruntime.SessionOptions, folder: Path
 ) -> None:
     """Have the graph optimised into `folder`, its weights in a file that need not be copied."""
-    from ort_deepdream.engine.in_place import shape_names  # here, for it is needed once
+    from ort_deepdream.engine.sessions.in_place import shape_names  # here, for it is needed once
 
     options.optimized_model_filepath = str(folder / OPTIMISED)
     options.add_session_config_entry(
@@ -322,8 +322,9 @@ def _check_values(session: onnxruntime.InferenceSession, file: GradientFile) -> 
     }
     inputs = {value.name for value in session.get_inputs() if not is_own(value.name)} - added.keys()
     outputs = {value.name for value in session.get_outputs()} - added.keys()
-    takes = [*GRADIENT_INPUTS, *guide.inputs(file.info.guides)]
-    gives = [*GRADIENT_OUTPUTS, *guide.outputs(file.info.guides)]
+    guides = file.info.guides
+    takes = [*GRADIENT_INPUTS, *(name for layer in guides for name in layer.inputs)]
+    gives = [*GRADIENT_OUTPUTS, *(layer.output for layer in guides)]
     if inputs != {*takes} or outputs != {*gives}:
         raise DreamError(
             f"{file.path}: takes {clean(', '.join(sorted(inputs)))} and gives "

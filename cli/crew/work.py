@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import NAME
 from ort_deepdream.cli.sources import OPTIMISED, Request
-from ort_deepdream.engine.memory import limit_to
+from ort_deepdream.engine.machine.memory import limit_to
 from ort_deepdream.errors import DreamError
 from ort_deepdream.weights.catalogue import cache_folder
 

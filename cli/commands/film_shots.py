@@ -17,10 +17,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from ort_deepdream import signals
-from ort_deepdream.cli.crew import Crew
-from ort_deepdream.cli.film_frames import Reading
-from ort_deepdream.cli.film_shot import Shooting, Shot, checksum
-from ort_deepdream.cli.filming import (
+from ort_deepdream.cli.commands.film_frames import Reading
+from ort_deepdream.cli.commands.film_shot import Shooting, Shot, checksum
+from ort_deepdream.cli.commands.filming import (
     Filming,
     check_place,
     folder_of,
@@ -28,6 +27,7 @@ from ort_deepdream.cli.filming import (
     note_kept,
     write_whole,
 )
+from ort_deepdream.cli.crew.crew import Crew
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.record import PREFIX

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ort_deepdream.cli import folder
-from ort_deepdream.cli.crew import Processes
-from ort_deepdream.cli.folder_place import beside
+from ort_deepdream.cli.commands import folder
+from ort_deepdream.cli.commands.folder_place import beside
+from ort_deepdream.cli.crew.crew import Processes
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import Request

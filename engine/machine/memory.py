@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ort_deepdream.engine.control_groups import groups
+from ort_deepdream.engine.machine.control_groups import groups
 from ort_deepdream.errors import DreamError
 
 # Of the largest octave, at the peak, measured with 0.6 to 2.5 million pixels. Nearly all of it is

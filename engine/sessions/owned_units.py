@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ort_deepdream.engine.gradient_file import GradientFile
+from ort_deepdream.engine.sessions.gradient_file import GradientFile
 from ort_deepdream.errors import DreamError
 from ort_deepdream.protobuf import bytes_field, field, fields, integer_field
 from ort_deepdream.step import own_names

@@ -2,7 +2,7 @@
 
 Each worker has two pictures, however many there are, so nothing grows with their number. A worker
 that dies is replaced by Dask's nanny, and its pictures go to another one, but for one that worker
-after worker dies of. What a worker does is in `cli/cluster_worker.py`.
+after worker dies of. What a worker does is in `cli/crew/cluster_worker.py`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import distributed
 
 from ort_deepdream import signals
-from ort_deepdream.cli.cluster_client import connected, is_file, quiet
-from ort_deepdream.cli.cluster_worker import (
+from ort_deepdream.cli.crew.cluster_client import connected, is_file, quiet
+from ort_deepdream.cli.crew.cluster_worker import (
     CannotBeginError,
     Dreamer,
     Dreamt,
@@ -28,9 +28,9 @@ from ort_deepdream.cli.cluster_worker import (
     greet,
     versions,
 )
+from ort_deepdream.cli.crew.work import Answer, Kind, Task, Work
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import note
-from ort_deepdream.cli.work import Answer, Kind, Task, Work
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import write_bytes, writing
 

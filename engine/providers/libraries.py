@@ -14,7 +14,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from ort_deepdream.engine.devices import CUDA_DRIVER, cuda_driver, load_library
+from ort_deepdream.engine.providers.devices import CUDA_DRIVER, cuda_driver, load_library
 
 WINDOWS = sys.platform == "win32"
 INSTALL_CUDA = "pip install 'ort-deepdream[cuda]'"

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ort_deepdream.cli.work import Task, Work, noted
+from ort_deepdream.cli.crew.work import Task, Work, noted
 from ort_deepdream.engine.model import Model
 from ort_deepdream.files import writing
 
@@ -26,7 +26,7 @@ class Dreaming(Work[Task]):
 
     def dream(self, model: Model, task: Task) -> list[str]:
         """Dream on a picture as `dream run` does, and return the notes. Raise DreamError."""
-        from ort_deepdream.cli import photo
+        from ort_deepdream.cli.commands import photo
         from ort_deepdream.cli.products import Products
 
         with writing(task.output.parent):

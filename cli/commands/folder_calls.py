@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ort_deepdream.engine.settings import Settings
 
 if TYPE_CHECKING:
-    from ort_deepdream.cli.folder import Tally
+    from ort_deepdream.cli.commands.folder import Tally
 
 
 def dream_folder(
@@ -48,9 +48,9 @@ def dream_folder(
     loaded, a scheduler that does not answer.
     """
     # Here, for they need typer, and who asks for the public names may never call this one.
-    from ort_deepdream.cli.crew import crew
-    from ort_deepdream.cli.folder import Asked, dream_all
-    from ort_deepdream.cli.folder_place import Place
+    from ort_deepdream.cli.commands.folder import Asked, dream_all
+    from ort_deepdream.cli.commands.folder_place import Place
+    from ort_deepdream.cli.crew.crew import crew
     from ort_deepdream.cli.machine import Machine
     from ort_deepdream.cli.options.folders import FOLDER_SEED
     from ort_deepdream.cli.options.loop import LoopSettings

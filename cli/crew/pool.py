@@ -39,7 +39,7 @@ class Worker:
     def __init__(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ort_deepdream.cli.worker"],
+            [sys.executable, "-P", "-m", "ort_deepdream.cli.crew.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

@@ -1,8 +1,9 @@
 """The process of a worker: it is told how to begin, then does one task after the other.
 
-`cli/pool.py` starts it. Orders and answers are pickles on the standard streams: the first order is
-called to begin, and what that returns is called with each order that follows. What a user can mend
-is answered as a DreamError; anything else is a bug, which ends the process with its traceback.
+`cli/crew/pool.py` starts it. Orders and answers are pickles on the standard streams: the first
+order is called to begin, and what that returns is called with each order that follows. What a user
+can mend is answered as a DreamError; anything else is a bug, which ends the process with its
+traceback.
 """
 
 from __future__ import annotations

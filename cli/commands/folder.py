@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ort_deepdream.cli.crew import Crew
-from ort_deepdream.cli.folder_task import Dreaming, sha256_of
+from ort_deepdream.cli.commands.folder_task import Dreaming, sha256_of
+from ort_deepdream.cli.crew.crew import Crew
+from ort_deepdream.cli.crew.work import DONE, Answer, Task
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import bar, complain, note, say
 from ort_deepdream.cli.options.loop import LoopSettings
@@ -26,7 +27,6 @@ from ort_deepdream.cli.record import TASK
 from ort_deepdream.cli.sources import Request, find_model
 from ort_deepdream.cli.subject import ALPHA, Subject
 from ort_deepdream.cli.tiles import Tiles
-from ort_deepdream.cli.work import DONE, Answer, Task
 from ort_deepdream.engine.image.reading import peek_metadata
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import unreadable

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 
-from ort_deepdream.cli.film_frames import Reading
-from ort_deepdream.cli.filming import Filming, made_ready
-from ort_deepdream.cli.work import Task, Work, noted
+from ort_deepdream.cli.commands.film_frames import Reading
+from ort_deepdream.cli.commands.filming import Filming, made_ready
+from ort_deepdream.cli.crew.work import Task, Work, noted
 from ort_deepdream.engine.model import Model
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.about import about

@@ -1,6 +1,6 @@
 """Who dreams on many pictures, or shots of a film: processes of this machine.
 
-A cluster is in `cli/cluster.py`.
+A cluster is in `cli/crew/cluster.py`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from ort_deepdream.cli.crew.pool import Pool
+from ort_deepdream.cli.crew.work import Answer, Kind, Work
 from ort_deepdream.cli.extras import require_extra
 from ort_deepdream.cli.loading import what_auto_took
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.messages import note
-from ort_deepdream.cli.pool import Pool
-from ort_deepdream.cli.work import Answer, Kind, Work
-from ort_deepdream.engine.cores import shared_out
-from ort_deepdream.engine.memory import available
+from ort_deepdream.engine.machine.cores import shared_out
+from ort_deepdream.engine.machine.memory import available
 from ort_deepdream.errors import DreamError
 
 
@@ -59,7 +59,7 @@ def crew(workers: int | None, scheduler: str | None, send_pictures: bool) -> Cre
             "leave one out"
         )
     require_extra("cluster")
-    from ort_deepdream.cli.cluster import Cluster
+    from ort_deepdream.cli.crew.cluster import Cluster
 
     return Cluster(scheduler, send_pictures)
 

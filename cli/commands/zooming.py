@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ort_deepdream import signals
+from ort_deepdream.cli.commands.zoom import Ready, Zoom, key, record
 from ort_deepdream.cli.machine import where
 from ort_deepdream.cli.messages import bar, note, note_at_last, say
 from ort_deepdream.cli.outputs import check_output
 from ort_deepdream.cli.sources import OPTIMISED, Request, find_model
 from ort_deepdream.cli.tiles import said
-from ort_deepdream.cli.zoom import Ready, Zoom, key, record
 from ort_deepdream.engine.deepdream import Progress
 from ort_deepdream.engine.image import Picture, levels
 from ort_deepdream.engine.image.colour import in_srgb

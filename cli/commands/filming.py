@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ort_deepdream import signals
-from ort_deepdream.cli.film_frames import Reading, Watcher
-from ort_deepdream.cli.folder_task import sha256_of
+from ort_deepdream.cli.commands.film_frames import Reading, Watcher
+from ort_deepdream.cli.commands.folder_task import sha256_of
 from ort_deepdream.cli.machine import Machine, where
 from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.outputs import check_output, unused

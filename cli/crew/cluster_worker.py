@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import distributed
 import onnxruntime
 
+from ort_deepdream.cli.crew.work import Answer, Task, Work
+from ort_deepdream.cli.crew.worker import attempted
 from ort_deepdream.cli.machine import Machine
 from ort_deepdream.cli.subject import ALPHA
-from ort_deepdream.cli.work import Answer, Task, Work
-from ort_deepdream.cli.worker import attempted
-from ort_deepdream.engine.checking import weights_beside
-from ort_deepdream.engine.cores import usable_threads
+from ort_deepdream.engine.machine.cores import usable_threads
+from ort_deepdream.engine.sessions.checking import weights_beside
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import writing
 from ort_deepdream.version import VERSION

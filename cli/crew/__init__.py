@@ -1,0 +1,1 @@
+"""Workers that dream beside one another: processes of this machine, or of a Dask cluster."""

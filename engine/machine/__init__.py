@@ -1,0 +1,1 @@
+"""What of this machine a dream may use: cores, memory, room on the disk."""

@@ -1,0 +1,1 @@
+"""What is known of execution providers: their devices, their libraries, plug-ins."""
