@@ -110,7 +110,7 @@ class Once:
 
 
 SLOW = ("exports.", "dreams.", "peers.", "cold.", "correctness.GradientError")
-SLOWEST = ("dreams.Square",)
+SLOWEST = ("dreams.Square", "cold.Import.timeraw_command", "exports.Export.timeraw_export")
 SKIPPED = ("memory.Device.",)  # on the CPU
 NAMES = [benchmark.name for benchmark in benchmarks_there()]
 

@@ -192,7 +192,7 @@ def kill_one(workers, chance: random.Random) -> None:
 WORDS = ("-b", "cpu", "--iterations", 40, "--threads", 1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 def test_a_killed_worker_is_replaced_and_its_picture_done_again(tmp_path, tiny):
     for number in range(8):

@@ -136,7 +136,7 @@ def test_a_signal_during_imports_is_one_line(name, photo):
 
 @pytest.mark.parametrize(
     "name",
-    ["KILL", "INT", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("TERM", "HUP"))],
+    ["KILL", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("INT", "TERM", "HUP"))],
 )
 def test_a_bench_ends_with_all_its_processes(name, photo, model, cache, tmp_path_factory):
     scratch = tmp_path_factory.mktemp("scratch")

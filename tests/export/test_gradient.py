@@ -75,7 +75,7 @@ def test_gradient_is_pytorchs(name, target, tmp_path):
     sampled(
         product(("bvlc", "torchvision"), ("inception_4c/output", "inception_5b/output"), TARGETS),
         lambda architecture, layer, target: (
-            (architecture, layer) == ("bvlc", "inception_5b/output") and target in ("cpu", "cuda")
+            (architecture, layer, target) == ("bvlc", "inception_5b/output", "cpu")
         ),
     ),
 )

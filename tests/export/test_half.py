@@ -198,7 +198,7 @@ def trained(target: str, layer: str) -> ir.Model:
             )
             for size in ((158, 182), (97, 211))  # (height, width)
         ],
-        lambda target, layer, size: "5b" in layer and size == (97, 211),
+        lambda target, layer, size: (target, size) == ("portable", (97, 211)) and "4c" in layer,
     ),
 )
 def test_trained_weights(target, layer, size, tmp_path):

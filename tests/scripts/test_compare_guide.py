@@ -13,6 +13,7 @@ from scripts import compare_guide
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
 
+@pytest.mark.nightly
 @LINUX
 def test_the_table(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("ORT_DEEPDREAM_CACHE", str(tmp_path))

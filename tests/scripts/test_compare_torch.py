@@ -137,7 +137,7 @@ def test_a_compiled_contender_that_fails_is_left_out_and_no_other(gradient_file,
         compare.run_heat({**both, "eager": absent}, photo, o)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_does_not_compile_is_left_out(gradient_file, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", str(tmp_path / "nowhere"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))

@@ -38,6 +38,7 @@ def test_its_size_is_as_asked(report):
     assert report.with_suffix(".png").stat().st_size < 125_000
 
 
+@pytest.mark.nightly
 def test_all_of_it_is_longer(report):
     assert taken(report, "--whole").height > 3000
 
@@ -50,6 +51,7 @@ def test_dark_is_dark(report):
     assert max(dark) < 40
 
 
+@pytest.mark.nightly
 def test_it_can_begin_at_a_section(report):
     assert taken(report, "--at", "charts").tobytes() != taken(report).tobytes()
 

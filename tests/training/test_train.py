@@ -77,6 +77,7 @@ def test_a_run_goes_on_from_what_ships(options: Namespace) -> None:
     assert min(row["explained"].values()) > 0.9  # it began as the teacher itself
 
 
+@pytest.mark.nightly
 def test_a_run_whose_every_batch_is_not_finite_ends(
     options: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,11 @@ document.getElementById("form").guide.files = transfer.files;
 """
 
 
-@pytest.fixture(params=ENGINES)
+# WebKit takes twice as long, so it dreams at night.
+NIGHTLY = {"webkit": pytest.mark.nightly}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=NIGHTLY.get(name, ())) for name in ENGINES])
 def engine(request) -> Iterator[Firefox | WebKit]:
     started = start(request.param)
     if started is None:

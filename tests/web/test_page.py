@@ -192,7 +192,9 @@ def shown(page: Page, canvas: str = "dream") -> np.ndarray:
 # --- Dreams -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("threads", "channel"), [("", ""), ("?threads=1", "5")])
+@pytest.mark.parametrize(
+    ("threads", "channel"), [("", ""), pytest.param("?threads=1", "5", marks=pytest.mark.nightly)]
+)
 def test_the_command_in_a_dream_makes_the_same_dream_in_every_pixel(
     visit, tmp_path, threads, channel
 ):
@@ -229,6 +231,7 @@ def test_a_visit_asks_this_host_alone_and_for_a_part_of_the_weights(visit, addre
     assert seen.complaints == []
 
 
+@pytest.mark.nightly
 def test_the_service_worker_gives_threads_and_the_page_stays_without_its_server(
     kept_visit, host, photo, tmp_path
 ):
@@ -257,6 +260,7 @@ def test_the_service_worker_gives_threads_and_the_page_stays_without_its_server(
     seen.says(re.compile("Done after"))
 
 
+@pytest.mark.nightly
 def test_a_new_release_replaces_what_was_kept_and_fetches_only_what_changed(
     context, own_host, runtime, tmp_path, monkeypatch
 ):
@@ -309,6 +313,7 @@ def test_what_publish_builds_dreams_from_any_host_below_a_path(context, own_host
     assert seen.complaints == []
 
 
+@pytest.mark.nightly
 def test_every_layer_can_be_kept(kept_visit, host, photo):
     seen = kept_visit
     seen.page.get_by_role("button", name="Keep every layer").click()
@@ -320,6 +325,7 @@ def test_every_layer_can_be_kept(kept_visit, host, photo):
         host.down = False
 
 
+@pytest.mark.nightly
 def test_a_larger_picture_is_made_smaller_and_can_be_saved_so(visit, tmp_path):
     seen = visit()
     seen.dream(EXAMPLES / "landscape.jpg", **QUICK, side="256")
@@ -528,6 +534,7 @@ def test_a_gradient_file_for_a_guide_asks_for_one(visit, photo, tmp_path, monkey
 SWIFTSHADER = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 
+@pytest.mark.nightly
 def test_a_browser_without_webgpu_is_told_so_before_anything_is_fetched(visit, photo):
     seen = visit()
     seen.choose(photo)
@@ -609,6 +616,7 @@ def test_a_dream_can_be_stopped_and_what_was_dreamt_is_kept(visit, photo, tmp_pa
     assert np.abs(dreamt.astype(int) - pixels(photo)).mean() > 1
 
 
+@pytest.mark.nightly
 def test_a_long_step_can_be_stopped_at_once_and_the_page_goes_on(visit, photo):
     seen = visit()
     seen.choose(EXAMPLES / "landscape.jpg")
@@ -646,6 +654,7 @@ def test_what_is_no_picture_is_answered_in_a_sentence(visit, photo):
     expect(seen.status).not_to_have_class("wrong")
 
 
+@pytest.mark.nightly
 def test_a_picture_below_the_stride_is_refused_and_a_thin_one_drops_octaves(visit, tmp_path):
     tiny, thin = tmp_path / "tiny.png", tmp_path / "thin.png"
     Image.new("RGB", (7, 90), "green").save(tiny)
@@ -669,6 +678,7 @@ def test_a_name_is_shown_as_it_is(visit, photo):
     assert seen.complaints == []
 
 
+@pytest.mark.nightly
 def test_too_little_memory_is_said_so_and_a_smaller_picture_goes(visit, photo):
     seen = visit("?memory=128&threads=1")
     seen.choose(EXAMPLES / "landscape.jpg")
@@ -694,6 +704,7 @@ def test_a_browser_without_webassembly_is_told_so(playwright, address, photo):
 # --- What it takes ----------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_square_of_512_pixels_takes_350_mib_at_most(visit, tmp_path):
     square = tmp_path / "square.png"
     with Image.open(EXAMPLES / "cat.jpg") as cat:
