@@ -22,9 +22,10 @@ from ort_deepdream.measure.analysis import computes_on_processor
 from ort_deepdream.measure.checks import Checker
 from ort_deepdream.measure.cold import measure_cold
 from ort_deepdream.measure.contender import ContenderSpec
-from ort_deepdream.measure.contenders import Contenders
+from ort_deepdream.measure.contenders import TRYING, Contenders
 from ort_deepdream.measure.crowds import Crowds
 from ort_deepdream.measure.extras import Extras, OnProgress
+from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
 from ort_deepdream.measure.plan import Plan, steps_in_dream
 from ort_deepdream.measure.process import ContenderError, measure_step, measure_warm
@@ -88,7 +89,8 @@ class Bench:
                 measurement.contender for measurement, samples in self.samples.items() if samples
             }
             said = self.before.warnings if self.before else ()
-            self.contenders = Contenders(self.plan, self.folder, measured, said)
+            ends = self.started + self.plan.budget
+            self.contenders = Contenders(self.plan, self.folder, measured, said, ends)
             try:
                 self.prepare()
                 self.warm_up()
@@ -142,15 +144,12 @@ class Bench:
                 self.progress(0.03, f"warming up {name} at {size}")
                 for kind in self.contenders.kinds[name]:
                     measurement = Measurement(name, size, kind)
-                    cost = self.plan.trials * self.cost(measurement) + self.warming(measurement)
-                    # Whatever the budget, the quickest of all is measured.
-                    affordable = total + cost < self.left() or measurement in self.quickest()
-                    if not affordable:
-                        self.skipped[measurement] = self.too_long(cost)
-                    elif self.has_warmed_up(measurement):
-                        total += self.plan.trials * self.cost(measurement) + self.warming(
-                            measurement
-                        )
+                    if (
+                        self.affords(measurement, total)
+                        and self.has_warmed_up(measurement)
+                        and self.affords(measurement, total)  # by a step of its own
+                    ):
+                        total += self.whole_cost(measurement)
                         self.measurements.append(measurement)
         for contender in self.contenders.records.values():
             if contender.missing is not None:
@@ -160,15 +159,39 @@ class Bench:
         if not self.measurements:
             raise DreamError(f"nothing could be measured: {next(iter(self.skipped.values()))}")
 
+    def affords(self, measurement: Measurement, total: float) -> bool:
+        """Return whether there is time for a measurement beside others that take `total` seconds.
+
+        The result says so where there is none. Whatever the budget, the quickest is measured.
+        """
+        cost = self.whole_cost(measurement)
+        affordable = total + cost < self.left() or measurement in self.quickest()
+        if not affordable:
+            self.skipped[measurement] = self.too_long(cost)
+        return affordable
+
+    def whole_cost(self, measurement: Measurement) -> float:
+        """Return the estimated seconds of all trials, and of what goes before them."""
+        return self.plan.trials * self.cost(measurement) + self.warming(measurement)
+
     def quickest(self) -> set[Measurement]:
-        """Return what is measured whatever the budget: a step at the smallest size."""
-        return {Measurement(name, self.plan.sizes[0], "step") for name in self.contenders.processes}
+        """Return what is measured whatever the budget: a step at the smallest size.
+
+        Not so in a browser.
+        """
+        specs, smallest = self.contenders.specs, self.plan.sizes[0]
+        return {
+            Measurement(name, smallest, "step")
+            for name in self.contenders.processes
+            if specs[name].library != WEB
+        }
 
     def has_warmed_up(self, measurement: Measurement) -> bool:
         """Return whether a contender can step at a size; its first measurement there tries it."""
         key = measurement.contender, measurement.size
         if key in self.step_seconds:
             return True
+        self.contenders.limit(measurement.contender, TRYING)
         try:
             order = {"photo": str(self.contenders.photo(measurement.size))}
             first = self.contenders.processes[measurement.contender].ask("warm", **order)
@@ -230,6 +253,8 @@ class Bench:
 
     def measure(self) -> None:
         """Take rounds until every measurement is stable or the budget ends."""
+        for name in self.contenders.processes:
+            self.contenders.limit(name, 1.0)
         for number in itertools.count(max((len(s) for s in self.samples.values()), default=0)):
             todo = [
                 measurement

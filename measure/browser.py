@@ -31,6 +31,7 @@ START = """async ([module, backend, threads]) => {
   const { contender } = await import(module);
   window.contender = contender(backend, threads);
 }"""
+ADAPTER = "async (module) => (await import(module)).adapterHere()"
 # Bytes go both ways in base64.
 ASK = """async ([task, given]) => {
   const decoded = (value) => {
@@ -77,6 +78,8 @@ class BrowserContender(LoadedContender):
             self.page.set_default_timeout(0)
             self.page.add_init_script(SPARING)
             self.page.goto(spec.page)
+            if spec.backend == WEBGPU and not spec.software:
+                refuse_software(self.page.evaluate(ADAPTER, f"{spec.page}later/webgpu.mjs"))
             module = f"{spec.page}later/bench.mjs"
             self.page.evaluate(START, [module, PAGE_BACKENDS[spec.backend], spec.threads or 1])
         except Error as error:
@@ -185,6 +188,16 @@ class BrowserContender(LoadedContender):
 
 
 PAGE_BACKENDS = {"wasm": "wasm", WEBGPU: "webgpu"}
+
+
+def refuse_software(adapter: Mapping[str, Any] | None) -> None:
+    """Raise DreamError for a WebGPU adapter { name, fallback } that the processor plays."""
+    if adapter is not None and adapter["fallback"]:
+        called = f" ({adapter['name']})" if adapter["name"] else ""
+        raise DreamError(
+            f"WebGPU has a software adapter here{called}, which is no GPU; "
+            f"--backend {WEBGPU} measures it all the same"
+        )
 
 
 def device_name(name: str, fallback: bool) -> str | None:

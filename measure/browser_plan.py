@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.engine.settings import Settings, as_typed, off_by_default
@@ -21,19 +21,47 @@ MOST_THREADS = 8  # as the page has them
 
 
 def plan_browser(
-    browser: str, page: str, threads: Sequence[int], find_model: FindModel, settings: Settings
+    browser: str,
+    page: str,
+    threads: Sequence[int],
+    find_model: FindModel,
+    settings: Settings,
+    names: Sequence[str] = (),
 ) -> list[PlannedContender]:
     """Plan a browser's contenders, which run in the page that dreams at the address `page`.
 
-    WebAssembly has `threads`, by default one and all. Nothing is timed in a fresh process: a page
-    stays open. Raise DreamError where there is no such browser, or the page lacks a setting.
+    They are those in `names`, by default all. WebAssembly has `threads`, by default one and all.
+    WebGPU is measured on a software adapter only if it is named. Nothing is timed in a fresh
+    process: a page stays open. Raise DreamError where there is no such browser, or the page lacks
+    a setting.
     """
     find_program(browser)
     _refuse(settings)
     everything = min(usable_cores(), MOST_THREADS)
     counts = dict.fromkeys(threads or [1, everything])
-    asked = [*((WASM, count) for count in counts), (WEBGPU, None)]
-    return [_contender(browser, page, *one, find_model, settings) for one in asked]
+    every = [*((WASM, count) for count in counts), (WEBGPU, None)]
+    asked = [one for one in every if one[0] in (names or TARGETS)]
+    found = [_contender(browser, page, *one, find_model, settings) for one in asked]
+    return [_even_in_software(one) if WEBGPU in names else one for one in found]
+
+
+def split_backends(backends: Sequence[str], browser: str) -> tuple[list[str], list[str]]:
+    """Return which backends are ONNX Runtime's own, and which are a browser's.
+
+    Raise DreamError for the latter where no browser was asked for.
+    """
+    own = [name for name in backends if name not in TARGETS]
+    in_page = [name for name in backends if name in TARGETS]
+    if in_page and not browser:
+        raise DreamError(
+            f"--backend {in_page[0]}: runs in a browser; add --browser chromium or another"
+        )
+    return own, in_page
+
+
+def _even_in_software(planned: PlannedContender) -> PlannedContender:
+    assert planned.spec is not None
+    return replace(planned, spec=replace(planned.spec, software=True))
 
 
 def _refuse(settings: Settings) -> None:

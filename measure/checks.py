@@ -11,6 +11,7 @@ import base64
 import importlib.util
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,9 +31,9 @@ from ort_deepdream.measure.agreement import (
     same_dream,
     same_gradient,
 )
-from ort_deepdream.measure.contenders import Contenders
-from ort_deepdream.measure.plan import is_plain_cpu
-from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.contenders import TRYING, Contenders
+from ort_deepdream.measure.plan import is_plain_cpu, steps_in_dream
+from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.result import Check, Image, Result, Size
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.terms import parse_term
@@ -76,19 +77,30 @@ class Checker:
         for number, (name, process) in enumerate(list(self.contenders.processes.items())):
             gradient = folder / f"gradient{number}.npy"
             short, whole = folder / f"short{number}.png", folder / f"whole{number}.png"
+            self.contenders.limit(name, TRYING)
             try:
                 process.ask("gradient", photo=photo, output=str(gradient))
                 if "warm" in self.contenders.kinds[name]:
                     process.ask("dream", photo=photo, output=str(short), iterations=ITERATIONS)
                     dreams[name] = short
-                    process.ask("dream", photo=photo, output=str(whole))
-                    self.keep(name, whole)
-                    self.contenders.dreamt.add((name, self.size))
+                    if self.has_time(process):
+                        process.ask("dream", photo=photo, output=str(whole))
+                        self.keep(name, whole)
+                        self.contenders.dreamt.add((name, self.size))
             except ContenderError as error:
                 self.contenders.drop(name, str(error))
                 continue
             gradients[name] = np.load(gradient)
         return gradients, dreams
+
+    def has_time(self, process: ContenderProcess) -> bool:
+        """Return whether a whole dream fits into a process's time, by the time of a step."""
+        if process.ends is None:
+            return True
+        plan = self.contenders.plan
+        step = process.ask("warm", photo=str(self.photo))[-1]
+        dream = step * steps_in_dream(self.size, plan.settings, plan.stride)
+        return bool(time.perf_counter() + dream < process.ends)
 
     def against_autograd(self, gradients: dict[str, Array]) -> None:
         """Compare gradients with PyTorch's autograd, where there is one."""

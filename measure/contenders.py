@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.pictures import resize_photo
 from ort_deepdream.measure.plan import Plan
 from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.result import Size
+
+TRYING = 0.5  # of what is left of the budget, for a browser that was not timed yet
 
 
 class Contenders:
     """Those of a plan, by name. One that fails before anything is timed is missing from there on.
 
     `folder` takes the files of the run. `measured` are the names of those that were timed before
-    an interruption, and `warnings` what was said then.
+    an interruption, and `warnings` what was said then. The budget `ends` then, on the clock of
+    `time.perf_counter`: what runs in a browser is stopped.
     """
 
     def __init__(
-        self, plan: Plan, folder: Path, measured: Iterable[str] = (), warnings: Iterable[str] = ()
+        self,
+        plan: Plan,
+        folder: Path,
+        measured: Iterable[str] = (),
+        warnings: Iterable[str] = (),
+        ends: float = math.inf,
     ) -> None:
         self.plan = plan
+        self.ends = ends
         self.folder = folder
         self.measured = frozenset(measured)
         self.warnings = list(warnings)
@@ -41,7 +52,7 @@ class Contenders:
         """Start the process of a contender, and let it say what it is."""
         began = time.perf_counter()
         try:
-            process = ContenderProcess(self.specs[name])
+            process = ContenderProcess(self.specs[name], self.until(name, TRYING))
             self.seconds_to_start[name] = time.perf_counter() - began
             self.processes[name] = process
             about = process.ask("about", photo=str(self.photo(self.plan.sizes[0])))
@@ -49,6 +60,21 @@ class Contenders:
             self.drop(name, str(error))
         else:
             self.records[name] = self.records[name].model_copy(update=about)
+
+    def until(self, name: str, share: float) -> float | None:
+        """Return when a contender is stopped that has a share of what is left of the budget.
+
+        None is never: a graphics card that is slow to start is waited for, unlike a browser, which
+        nobody knows how long to wait for.
+        """
+        if self.specs[name].library != WEB:
+            return None
+        now = time.perf_counter()
+        return now + share * (self.ends - now)
+
+    def limit(self, name: str, share: float) -> None:
+        """Let a browser's process have no more than a share of what is left of the budget."""
+        self.processes[name].ends = self.until(name, share)
 
     def drop(self, name: str, reason: str) -> None:
         """Let a contender be missing. Raise DreamError when it has samples already."""

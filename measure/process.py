@@ -8,6 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,20 @@ class ContenderError(DreamError):
     """A contender could not do what it was asked for; the others go on."""
 
 
-class ContenderProcess:
-    """A contender's worker. Raises ContenderError when it cannot be started."""
+NO_TIME = "the budget ended before it"
 
-    def __init__(self, spec: ContenderSpec) -> None:
+
+class ContenderProcess:
+    """A contender's worker. Raises ContenderError when it cannot be started.
+
+    What has not answered by `ends`, on the clock of `time.perf_counter`, is stopped; None lets it
+    take its time.
+    """
+
+    def __init__(self, spec: ContenderSpec, ends: float | None = None) -> None:
+        self.ends = ends
+        self.stopped = ""  # why
+        self._refuse_if_over()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self.child = subprocess.Popen(
             [sys.executable, "-P", "-m", "ort_deepdream.measure.worker", spec.dump()],
@@ -48,8 +61,9 @@ class ContenderProcess:
     def ask(self, order: str, **arguments: object) -> Any:
         """Return the answer to an order, which is a method of `Worker`.
 
-        Raise ContenderError when it cannot be done, or the process is gone.
+        Raise ContenderError when it cannot be done, the process is gone, or time is up.
         """
+        self._refuse_if_over()
         assert self.child.stdin is not None
         with contextlib.suppress(OSError):  # it is gone: the answer tells
             print(json.dumps([order, arguments]), file=self.child.stdin, flush=True)
@@ -57,13 +71,38 @@ class ContenderProcess:
 
     def _answer(self) -> Any:
         assert self.child.stdout is not None
-        line = self.child.stdout.readline()
+        with self._within_time():
+            line = self.child.stdout.readline()
         if not line.endswith("\n"):
-            raise ContenderError(self._last_words())
+            raise ContenderError(self.stopped or self._last_words())
         done, answer = json.loads(line)
         if not done:
             raise ContenderError(answer)
         return answer
+
+    def _refuse_if_over(self) -> None:
+        if self.stopped or (self.ends is not None and time.perf_counter() > self.ends):
+            raise ContenderError(self.stopped or NO_TIME)
+
+    @contextlib.contextmanager
+    def _within_time(self) -> Iterator[None]:
+        """End the process when it is still at work at the end of its time."""
+        if self.ends is None:
+            yield
+            return
+        seconds = max(0.0, self.ends - time.perf_counter())
+        timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._stop, [seconds])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _stop(self, seconds: float) -> None:
+        self.stopped = (
+            f"stopped: no answer within {seconds:.3g} s, which is what the budget left it"
+        )
+        self.child.kill()
 
     def _last_words(self) -> str:
         code = self.child.wait()

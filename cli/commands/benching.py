@@ -19,7 +19,7 @@ from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
-from ort_deepdream.measure.browser_plan import plan_browser
+from ort_deepdream.measure.browser_plan import plan_browser, split_backends
 from ort_deepdream.measure.browsers import find_program
 from ort_deepdream.measure.pictures import describe_photo, parse_size
 from ort_deepdream.measure.plan import (
@@ -124,14 +124,15 @@ def _plan(asked: Asked, page: str) -> Plan:
         return find_model(asked.model, target)
 
     kept = cache_folder() / OPTIMISED
-    found = plan_contenders(
-        asked.backends, asked.threads, find, settings, asked.allow_cpu_nodes, kept
-    )
+    own, in_page = split_backends(asked.backends, asked.browser)
+    found = []
+    if own or not in_page:
+        found += plan_contenders(own, asked.threads, find, settings, asked.allow_cpu_nodes, kept)
     if asked.torch:
         compiled = asked.profile == "full"
         found += plan_torch(asked.threads, find, settings, compiled)
     if asked.browser:
-        found += plan_browser(asked.browser, page, asked.threads, find, settings)
+        found += plan_browser(asked.browser, page, asked.threads, find, settings, in_page)
     model, info = describe_model(found)
     if info.guides:
         raise DreamError(

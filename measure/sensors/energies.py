@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ort_deepdream.measure.contenders import Contenders
-from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.process import NO_TIME, ContenderError
 from ort_deepdream.measure.result import Energy, Measurement, Result, Size
 from ort_deepdream.measure.sensors.energy import NoEnergyError, energy, window
 from ort_deepdream.measure.sensors.watch import Watch
-
-NO_TIME = "the budget ended before it"
 
 
 class Energies:

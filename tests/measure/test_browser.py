@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +25,10 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.analysis import analyse, computes_on_processor
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.browser_files import external_files
-from ort_deepdream.measure.browser_plan import plan_browser
+from ort_deepdream.measure.browser_plan import plan_browser, split_backends
 from ort_deepdream.measure.browsers import find_program
 from ort_deepdream.measure.libraries import WEB
-from ort_deepdream.measure.process import ContenderProcess
+from ort_deepdream.measure.process import NO_TIME, ContenderError, ContenderProcess
 from ort_deepdream.measure.result import read_result
 from ort_deepdream.web.runtime import VERSION, fetch_runtime
 from ort_deepdream.web.server import Server
@@ -50,8 +54,8 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
-def planned(program: Path, *threads: int, settings: Settings = SETTINGS):
-    return plan_browser(str(program), "http://127.0.0.1:1/", threads, shipped, settings)
+def planned(program: Path, *threads: int, settings: Settings = SETTINGS, names=()):
+    return plan_browser(str(program), "http://127.0.0.1:1/", threads, shipped, settings, names)
 
 
 def test_webassembly_has_the_threads_that_were_asked_for_and_webgpu_its_own_graph(program):
@@ -62,6 +66,21 @@ def test_webassembly_has_the_threads_that_were_asked_for_and_webgpu_its_own_grap
     assert {one.record.browser for one in found} == {"my-firefox"}  # without its folder
     assert {one.kinds for one in found} == {("step", "warm")}
     assert next(one.name for one in planned(program)) == "wasm, 1 thread"
+
+
+def test_one_of_them_can_be_named_and_webgpu_is_then_measured_in_software_too(program):
+    assert [one.name for one in planned(program, 1, names=["wasm"])] == ["wasm, 1 thread"]
+    (named,) = planned(program, names=["webgpu-browser"])
+    assert named.spec.software
+    assert not any(one.spec.software for one in planned(program))
+
+
+def test_a_backend_of_a_browser_wants_a_browser():
+    backends = ["cpu", "webgpu-browser", "cuda:use_tf32=0", "wasm"]
+    found = split_backends(backends, "firefox")
+    assert found == (["cpu", "cuda:use_tf32=0"], ["webgpu-browser", "wasm"])
+    with pytest.raises(DreamError, match="--backend wasm: runs in a browser; add --browser"):
+        split_backends(["wasm"], "")
 
 
 def test_a_program_is_told_by_its_name(program, tmp_path):
@@ -103,6 +122,65 @@ def test_the_files_beside_a_gradient_file_are_named_once():
 def test_a_fallback_adapter_is_no_gpu(program, device, on_processor):
     record = planned(program)[-1].record.model_copy(update={"device": device})
     assert computes_on_processor(record, synthetic_results.result().machine) == on_processor
+
+
+@pytest.mark.parametrize(
+    ("adapter", "refused"),
+    [
+        ({"name": "google swiftshader", "fallback": True}, r"here \(google swiftshader\), "),
+        ({"name": "", "fallback": True}, "a software adapter here, which is no GPU; --backend web"),
+        ({"name": "nvidia ampere", "fallback": False}, None),
+        (None, None),  # there is no WebGPU, which its session says
+    ],
+)
+def test_a_software_adapter_is_refused_by_name(adapter, refused):
+    from ort_deepdream.measure.browser import refuse_software
+
+    if refused is None:
+        refuse_software(adapter)
+        return
+    with pytest.raises(DreamError, match=refused):
+        refuse_software(adapter)
+
+
+# --- Within the budget ------------------------------------------------------------------------
+
+
+needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process is halted")
+
+
+@needs_signals
+def test_what_does_not_answer_in_time_is_stopped_and_stays_so(picture):
+    spec = plan(picture, shipped("cpu"), backends=("cpu",)).contenders[0].spec
+    process = ContenderProcess(spec)
+    os.kill(process.child.pid, signal.SIGSTOP)
+    process.ends = time.perf_counter() + 0.3
+    for _ in range(2):
+        with pytest.raises(ContenderError, match=r"stopped: no answer within 0.\d+ s, which is"):
+            process.ask("step", photo=str(picture), count=1)
+    assert process.child.wait() != 0
+    process.close()
+    with pytest.raises(ContenderError, match=NO_TIME):
+        ContenderProcess(spec, time.perf_counter() - 1)
+
+
+@needs_signals
+def test_a_browser_that_does_not_answer_costs_a_bench_no_more_than_its_budget(
+    program, photo, tiny_model, tmp_path
+):
+    """Whatever is left for it; the others are measured, and the result says why it is not."""
+    asked = plan(photo, tiny_model, backends=("cpu",), threads=(1,))
+    contenders = tuple(replace(one, kinds=("step",)) for one in asked.contenders)
+    program.write_text("#!/bin/sh\nexec sleep 20\n")
+    program.chmod(0o755)
+    hanging = planned(program, 1, names=["wasm"])
+    asked = replace(asked, contenders=(*contenders, *hanging), budget=5.0)
+    found = Bench(asked, tmp_path / "result.json").run()
+    assert found.complete
+    assert [(one.contender, one.kind) for one in found.series] == [("cpu, 1 thread", "step")]
+    missing = found.contenders[-1].missing
+    assert missing.startswith("stopped: no answer within") or missing == NO_TIME  # a busy machine
+    assert {one.reason for one in found.skipped} == {missing}
 
 
 # --- Measured ---------------------------------------------------------------------------------
@@ -165,7 +243,11 @@ def test_a_bench_with_webgpu_in_software_has_no_gpu_in_it(page, picture, tmp_pat
     browser.write_text('#!/bin/sh\nexec chromium --use-webgpu-adapter=swiftshader "$@"\n')
     browser.chmod(0o755)
     asked = plan(picture, shipped("cpu"), backends=("cpu",), sizes=("40x32",), budget=900.0)
-    found = plan_browser(str(browser), page, (), shipped, SETTINGS)
+    (left_out,) = plan_browser(str(browser), page, (), shipped, SETTINGS)[2:]
+    with pytest.raises(ContenderError, match=r"here \(.*swiftshader.*\), which is no"):
+        ContenderProcess(left_out.spec)
+    names = ["wasm", "webgpu-browser"]
+    found = plan_browser(str(browser), page, (), shipped, SETTINGS, names)
     output = tmp_path / "result.json"
     Bench(replace(asked, contenders=(*asked.contenders, *found)), output).run()
     result = read_result(output)
@@ -177,3 +259,16 @@ def test_a_bench_with_webgpu_in_software_has_no_gpu_in_it(page, picture, tmp_pat
     assert analysis.accelerators == ()
     assert analysis.failures == ()
     assert {check.contender for check in result.checks} >= {one.name for one in web}
+
+
+@pytest.mark.nightly
+@needs_chromium
+def test_a_browser_that_waits_for_a_page_is_ended_with_all_its_processes(picture):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections and says nothing
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        spec = plan_browser("chromium", address, [1], shipped, SETTINGS)[0].spec
+        before = psutil.Process().children(recursive=True)
+        with pytest.raises(ContenderError, match="stopped: no answer within"):
+            ContenderProcess(spec, time.perf_counter() + 15)
+        left = [one for one in psutil.Process().children(recursive=True) if one not in before]
+        assert psutil.wait_procs(left, timeout=30)[1] == []

@@ -22,7 +22,16 @@ export function optionsFor(height, width) {
 
 /** Return what a session runs on: { name, fallback }, a fallback being the processor. */
 export async function adapterOf(ort) {
-  const info = (await ort.env.webgpu.device).adapterInfo;
+  return described((await ort.env.webgpu.device).adapterInfo);
+}
+
+/** Return what a session would run on, without one; undefined where there is no WebGPU. */
+export async function adapterHere() {
+  const info = (await navigator.gpu?.requestAdapter())?.info;
+  return info && described(info);
+}
+
+function described(info) {
   const parts = [info.vendor, info.architecture, info.device, info.description];
   const name = [...new Set(parts.filter(Boolean))].join(" ");
   return { name, fallback: Boolean(info.isFallbackAdapter) || SOFTWARE.test(name) };
