@@ -17,13 +17,16 @@ import hashlib
 import http.client
 import os
 import re
+import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -36,10 +39,27 @@ TIMEOUT = 20.0  # seconds to connect, and to wait for each next bytes
 LOCK_TIMEOUT = 3600.0  # seconds to wait for another process that downloads the same file
 TRIES = 4  # on one mirror, as long as each brings the file further
 CHUNK = 1 << 17
+MOST_HOSTS = 3  # that a message names
 
 
 class _MirrorError(Exception):
     """Why one mirror could not give the file."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An address that gave nothing, and why."""
+
+    url: str
+    why: str
+
+
+class _NoMirrorError(Exception):
+    """What became of each mirror, where none gave a file."""
+
+    def __init__(self, failures: Sequence[_Failure]) -> None:
+        super().__init__(failures)
+        self.failures = failures
 
 
 class _BrokenOffError(_MirrorError):
@@ -54,7 +74,7 @@ def fetch(
 ) -> Path:
     """Return the path of the entry's file or folder, downloaded if need be, checked in any case.
 
-    Raise DreamError: one line with each mirror's reason and where to put the file by hand.
+    Raise DreamError: one line with the mirrors' reasons, each told once, and with what to do.
     """
     path = location(entry)
     if entry.shipped:
@@ -134,25 +154,50 @@ def _download(entry: Entry, path: Path, progress: Progress, timeout: float) -> P
             _download_file(url, entry, path, progress, timeout)
             return path
         except _MirrorError as error:
-            failures.append(f"{url}: {error}")
+            failures.append(_Failure(url, str(error)))
     if entry.folder is not None:
         folder = path.with_name(entry.folder.name)
         try:
             _download_folder(entry.folder, folder, progress, timeout)
-        except _MirrorError as error:
-            failures.append(str(error))
+        except _NoMirrorError as error:
+            failures += error.failures
         else:
             _part(path).unlink(missing_ok=True)
             return folder
-    raise DreamError(
-        f"the {entry.kind} '{entry.name}' could not be downloaded ({'; '.join(failures)}); "
-        f"put the file ({_expected_size(entry)} bytes, sha256 {_expected_sum(entry)}) by hand at "
-        f"{path}"
+    raise DreamError(_what_to_do(entry, path, failures))
+
+
+def _what_to_do(entry: Entry, path: Path, failures: Sequence[_Failure]) -> str:
+    """Return the one line about a file that none of its addresses gave."""
+    what = "it" if len(failures) == 1 else entry.urls[0]
+    line = (
+        f"the {entry.kind} '{entry.name}' could not be downloaded: {_reasons(failures)}; try again "
+        f"with a network, or put {what} by hand at {path}"
     )
+    own = "; or name a file of your own with --weights FILE" if entry.kind == "weights" else ""
+    return line + own
+
+
+def _reasons(failures: Sequence[_Failure]) -> str:
+    """Return why the addresses gave nothing, each reason once, with whose it is."""
+    addresses: dict[str, list[str]] = {}
+    for failure in failures:
+        addresses.setdefault(failure.why, []).append(failure.url)
+    return "; ".join(f"{why} ({_whose(urls)})" for why, urls in addresses.items())
+
+
+def _whose(urls: Sequence[str]) -> str:
+    """Return an address whole; of some the hosts; of many how many they are."""
+    if len(urls) == 1:
+        return urls[0]
+    hosts = list(dict.fromkeys(urlsplit(url).netloc or url for url in urls))
+    if len(hosts) > MOST_HOSTS:
+        return f"{len(urls)} addresses, from {hosts[0]} to {hosts[-1]}"
+    return ", ".join(hosts)
 
 
 def _download_folder(folder: Folder, path: Path, progress: Progress, timeout: float) -> None:
-    """Bring every file. Raise _MirrorError with each mirror's reason for one that none has."""
+    """Bring every file. Raise _NoMirrorError for one that no mirror has."""
     growing = _part(path)
     pieces = folder.pieces()
     total = sum(piece.size for piece in pieces)
@@ -189,9 +234,9 @@ def _download_piece(
             _download_file(url, piece, target, progress, timeout)
             return
         except _MirrorError as error:
-            failures.append(f"{url}: {error}")
+            failures.append(_Failure(url, str(error)))
             bases.append(bases.pop(0))
-    raise _MirrorError("; ".join(failures))
+    raise _NoMirrorError(failures)
 
 
 def _download_file(url: str, known: Known, path: Path, progress: Progress, timeout: float) -> None:
@@ -345,5 +390,7 @@ def _reason(error: Exception) -> str:
         return str(error.reason)
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, socket.gaierror):
+        return "no network, or no such host"
     words = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return words.splitlines()[0] if words else type(error).__name__

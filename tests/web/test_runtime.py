@@ -123,7 +123,7 @@ def test_what_no_mirror_has_is_an_error_that_says_where_to_put_it(entry, cache):
     with pytest.raises(DreamError) as error:
         fetch_runtime(entry=gone)
     message = str(error.value)
-    assert message.startswith(f"the program 'onnxruntime-web-{VERSION}' could not be downloaded (")
+    assert message.startswith(f"the program 'onnxruntime-web-{VERSION}' could not be downloaded: ")
     assert message.endswith(f"by hand at {cache / RUNTIME.file_name}")
 
 

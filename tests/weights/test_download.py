@@ -21,8 +21,15 @@ import numpy as np
 import pytest
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.weights.catalogue import CACHE_VARIABLE, Entry, Folder, catalogue_rows, location
-from ort_deepdream.weights.download import _Redirects, fetch
+from ort_deepdream.weights.catalogue import (
+    CACHE_VARIABLE,
+    Entry,
+    Folder,
+    catalogue_rows,
+    find,
+    location,
+)
+from ort_deepdream.weights.download import _OPENER, _Redirects, fetch
 
 CONTENT = np.random.default_rng(0).bytes(400_000)
 LAYERS = {
@@ -339,14 +346,14 @@ def test_only_the_beginning_of_the_sum_is_known(server: Server) -> None:
         ("404", "404 Not Found"),
         ("500", "500 Internal Server Error"),
         ("closes", "Remote end closed connection without response"),
-        ("truncates", "broke off after 375,000 bytes)"),
+        ("truncates", "broke off after 375,000 bytes ("),
         ("truncates_without_ranges", "broke off after 200,000 bytes"),
         ("unannounced_half", "broke off after 1,000 bytes"),
         ("corrupts", "its sha256 is "),
         ("another_file", "it has 17 bytes, expected 400,000"),
         ("endless", "it has more than the expected 400,000 bytes"),
         ("silent", "no answer in time"),
-        ("stalls", "broke off after 4,000 bytes: no answer in time)"),
+        ("stalls", "broke off after 4,000 bytes: no answer in time ("),
         ("loops", "it redirects without end"),
         ("hops/6", "it redirects without end"),
         ("to_a_file", "302"),
@@ -357,11 +364,9 @@ def test_a_server_at_fault(behaviour: str, reason: str, server: Server, cache: P
     began = time.monotonic()
     message = failure(entry(url))
     assert time.monotonic() - began < 4.5  # the time-out is ours, not the default
-    assert f"({url}: {reason}" in message
-    assert message.endswith(
-        f"put the file (400,000 bytes, sha256 {hashlib.sha256(CONTENT).hexdigest()}) "
-        f"by hand at {cache / 'ours.onnx'}"
-    )
+    assert f"could not be downloaded: {reason}" in message
+    assert f"({url}); try again" in message
+    assert f"put it by hand at {cache / 'ours.onnx'}; or name a file of your own" in message
     assert not (cache / "ours.onnx").exists()
 
 
@@ -375,9 +380,27 @@ def test_every_mirrors_reason_is_told(server: Server) -> None:
         unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         refusing = f"http://127.0.0.1:{unused.getsockname()[1]}/x"
         message = failure(entry(refusing, server.url("404"), "nonsense"))
-    assert f"{refusing}: Connection refused; " in message
-    assert f"{server.url('404')}: 404 Not Found; " in message
-    assert "nonsense: unknown url type: 'nonsense')" in message
+    assert f"Connection refused ({refusing}); " in message
+    assert f"404 Not Found ({server.url('404')}); " in message
+    assert "unknown url type: 'nonsense' (nonsense); try again" in message
+    assert f"put {refusing} by hand at " in message
+
+
+def test_a_reason_is_told_once_however_many_addresses_have_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a network, all have the same one; the named weights have seven addresses."""
+
+    def nowhere(*arguments: object, **options: object) -> None:
+        raise urllib.error.URLError(socket.gaierror(socket.EAI_NONAME, "not known"))
+
+    monkeypatch.setattr(_OPENER, "open", nowhere)
+    why = "could not be downloaded: no network, or no such host"
+    two = failure(entry("https://a.example/x", "https://b.example/x"))
+    assert f"{why} (a.example, b.example); try again with a network" in two
+    seven = failure(find("bvlc"))
+    assert f"{why} (7 addresses, from huggingface.co to chaosmail.github.io); try" in seven
+    assert len(seven) < 300 + 2 * len(str(location(find("bvlc"))))
 
 
 def test_no_redirect_from_https_to_http() -> None:
@@ -470,8 +493,9 @@ def test_a_file_that_no_mirror_has(
     base = server.url(f"layers/{behaviour}")
     wanted = with_folder(table, base)
     message = failure(wanted)
-    assert f"(nonsense: unknown url type: 'nonsense'; {base}/{SPOILT}: {reason}" in message
-    assert message.endswith(f"by hand at {cache / 'ours.onnx'}")
+    assert f"unknown url type: 'nonsense' (nonsense); {reason}" in message
+    assert f"({base}/{SPOILT}); try again" in message
+    assert f"put nonsense by hand at {cache / 'ours.onnx'}" in message
     assert not (cache / "ours_layers").exists()
     assert all(part.stat().st_size for part in cache.rglob("*.part"))
     assert not catalogue_rows((wanted,))[0].present
