@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
+
 from ort_deepdream.engine.providers.devices import cuda_driver, processor_name
 from ort_deepdream.engine.providers.libraries import why_not_cuda, why_not_tensorrt
 from ort_deepdream.engine.providers.plugins import DEVICE_TYPE, Plugin, is_built_in, plugin_of
@@ -325,6 +327,28 @@ def backend_in(library: Path, name: str = "auto") -> Backend:
     provider = plugin.device({}).ep_name
     usual = known or _other(called, plugin.why_not)
     return replace(usual, provider=provider, why_not=plugin.why_not, plugin=plugin)
+
+
+def open_session(
+    backend: Backend,
+    graph: bytes | str,
+    options: onnxruntime.SessionOptions,
+    provider_options: Mapping[str, str] | None = None,
+) -> onnxruntime.InferenceSession:
+    """Make a session on a backend, by its plug-in where its provider comes from one.
+
+    `provider_options` take the place of the backend's own.
+    """
+    given = dict(backend.provider_options if provider_options is None else provider_options)
+    if backend.plugged_in is not None:
+        backend.plugged_in.choose(options, given)
+        return onnxruntime.InferenceSession(graph, options, enable_fallback=False)
+    return onnxruntime.InferenceSession(
+        graph,
+        options,
+        providers=[(backend.provider, given)],
+        enable_fallback=False,  # to the CPU, with a message of its own
+    )
 
 
 def _other(name: str, why_not: Callable[[], str | None]) -> Backend:

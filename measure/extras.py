@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from ort_deepdream.measure.contenders import Contenders
 from ort_deepdream.measure.libraries import OURS, WEB
-from ort_deepdream.measure.operators import Kind
+from ort_deepdream.measure.operators import Kind, uncounted
 from ort_deepdream.measure.process import ContenderError
 from ort_deepdream.measure.result import Limit, Measurement, Operator, Result, Size, Work
 
@@ -86,5 +86,5 @@ class Extras:
                 )
             )
         flop, moved = (float(sum(getattr(k, name) for k in kinds)) for name in ("flop", "moved"))
-        if flop > 0 and size not in [work.size for work in self.work]:
+        if flop > 0 and not uncounted(kinds) and size not in [work.size for work in self.work]:
             self.work.append(Work(size=size, flop=flop, bytes=moved or None))

@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime import OrtValue
 
-from ort_deepdream.engine.backends import FATAL_ONLY, Backend
+from ort_deepdream.engine.backends import FATAL_ONLY, Backend, open_session
 from ort_deepdream.measure.timing import timed
 
 Array = NDArray[np.float32]
@@ -79,8 +79,7 @@ def _graph_run(
     if threads is not None:
         options.intra_op_num_threads = threads
     content = (GRAPHS / graph).read_bytes()
-    provider = (backend.provider, backend.plain_options)
-    session = onnxruntime.InferenceSession(content, options, [provider])
+    session = open_session(backend, content, options, backend.plain_options)
     binding = session.io_binding()
     values = {
         name: OrtValue.ortvalue_from_numpy(value, backend.memory, 0)

@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ort_deepdream.engine.backends import FATAL_ONLY
+from ort_deepdream.engine.backends import FATAL_ONLY, open_session
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.sessions.session import make_session
 from ort_deepdream.files import scratch_folder
@@ -27,6 +27,7 @@ from ort_deepdream.measure.copies import COPIES
 
 Array = NDArray[np.float32]
 Shape = list[int]
+CONVOLUTIONS = ("Conv", "FusedConv", "ConvTranspose")
 Event = dict[str, Any]  # as the profiler writes it; its "dur" is in microseconds
 
 
@@ -62,9 +63,7 @@ def profile(model: Model, image: Array, runs: int, threads: int | None) -> list[
     backend = model.backend
     with scratch_folder() as folder:
         options.profile_file_prefix = str(folder / "profile")
-        session = onnxruntime.InferenceSession(
-            str(model.file.path), options, [(backend.provider, backend.plain_options)]
-        )
+        session = open_session(backend, str(model.file.path), options, backend.plain_options)
         for _ in range(1 + runs):
             session.run(["objective", "gradient"], {"image": image})
         events = end_profile(session)
@@ -133,11 +132,12 @@ def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -
     """Return a kernel's kind, and its operations where they are worth counting."""
     if operator in COPIES:
         return COPIES[operator], 0
-    if operator not in ("Conv", "FusedConv", "ConvTranspose"):
+    if operator not in CONVOLUTIONS:
         return operator, 0
-    x, weight = inputs[:2]
-    if not weight:  # WebGPU keeps it in a form of its own, and tells no shape
+    x, *others = inputs
+    if not others or not others[0]:  # packed in a form of the provider's own: no shape is told
         return operator, 0
+    weight = others[0]
     window = "x".join(map(str, weight[2:]))
     if operator == "ConvTranspose":
         return f"ConvTranspose {window}", 2 * math.prod(x) * math.prod(weight[1:])
@@ -147,6 +147,11 @@ def classify(operator: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -
     if any(len(shape) == len(x) for shape in inputs[2:]):  # of a fused Add
         kind += " + sum"
     return kind, 2 * math.prod(outputs[0]) * math.prod(weight[1:])
+
+
+def uncounted(kinds: Iterable[Kind]) -> list[str]:
+    """Return the names of the convolutions whose operations could not be counted."""
+    return [kind.name for kind in kinds if kind.name in CONVOLUTIONS]
 
 
 def by_kind(found: Iterable[Kernel]) -> list[Kind]:

@@ -5,7 +5,8 @@
 ONNX Runtime's profiler times every kernel of some steps; a kernel's time is its median over them,
 the first left out. Profiling itself takes time, most of all where kernels are small: the step's
 time without it stands above the table, so read the shares, and not the sum. Also for convolutions
-the operations (two for a multiply-add), and for all kinds the bytes of their inputs and outputs.
+whose weights' shape is told the operations (two for a multiply-add), and for all kinds the bytes
+of their inputs and outputs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rich.console import Console
 from ort_deepdream import DreamError, Model, load_model
 from ort_deepdream.cli.messages import table
 from ort_deepdream.engine.machine.cores import usable_cores
-from ort_deepdream.measure.operators import Kind, all_kinds, profile
+from ort_deepdream.measure.operators import Kind, all_kinds, profile, uncounted
 from ort_deepdream.measure.pictures import Array, noise, parse_size
 from ort_deepdream.measure.timing import timed
 
@@ -42,6 +43,11 @@ def show(kinds: Sequence[Kind], console: Console) -> None:
             f"{kind.moved / 1e9 / seconds:.1f}",
         )
     console.print(made)
+    for name in uncounted(kinds):
+        console.print(
+            f"{name}: ONNX Runtime has packed its weights and tells no shape of them, so that its "
+            f"operations are in no number"
+        )
 
 
 def median_step(model: Model, image: Array, steps: int) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,20 @@ class Plugin:
     def words(self) -> str:
         """What it is called in messages."""
         return str(self.file) if self.file is not None else f"the plug-in {self.package}"
+
+    @property
+    def library(self) -> str:
+        """The name of its file or package, without folders."""
+        return self.package if self.file is None else clean(self.file.name)
+
+    @property
+    def version(self) -> str | None:
+        """Its package's version; of a file what its first device tells, if it tells any."""
+        if self.file is None:
+            return metadata.version(self.package)
+        found = self._devices()
+        told = "" if isinstance(found, str) else str(found[0].ep_metadata.get("version", ""))
+        return clean(told) or None
 
     def why_not(self) -> str | None:
         """Return None when it has a device, else the reason in one line."""
@@ -105,14 +119,24 @@ def is_built_in(provider: str) -> bool:
     return provider in onnxruntime.get_available_providers() and provider not in _registered
 
 
+def own_name(file: Path) -> str:
+    """Return what a library's provider is called where it is given no other name."""
+    return clean(file.stem.removeprefix("lib"))
+
+
+def require_library(file: Path) -> None:
+    """Raise DreamError where there is no such file."""
+    if not file.is_file():
+        raise DreamError(f"{file}: there is no such file; name the library of a plug-in")
+
+
 def plugin_of(file: Path, name: str) -> Plugin:
     """Return the plug-in in a library, registered with `name`, or with the file's if that is "".
 
     Raise DreamError when it does not load, or has no device here.
     """
-    if not file.is_file():
-        raise DreamError(f"{file}: there is no such file; name the library of a plug-in")
-    plugin = Plugin(name or file.stem.removeprefix("lib"), file=file.resolve())
+    require_library(file)
+    plugin = Plugin(name or own_name(file), file=file.resolve())
     reason = plugin.why_not()
     if reason is not None:
         raise DreamError(reason)

@@ -17,7 +17,7 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 
-from ort_deepdream.engine.backends import FATAL_ONLY, Backend
+from ort_deepdream.engine.backends import FATAL_ONLY, Backend, open_session
 from ort_deepdream.engine.machine.cores import default_threads
 from ort_deepdream.engine.sessions import optimised
 from ort_deepdream.engine.sessions.checking import checked
@@ -176,15 +176,7 @@ def _open(
 ) -> onnxruntime.InferenceSession:
     """Make a session; TensorRT keeps what it has built for it in the folder `engines`."""
     provider_options = {**_caches(backend, engines), **backend.provider_options}
-    if backend.plugged_in is not None:
-        backend.plugged_in.choose(options, provider_options)
-        return onnxruntime.InferenceSession(graph, options, enable_fallback=False)
-    return onnxruntime.InferenceSession(
-        graph,
-        options,
-        providers=[(backend.provider, provider_options)],
-        enable_fallback=False,  # to the CPU, with a message of its own
-    )
+    return open_session(backend, graph, options, provider_options)
 
 
 def _caches(backend: Backend, engines: Path | None) -> dict[str, str]:

@@ -20,7 +20,9 @@ from gradient_files import write_gradient_file
 
 from ort_deepdream import BACKENDS, DreamError, Model, find_backend, load_model, why_unusable
 from ort_deepdream.engine.providers import plugins
-from ort_deepdream.engine.providers.plugins import Plugin
+from ort_deepdream.engine.providers.plugins import Plugin, own_name
+from ort_deepdream.measure import limits, operators
+from ort_deepdream.weights.builtin import shipped_file
 
 NO_DEVICE = """
 #include <stddef.h>
@@ -71,6 +73,14 @@ def test_a_library_is_not_for_a_backend_that_is_built_in(tmp_path):
         find_backend("cpu", library=tmp_path)
 
 
+def test_a_file_is_told_by_its_name_and_a_package_with_its_version(no_device):
+    assert Plugin(own_name(no_device), file=no_device).library == "libno_device.so"
+    assert own_name(no_device) == "no_device"
+    assert Plugin("any", file=no_device).version is None
+    known = Plugin("Numpys", package="numpy", module="numpy")
+    assert (known.library, known.version) == ("numpy", np.__version__)
+
+
 @pytest.mark.parametrize(
     "name", [name for name, backend in BACKENDS.items() if backend.plugin is not None]
 )
@@ -111,6 +121,18 @@ def test_a_session_is_on_the_plugins_device(tmp_path, plugged_in):
     found, expected = load_model(path, backend), load_model(path, "cpu")
     assert np.allclose(found.gradient(image)[1], expected.gradient(image)[1], rtol=1e-5, atol=1e-5)
     assert set(found.placement) == {backend.provider}
+
+
+def test_limits_and_operators_are_measured_on_the_plugins_device(plugged_in, monkeypatch):
+    chosen = []
+    choose = Plugin.choose
+    monkeypatch.setattr(Plugin, "choose", lambda *given: chosen.append(choose(*given)))
+    backend, one = find_backend(plugged_in), np.ones((2, 2), np.float32)
+    limits.onnx_product(backend, 1)(one, one)()
+    model = load_model(shipped_file("conv2/3x3", "portable"), backend, 1)
+    kinds = operators.profile(model, np.zeros((1, 3, 8, 8), np.float32), 1, 1)
+    assert "Conv 7x7" in [kind.name for kind in kinds]
+    assert len(chosen) == 2
 
 
 def test_the_type_of_the_device_is_an_option(plugged_in):

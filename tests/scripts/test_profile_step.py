@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ort_deepdream.measure.operators import classify, kernels
+from ort_deepdream.weights.builtin import shipped_file
 from scripts import profile_step
 
 from .conftest import LAYER
@@ -34,6 +35,7 @@ from .conftest import LAYER
             "ConvTranspose 7x7",
             2 * 1024 * 147,
         ),
+        ("ConvTranspose", [[1, 64, 4, 4]], [1, 3, 8, 8], "ConvTranspose", 0),  # packed, likewise
         ("MemcpyFromHost", [[1, 3, 8, 8]], [1, 3, 8, 8], "copy to the device", 0),
         ("MemcpyToHost", [[1, 3, 8, 8]], [1, 3, 8, 8], "copy from the device", 0),
     ],
@@ -71,6 +73,17 @@ def test_a_profile_in_80_columns(gradient_file, capsys, monkeypatch):
     for kind in ("Conv 3x3", "depthwise", "ReorderOutput", "HardSigmoid", "all"):
         assert kind in text
     assert "100.0%" in text
+
+
+def test_convolutions_that_are_not_counted_are_named(tmp_path, capsys, monkeypatch):
+    """A portable file, as another network's is, has weights that ONNX Runtime packs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    path = shipped_file("conv2/3x3", "portable")
+    profile_step.main([str(path), "--size", "24x24", "--steps", "2", "--threads", "1"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "ConvTranspose: ONNX Runtime has packed its weights" in text
+    assert "Conv 7x7" in text
+    assert "Conv:" not in text
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):
