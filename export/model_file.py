@@ -26,7 +26,7 @@ from ort_deepdream.export.passes.half import compute_in_half
 from ort_deepdream.export.targets import TARGETS, Size, Target
 from ort_deepdream.export.trace import trace_gradient
 from ort_deepdream.export.weights import Weights, build_network
-from ort_deepdream.files import replacing
+from ort_deepdream.files import replacing, writing
 from ort_deepdream.gradient_format import FORMAT, PREFIX, sealed
 from ort_deepdream.text import storable
 from ort_deepdream.weights.architecture import Architecture
@@ -161,15 +161,11 @@ def save(
     Raise DreamError when the folder cannot be written or the file fails a check.
     """
     on_stage("writing and checking the file")
-    try:
-        with replacing(path) as temporary:
-            ir.save(model, temporary)
-            if seal:
-                temporary.write_bytes(sealed(temporary.read_bytes()))
-            _check(temporary)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DreamError(f"cannot write {path}: {reason}; choose another with -o") from error
+    with writing(path), replacing(path) as temporary:
+        ir.save(model, temporary)
+        if seal:
+            temporary.write_bytes(sealed(temporary.read_bytes()))
+        _check(temporary)
 
 
 def _check(path: Path) -> None:

@@ -452,6 +452,29 @@ def test_what_reads_a_pipe_and_goes(tmp_path):
     reader.join()
 
 
+@pytest.mark.parametrize("contained", [False, True])
+def test_a_folder_of_another_user_has_its_real_name_and_what_to_do(
+    contained, tmp_path, monkeypatch
+):
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    marker = tmp_path / "marker"
+    if contained:
+        marker.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ort_deepdream.files.OF_CONTAINERS", (str(marker),))
+    monkeypatch.setattr(os, "open", forbidden)
+    with pytest.raises(DreamError) as caught, writing(Path("x.png")):
+        write_text("x.png", "x")
+    said = (
+        f"x.png: the folder {tmp_path} cannot be written to (Permission denied); "
+        f"choose another place (-o FILE)"
+    )
+    owner = ', or start the container as who owns it: --user "$(id -u):$(id -g)"'
+    assert str(caught.value) == said + (owner if contained else "")
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 MOST, WHAT = 1000, "a list of names"

@@ -49,6 +49,9 @@ REMEDIES = {
 
 PREFIX, SUFFIX = ".ort-deepdream-", ".tmp"  # of what is still growing
 
+# What Docker and Podman leave in a container, for programs to tell.
+OF_CONTAINERS = ("/.dockerenv", "/run/.containerenv")
+
 MANY, PAUSE = 500, 5.0  # so many files in a folder are looked at so many seconds apart
 
 Name = str | os.PathLike[str]
@@ -401,7 +404,7 @@ def _in_words(path: Path, error: OSError) -> DreamError:
     if error.errno == errno.ENAMETOOLONG:
         return DreamError(f"{path}: the name is too long for this disk; choose a shorter one")
     if isinstance(error, WriteProtectedError):
-        return DreamError(f"{path}: is write-protected; choose another name")
+        return DreamError(f"{path}: is write-protected; choose another name{_in_container(error)}")
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return DreamError(f"{path}: the disk is full; make room or choose another folder")
     if error.errno == errno.EFBIG:
@@ -417,6 +420,15 @@ def _in_words(path: Path, error: OSError) -> DreamError:
         return DreamError(f"{path}: who reads it has gone before all was written; start both again")
     if isinstance(error, NotADirectoryError):
         return DreamError(f"{path}: {folder} is not a folder; choose another one")
+    # By its real name: that of a file beside a photograph may be a dot, or a link's.
     return DreamError(
-        f"{path}: the folder {folder} cannot be written to ({error.strerror}); choose another one"
+        f"{path}: the folder {os.path.realpath(folder)} cannot be written to ({error.strerror}); "
+        f"choose another place (-o FILE){_in_container(error)}"
     )
+
+
+def _in_container(error: OSError) -> str:
+    """Return what else to do in a container, whose user may not be the owner of its volumes."""
+    if not isinstance(error, PermissionError) or not any(map(os.path.exists, OF_CONTAINERS)):
+        return ""
+    return ', or start the container as who owns it: --user "$(id -u):$(id -g)"'
