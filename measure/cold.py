@@ -30,6 +30,7 @@ def dream_command(spec: ContenderSpec, photo: Path, output: Path) -> list[str]:
     words = [*DREAM, "run", str(photo), "--output", str(output), "--model", spec.model]
     words += option_words(spec.settings)
     words += ["--backend", spec.backend]
+    words += [f"--provider-library={spec.provider_library}"] if spec.provider_library else []
     words += [] if spec.threads is None else ["--threads", str(spec.threads)]
     words += [f"--provider-option={key}={value}" for key, value in spec.options.items()]
     return words + ["--allow-cpu-nodes"] * spec.allow_cpu_nodes

@@ -45,6 +45,7 @@ class ContenderSpec:
     graph_cache: str = ""  # the folder where `dream run` keeps optimised graphs
     browser: str = ""  # chromium, firefox or a program's path
     page: str = ""  # the address of the page that dreams there
+    provider_library: str = ""  # the path of a plug-in's library, for `backend` with any name
     software: bool = False  # whether WebGPU may run on the processor
 
     gpu: int | None = None  # the only one that its processes see, where a machine has several

@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ort_deepdream.engine.ascent import make_ascent
+from ort_deepdream.engine.backends import open_session
 from ort_deepdream.engine.deepdream import Progress, dream
 from ort_deepdream.engine.loading import find_backend, load_model
 from ort_deepdream.engine.model import Model
@@ -29,7 +30,8 @@ class OnnxRuntimeContender(LoadedContender):
 
     def __init__(self, spec: ContenderSpec) -> None:
         super().__init__(spec)
-        backend = find_backend(spec.backend, spec.options)
+        library = Path(spec.provider_library) if spec.provider_library else None
+        backend = find_backend(spec.backend, spec.options, library)
         kept = Path(spec.graph_cache) if spec.graph_cache else None
         self.model: Model = load_model(
             spec.model, backend, spec.threads, spec.allow_cpu_nodes, graph_cache=kept
@@ -37,7 +39,10 @@ class OnnxRuntimeContender(LoadedContender):
 
     def about(self) -> dict[str, Any]:
         backend = self.model.backend
+        plugin = backend.plugged_in
         return {
+            "plugin": plugin and plugin.library,
+            "plugin_version": plugin and plugin.version,
             "provider": backend.provider,
             "device": self.model.device,
             "options": dict(backend.provider_options),
@@ -90,8 +95,7 @@ class OnnxRuntimeContender(LoadedContender):
         options.log_severity_level = 3
         options.intra_op_num_threads = self.spec.threads or 0
         backend = self.model.backend
-        provider = (backend.provider, backend.plain_options)
-        return onnxruntime.InferenceSession(self.spec.model, options, [provider])
+        return open_session(backend, self.spec.model, options, backend.plain_options)
 
     def profile(self, rgb: Array, runs: int) -> list[dict[str, Any]]:
         found = operators.profile(self.model, self.model.preprocess(rgb), runs, self.spec.threads)

@@ -12,6 +12,7 @@ from pathlib import Path
 from ort_deepdream.engine.backends import BACKENDS
 from ort_deepdream.engine.loading import find_backend
 from ort_deepdream.engine.octaves import octave_sizes
+from ort_deepdream.engine.providers.plugins import own_name, require_library
 from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
@@ -102,13 +103,14 @@ def plan_contenders(
     settings: Settings,
     allow_cpu_nodes: bool = False,
     graph_cache: Path | None = None,
+    libraries: Sequence[Path] = (),
 ) -> list[PlannedContender]:
     """Plan a contender for each backend, on the CPU one for each number of threads.
 
     No backends are all of them. `graph_cache` is where `dream run` keeps graphs as they are
     optimised: the same ones are measured. With `allow_cpu_nodes` contenders may leave a part of the
-    network to the CPU, and their names say so. Raise DreamError for a name that no backend has, and
-    when not one can be used.
+    network to the CPU, and their names say so. `libraries` are plug-ins' files: see
+    `with_libraries`. Raise DreamError for a name that no backend has, and when not one can be used.
     """
     planned = partial(
         _contender,
@@ -119,14 +121,42 @@ def plan_contenders(
     )
     found: list[PlannedContender] = []
     gpus = gpu_names()
-    for text in dict.fromkeys(backends or BACKENDS):
-        name, options = parse_backend(text)
+    for name, options, library in with_libraries(backends, libraries):
         counts: list[int | None] = [*dict.fromkeys(threads)] if name == CPU else []
         for count in counts or [None]:
-            found += on_each_gpu(planned(name, options, count), gpus)
+            found += on_each_gpu(planned(name, options, count, library), gpus)
     if all(contender.spec is None for contender in found):
         reasons = (f"{contender.name}: {contender.record.missing}" for contender in found)
         raise DreamError(f"nothing can be measured: {'; '.join(reasons)}")
+    return found
+
+
+def with_libraries(
+    backends: Sequence[str], libraries: Sequence[Path]
+) -> list[tuple[str, dict[str, str], Path | None]]:
+    """Return names and options of what to measure, each with the plug-in's file that it is in.
+
+    The names of plug-ins, and those that no backend has, take the files in their order, as
+    `dream run --backend NAME --provider-library FILE` does; a file that is left over is called by
+    its own name. No backends are all, and take no file. Raise DreamError for a file that is not
+    there, and for one name for two.
+    """
+    left = list(dict.fromkeys(libraries))
+    for file in left:
+        require_library(file)
+    found: list[tuple[str, dict[str, str], Path | None]] = []
+    for text in dict.fromkeys(backends or BACKENDS):
+        name, options = parse_backend(text)
+        known = BACKENDS.get(name)
+        takes = bool(left and backends) and (known is None or known.plugin is not None)
+        found.append((name, options, left.pop(0) if takes else None))
+    for file in left:
+        name = own_name(file)
+        if name in [other for other, _, _ in found]:
+            raise DreamError(
+                f"{file}: there is a {name} already; give it a name of its own by --backend NAME"
+            )
+        found.append((name, {}, file))
     return found
 
 
@@ -150,6 +180,7 @@ def _contender(
     name: str,
     options: Mapping[str, str],
     threads: int | None,
+    library: Path | None,
     find_model: FindModel,
     settings: Settings,
     allow_cpu_nodes: bool,
@@ -166,11 +197,13 @@ def _contender(
         precision = read_gradient_file(own).info.precision
         words.append(own.stem if precision == FULL else precision)
     try:
-        backend = find_backend(name, options)
+        backend = find_backend(name, options, library)
     except DreamError as error:
-        if known is None and not name.endswith("ExecutionProvider"):
+        if known is None and library is None and not name.endswith("ExecutionProvider"):
             raise  # mistyped
         missing = str(error).removeprefix(f"backend {name} cannot be used here: ")
+        if library is not None:  # folders are the user's own
+            missing = missing.replace(str(library.resolve()), library.name)
     else:
         target = backend.file_target
         model = str(own or find_model(target).resolve())
@@ -183,6 +216,7 @@ def _contender(
             options=options,
             allow_cpu_nodes=allowed,
             graph_cache=str(graph_cache or ""),
+            provider_library=str(library.resolve()) if library else "",
         )
     words += [CPU_NODES] * allowed
     record = Contender(
@@ -198,6 +232,7 @@ def _contender(
         placement={},
         cpu_nodes_allowed=allowed,
         missing=missing,
+        plugin=clean(library.name) if library else None,
     )
     return PlannedContender(record, spec)
 

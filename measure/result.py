@@ -201,6 +201,9 @@ class Contender(Record):
     cpu_nodes_allowed: bool = False  # on another backend; files from before it have none
     missing: Text | None
     browser: Text | None = None  # that it ran in, with its version; files from before have none
+    # The library or package that the provider is plugged in from; older files have none.
+    plugin: Text | None = None
+    plugin_version: Name | None = None
     isolated: bool | None = None  # of a page: whether the browser grants it threads
 
 

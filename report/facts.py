@@ -158,7 +158,9 @@ def contenders(run: Run) -> Table:
 
 
 def _library(one: Contender) -> str:
-    """Return what a contender was run by, and in which browser."""
+    """Return what a contender was run by, with which plug-in, and in which browser."""
+    if one.plugin is not None:
+        return words.clean(f"{one.library} with {one.plugin} {one.plugin_version or ''}".strip())
     if one.browser is None:
         return words.clean(one.library)
     alone = "" if one.isolated else ", not isolated"

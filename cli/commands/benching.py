@@ -15,6 +15,7 @@ from ort_deepdream.cli.messages import bar, note, say
 from ort_deepdream.cli.options.benches import BENCH_SEED
 from ort_deepdream.cli.outputs import check_output, newest, unused
 from ort_deepdream.cli.sources import OPTIMISED, Request, find_model, sweep_cache
+from ort_deepdream.engine.providers.plugins import own_name
 from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
@@ -46,6 +47,7 @@ class Asked:
     model: Request
     settings: Settings
     backends: tuple[str, ...]
+    libraries: tuple[Path, ...]  # of plug-ins
     threads: tuple[int, ...]
     sizes: tuple[str, ...]
     trials: int | None
@@ -126,8 +128,11 @@ def _plan(asked: Asked, page: str) -> Plan:
     kept = cache_folder() / OPTIMISED
     own, in_page = split_backends(asked.backends, asked.browser)
     found = []
-    if own or not in_page:
-        found += plan_contenders(own, asked.threads, find, settings, asked.allow_cpu_nodes, kept)
+    if own or asked.libraries or not in_page:
+        # In the place of all backends, where a browser's alone are named.
+        own = own or (list(map(own_name, asked.libraries)) if in_page else [])
+        nodes, libraries = asked.allow_cpu_nodes, asked.libraries
+        found += plan_contenders(own, asked.threads, find, settings, nodes, kept, libraries)
     if asked.torch:
         compiled = asked.profile == "full"
         found += plan_torch(asked.threads, find, settings, compiled)
@@ -170,6 +175,7 @@ def _command(asked: Asked) -> tuple[str, ...]:
     usual = option_words(Settings(seed=BENCH_SEED))
     words += [word for word in option_words(asked.settings) if word not in usual]
     words += [f"--backend={name}" for name in asked.backends]
+    words += [f"--provider-library={file.name}" for file in asked.libraries]
     words += [f"--threads={count}" for count in asked.threads]
     words += [f"--size={size}" for size in asked.sizes]
     words += [] if asked.trials is None else [f"--trials={asked.trials}"]

@@ -29,6 +29,19 @@ Backends = Annotated[
     ),
 ]
 
+ProviderLibraries = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--provider-library",
+        metavar="FILE",
+        parser=input_file,
+        help="The library of a plug-in for ONNX Runtime, for --backend with any name. May be "
+        "repeated: the names take the libraries in their order.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+
 ThreadCounts = Annotated[
     list[int] | None,
     typer.Option(

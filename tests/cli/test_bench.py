@@ -27,6 +27,9 @@ def tiny(tmp_path):
 def test_a_bench_of_the_cpu(dream, photo, tiny):
     words = ("--model", tiny, "--threads", 1, "--size", "16x12", "--trials", 1, "--budget", 60)
     words += ("--no-limits", "--allow-cpu-nodes", "--iterations", 2, "--seed", 0)
+    library = photo.with_name("libbroken.so")
+    library.write_text("no library")
+    words += ("--provider-library", library)
     outcome = dream("bench", photo, "-b", "cpu", "-b", "cuda", *words)
     assert outcome.exit_code == 0, outcome.stderr
     output = photo.with_name("photo-bench.json")
@@ -42,9 +45,13 @@ def test_a_bench_of_the_cpu(dream, photo, tiny):
     assert " ".join(found.command).startswith(command)
     assert found.command[-2:] == ("--no-limits", "--allow-cpu-nodes")
     assert found.limits == ()
-    assert [contender.cpu_nodes_allowed for contender in found.contenders] == [False, True]
+    assert [contender.cpu_nodes_allowed for contender in found.contenders] == [False, True, True]
+    assert found.contenders[-1].plugin == "libbroken.so"
+    assert "--provider-library=libbroken.so" in found.command
     assert max(map(len, outcome.stdout.replace(str(output), "").splitlines())) <= 80
     reason = "Not measured: cuda, CPU nodes allowed: no NVIDIA driver was found"
+    assert reason in unwrapped(outcome.stdout)
+    reason = "Not measured: broken, CPU nodes allowed: libbroken.so does not load: "
     assert reason in unwrapped(outcome.stdout)
     here = this_machine()  # a commit made meanwhile would be refused, and rightly
     write_result(output, found.model_copy(update={"machine": here}))
@@ -77,6 +84,7 @@ def test_what_cannot_be_measured_is_refused(dream, photo, tiny, tmp_path):
 
     assert "nothing can be measured: cuda: no NVIDIA driver was found" in refusal("-b", "cuda")
     assert "there is no backend 'cudda': did you mean cuda?" in refusal("-b", "cudda")
+    assert "no such file; name the library" in refusal("--provider-library", tmp_path / "none.so")
     assert "'182' is no size: write WIDTHxHEIGHT" in refusal("--size", "182")
     assert "2x2 is too small to dream at" in refusal("--size", "2x2")
     assert "there is no profile 'quik': did you mean quick?" in refusal("--profile", "quik")

@@ -59,6 +59,7 @@ def test_every_option_of_a_contender_is_the_commands(spec, photo, tmp_path):
         threads=None,
         options={"use_tf32": "0"},
         allow_cpu_nodes=True,
+        provider_library="/plugins/libnew.so",
         settings=Settings(step=-2.5, seed=7),
     )
     words = dream_command(other, photo, tmp_path / "dream.png")
@@ -66,6 +67,7 @@ def test_every_option_of_a_contender_is_the_commands(spec, photo, tmp_path):
     assert "--threads" not in words
     for word in ("--provider-option=use_tf32=0", "--allow-cpu-nodes", "--step=-2.5", "--seed=7"):
         assert word in words
+    assert "--provider-library=/plugins/libnew.so" in words
 
 
 def test_a_dream_that_fails_says_why(spec, tmp_path):

@@ -90,6 +90,33 @@ def test_a_mistyped_backend_is_refused_and_one_that_is_not_here_is_missing(photo
         plan(photo, tiny_model, backends=("NoSuchExecutionProvider",))
 
 
+def test_plugins_are_called_as_one_says_or_as_their_files(tiny_model, tmp_path):
+    first, second = tmp_path / "first.so", tmp_path / "libsecond.so"
+    for file in (first, second):
+        file.write_text("no library")
+
+    def planned(*backends):
+        found = plan_contenders(
+            backends, (), lambda target: tiny_model, Settings(seed=0), libraries=(first, second)
+        )
+        return {one.name: (one.record.plugin, one.record.missing or "") for one in found}
+
+    found = planned("cpu", "mine:device_type=GPU")
+    assert [*found] == ["cpu", "mine, device_type=GPU", "second"]
+    assert [plugin for plugin, _ in found.values()] == [None, "first.so", "libsecond.so"]
+    assert found["cpu"][1] == ""
+    assert found["second"][1].startswith("libsecond.so does not load: ")
+    # With no names all are measured, and none of them takes a file.
+    found = planned()
+    assert [*found][-2:] == ["first", "second"]
+    assert found["webgpu"][0] is None
+    with pytest.raises(DreamError, match="there is a second already; give it a name of its own"):
+        planned("second", "cpu")
+    first.unlink()
+    with pytest.raises(DreamError, match=r"first\.so: there is no such file; name the library of"):
+        planned("cpu")
+
+
 @pytest.mark.parametrize(
     "text", ["", "182", "x", "182x", "0x5", "-1x5", "1e3x5", "5x5x5", "9" * 5000 + "x1", "1x100001"]
 )
