@@ -13,12 +13,18 @@ from ort_deepdream.files import read_limited, write_text, writing
 
 FORMAT = "ort-deepdream film 1"
 MOST_BYTES = 1 << 20
+SUFFIX = ".json"
 
 
 def about(metadata: Mapping[str, str]) -> dict[str, Any]:
     """Return what is written beside a film whose metadata this is: `command` makes it again."""
     named = {key.removeprefix("deepdream."): value for key, value in metadata.items()}
     return {"format": FORMAT, "command": named.pop("command"), "made": named}
+
+
+def beside(film: Path) -> Path:
+    """Return the JSON file that is written beside a film: films of one name may be of two kinds."""
+    return film.with_name(f"{film.name}{SUFFIX}")
 
 
 def write_about(path: Path, content: Mapping[str, Any]) -> None:

@@ -182,7 +182,7 @@ def test_the_commands_are_all_there_and_make_what_they_say(documents):
     pictures = {*numbered, "channel.png", "channels.png", "fine.png", "seven.jpg"}
     pictures |= {"eyes.png", "away.png", "masked.png", "look.png", "film.gif", "both.png"}
     pictures |= {"even.png", "smooth.png", "led.png", "sheet.png", "inception_4c-output-84.png"}
-    pictures |= {"photo-zoom.webp", "photo-zoom.json", "clip-dream.mp4", "clip-dream.json"}
+    pictures |= {"photo-zoom.webp", "photo-zoom.webp.json", "clip-dream.mp4", "clip-dream.mp4.json"}
     assert made == {*pictures, "dreams", "board", "dream.onnx", "report.html"}
 
 

@@ -26,7 +26,7 @@ from ort_deepdream.engine.image.masks import read_mask
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings, as_text, chosen, option_words
 from ort_deepdream.errors import DreamError
-from ort_deepdream.film.about import about, read_about, write_about
+from ort_deepdream.film.about import about, beside, read_about, write_about
 from ort_deepdream.film.dreaming import Frame, dream_film
 from ort_deepdream.film.encoding import CONTAINERS, Look, check_film, writing_film
 from ort_deepdream.film.frames import ABOUT, Frames
@@ -150,10 +150,10 @@ def check_place(asked: Filming, source: Source, output: Path) -> None:
     if asked.sound and source.sounds:
         check_sound(source.path, output)
     check_output(output, inputs)
-    beside = output.with_suffix(".json")
-    check_output(beside, inputs)
-    if beside.exists():
-        read_about(beside)  # not somebody's own
+    told = beside(output)
+    check_output(told, inputs)
+    if told.exists():
+        read_about(told)  # not somebody's own
 
 
 def write_whole(
@@ -175,7 +175,7 @@ def write_whole(
         film = stack.enter_context(writing_film(output, look, json.dumps(metadata), sound))
         for (at, duration), frame in zip(reading.times, frames, strict=True):
             film.add(frame, at - first, duration)
-    write_about(output.with_suffix(".json"), about(metadata))
+    write_about(beside(output), about(metadata))
     if isinstance(frames, Frames):
         frames.discard()
 

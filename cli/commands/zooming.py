@@ -23,7 +23,7 @@ from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
-from ort_deepdream.film.about import about, read_about, write_about
+from ort_deepdream.film.about import about, beside, read_about, write_about
 from ort_deepdream.film.frames import ABOUT, Frames
 from ort_deepdream.film.schedule import Change
 from ort_deepdream.film.settings import ZoomSettings
@@ -110,10 +110,10 @@ def _check_place(asked: Zoom, output: Path, height: int, width: int) -> None:
         return
     check_film_file(output, width, height, asked.motion.fps)
     check_output(output, inputs)
-    beside = output.with_suffix(".json")
-    check_output(beside, inputs)
-    if beside.exists():
-        read_about(beside)  # not somebody's own
+    told = beside(output)
+    check_output(told, inputs)
+    if told.exists():
+        read_about(told)  # not somebody's own
 
 
 def _write(output: Path, frames: Frames, motion: ZoomSettings, metadata: dict[str, str]) -> None:
@@ -123,7 +123,7 @@ def _write(output: Path, frames: Frames, motion: ZoomSettings, metadata: dict[st
     order = motion.order(motion.dreamt)
     shown = (frames[number - 1] for number in order)
     write_film_file(output, shown, len(order), motion.fps, metadata)
-    write_about(output.with_suffix(".json"), about(metadata))
+    write_about(beside(output), about(metadata))
     frames.discard()
 
 

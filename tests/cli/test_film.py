@@ -52,14 +52,14 @@ def test_frames_times_and_sound_are_those_of_the_film(dream, tiny):
     outcome = dream("film", "clip.mp4", "-m", tiny, *QUICK)
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.stdout.startswith("clip-dream.mp4: 6 frames of 64x48, ")
-    assert names() == ["clip-dream.json", "clip-dream.mp4", "clip.mp4"]
+    assert names() == ["clip-dream.mp4", "clip-dream.mp4.json", "clip.mp4"]
     assert facts("clip-dream.mp4") == facts(source)
 
     dreamt = list(dream_film(load_model(tiny, "cpu", 1), pictures("clip.mp4"), SAME))
     for frame, wanted in zip(pictures("clip-dream.mp4"), dreamt, strict=True):
         assert np.abs(frame.astype(float) - wanted).mean() < 4  # the codec's loss
 
-    about = json.loads(Path("clip-dream.json").read_text())
+    about = json.loads(Path("clip-dream.mp4.json").read_text())
     with av.open("clip-dream.mp4") as film:
         stored = json.loads(film.metadata["comment"])
     assert about["command"] == stored["deepdream.command"]
@@ -164,7 +164,7 @@ def test_a_film_that_was_killed_goes_on_with_the_same_frames(dream, tiny, number
 
     outcome = dream(*words)
     assert f", {kept} of them before, " in outcome.stdout
-    assert names() == ["clip-dream.json", "clip-dream.mp4", "clip.mp4"]
+    assert names() == ["clip-dream.mp4", "clip-dream.mp4.json", "clip.mp4"]
     assert dream(*words, "-o", "whole.mp4").exit_code == 0
     assert all(map(np.array_equal, pictures("clip-dream.mp4"), pictures("whole.mp4")))
     assert facts("clip-dream.mp4") == facts("clip.mp4")
@@ -199,9 +199,9 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(dream, tiny, words, said):
 
 def test_somebodys_own_json_beside_the_film_is_not_replaced(dream, tiny):
     draw_clip("clip.mp4", shot=1)
-    Path("clip-dream.json").write_text("{}")
+    Path("clip-dream.mp4.json").write_text("{}")
     error = dream("film", "clip.mp4", "-m", tiny, *QUICK).error
-    assert error.startswith("clip-dream.json: is not about a film")
+    assert error.startswith("clip-dream.mp4.json: is not about a film")
 
 
 def test_pixels_that_are_not_square_stay_so(dream, tiny):

@@ -72,11 +72,11 @@ def test_a_film_of_one_shot_has_one_worker_and_is_written_as_usual(dream, tiny):
     words = ("film", "clip.mp4", "-m", tiny, *QUICK)
     one = dream(*words, "--workers", 3, "--to", 0.12)
     assert one.stderr == f"dream: note: {ONE_SHOT}\n"
-    assert names() == ["clip-dream.json", "clip-dream.mp4", "clip.mp4"]
-    before = Path("clip-dream.json").read_text()
+    assert names() == ["clip-dream.mp4", "clip-dream.mp4.json", "clip.mp4"]
+    before = Path("clip-dream.mp4.json").read_text()
     assert facts("clip-dream.mp4").times == facts(source).times[:3]
     dream(*words, "--to", 0.12, "-o", "clip-dream.mp4")
-    assert Path("clip-dream.json").read_text() == before
+    assert Path("clip-dream.mp4.json").read_text() == before
 
 
 # --- the frames of a shot -------------------------------------------------------------------------

@@ -78,17 +78,31 @@ def test_a_film_and_the_json_beside_it_make_it_again(dream, tiny, frames, suffix
     words = ("-m", tiny, *QUICK, "--frames", 4, "--loop", 2, "--reverse")
     assert dream("zoom", "a.png", *words, "-o", f"film{suffix}").exit_code == 0
     assert equal(shown(f"film{suffix}"), frames[:1:-1])
-    assert names() == sorted(["a.png", "film.json", f"film{suffix}"])
+    assert names() == ["a.png", f"film{suffix}", f"film{suffix}.json"]
     assert read_metadata(f"film{suffix}")["deepdream.loop"] == "2"
 
     os.mkdir("elsewhere")  # noqa: PTH102
     os.chdir("elsewhere")
-    again = dream("zoom", "--repeat", "../film.json", "-m", tiny, "-o", "again.png")
+    told = f"../film{suffix}.json"
+    again = dream("zoom", "--repeat", told, "-m", tiny, "-o", "again.png")
     assert again.exit_code == 0, again.stderr
     assert equal(shown("again.png"), frames[:1:-1])
     # What is typed has its way.
-    assert dream("zoom", "--repeat", "../film.json", "-m", tiny, "--loop", 0).exit_code == 0
+    assert dream("zoom", "--repeat", told, "-m", tiny, "--loop", 0).exit_code == 0
     assert len(shown("../a-zoom.webp")) == 4
+
+
+def test_two_kinds_of_one_name_are_told_apart(dream, tiny):
+    words = ("zoom", "a.png", "-m", tiny, *QUICK, "--frames", 1)
+    for number, suffix in enumerate((".png", ".gif"), 1):
+        assert dream(*words, "--seed", number, "-o", f"film{suffix}").exit_code == 0
+    for number, suffix in enumerate((".png", ".gif"), 1):
+        told = Path(f"film{suffix}.json")
+        assert f"--seed={number}" in json.loads(told.read_text())["command"]
+    told.rename("film.json")  # as earlier versions called it
+    again = dream("zoom", "--repeat", "film.json", "-m", tiny, "-o", "again.gif")
+    assert again.exit_code == 0, again.stderr
+    assert equal(shown("again.gif"), shown("film.gif"))
 
 
 @pytest.mark.parametrize(("suffix", "fps", "total"), [(".gif", 30, 130), (".webp", 30, 133)])
@@ -176,7 +190,7 @@ def test_what_was_killed_goes_on_bit_for_bit(dream, tiny, frames, monkeypatch):
     made = dream(*words)
     assert "3 of them before" in made.stdout
     assert equal(shown("film.png"), frames[2:])
-    assert names() == ["a.png", "film.json", "film.png"]
+    assert names() == ["a.png", "film.png", "film.png.json"]
 
 
 @pytest.mark.slow
@@ -226,7 +240,7 @@ def test_twenty_kills_leave_the_film_as_it_would_be(dream, tiny):
         assert not Path("film.png").exists()
     assert dream(*words, "-o", "film.png").exit_code == 0
     assert equal(shown("film.png"), numbered("whole"))
-    assert [name for name in names() if "/" not in name] == ["a.png", "film.json", "film.png"]
+    assert [name for name in names() if "/" not in name] == ["a.png", "film.png", "film.png.json"]
     assert not Path("film.frames").exists()
 
 
@@ -264,7 +278,7 @@ REFUSED = {
     "-o out --reverse": "out: numbered PNGs stand as they were dreamt, so --reverse is for a film;",
     "-o no/film.gif": "no/film.gif: the folder no does not exist; create it first",
     "-o film.gif --fps 60": "film.gif: shows 50 frames a second at most, not 60; choose --fps 50",
-    "-o taken.gif": "taken.json: is not about a film; name the JSON file that lies beside one",
+    "-o taken.gif": "taken.gif.json: is not about a film; name the JSON file that lies",
     "--at 3:conv2/3x3": "--model and a layer in --at exclude each other: a gradient file has",
     "--at 3:stpe=x": "--at 3:stpe=x: there is no setting stpe: did you mean step?",
     "--at 3:step=300": "step must be -255 to 255, not 300.0",
@@ -278,7 +292,8 @@ REFUSED = {
 def test_what_cannot_be_is_one_line_and_leaves_nothing(dream, tiny, words):
     Path("full").mkdir()
     Path("full/mine.txt").write_text("mine")
-    Path("taken.json").write_text("{}")
+    for taken in ("taken.json", "taken.gif.json"):
+        Path(taken).write_text("{}")
     before = names()
     refused = dream("zoom", "a.png", "-m", tiny, *QUICK, "--frames", 4, *words.split())
     assert refused.error.startswith(REFUSED[words])
