@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ort_deepdream.export.lower import lower
 from ort_deepdream.export.objective import objective, open_channels, open_guides
 from ort_deepdream.export.passes.half import compute_in_half
 from ort_deepdream.export.targets import TARGETS, Size, Target
-from ort_deepdream.export.trace import trace_gradient
+from ort_deepdream.export.trace import Trace, trace_gradient
 from ort_deepdream.export.weights import Weights, build_network
 from ort_deepdream.files import replacing, writing
 from ort_deepdream.gradient_format import FORMAT, PREFIX, sealed
@@ -36,6 +37,18 @@ from ort_deepdream.weights.terms import Term, guided_terms, parse_term
 CHECK_SIZE = (45, 38)  # one side odd, both small: a file for any size is run once at this one
 
 OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """Layers of a network, traced: what PyTorch computes of them, whatever target it is for."""
+
+    weights: Weights
+    terms: Sequence[Term]
+    guides: Sequence[Term]
+    size: Size | None  # of the only pictures; None: of any size
+    least: int  # pixels of a picture's shorter side
+    trace: Trace
 
 
 def export_gradient(
@@ -56,17 +69,30 @@ def export_gradient(
     begins. Raise DreamError for a layer that is not there, a precision that the target does not
     have, or a size below the layer's stride.
     """
-    if not layers and not guided:
-        raise DreamError("no layer to dream of; name one or more")
-    if guided and (size is not None or precision != "float32"):
-        raise DreamError(
-            "a file for dreams with a guide is of float32 and for pictures of any size"
-        )
     if precision not in target.precisions:
         raise DreamError(
             f"the target {target.name} has no precision {precision}, only "
             f"{', '.join(target.precisions)}"
         )
+    if guided and (size is not None or precision != "float32"):
+        raise DreamError(
+            "a file for dreams with a guide is of float32 and for pictures of any size"
+        )
+    traced = trace_layers(weights, layers, size, on_stage, channels, guided)
+    return lower_for(traced, target, precision, on_stage)
+
+
+def trace_layers(
+    weights: Weights,
+    layers: Sequence[str],
+    size: Size | None = None,
+    on_stage: OnStage = lambda stage: None,
+    channels: bool = False,
+    guided: Sequence[str] = (),
+) -> Traced:
+    """Trace `layers` once for all targets: most of an export's time. As for `export_gradient`."""
+    if not layers and not guided:
+        raise DreamError("no layer to dream of; name one or more")
     architecture = weights.architecture
     terms = [parse_term(layer, architecture) for layer in layers]
     guides = guided_terms(guided, architecture)
@@ -88,9 +114,21 @@ def export_gradient(
     evaluate = objective(network, terms, guides)
     trace = trace_gradient(network, evaluate, network.example_sizes(size))
     fold_batch_norms(trace)
+    return Traced(weights, terms, guides, size, least, trace)
+
+
+def lower_for(
+    traced: Traced,
+    target: Target,
+    precision: str = "float32",
+    on_stage: OnStage = lambda stage: None,
+) -> ir.Model:
+    """Make the model of what was traced, for a target that has the precision."""
+    weights, guides, size = traced.weights, traced.guides, traced.size
+    architecture = weights.architecture
     on_stage("lowering to ONNX")
-    names = {name: initializer_name(name) for name in trace.tensors}
-    model = lower(trace, names, open_seed=precision == "float16")
+    names = {name: initializer_name(name) for name in traced.trace.tensors}
+    model = lower(traced.trace, names, open_seed=precision == "float16")
     insert_guides(model, [(term, architecture.layers[term.layer].stride) for term in guides])
     on_stage(f"writing for the {target.name} target")
     target.apply(model, size)
@@ -99,11 +137,11 @@ def export_gradient(
         compute_in_half(model)
     model.producer_name = "ort-deepdream"
     model.producer_version = version("ort-deepdream")
-    model.metadata_props.update(_metadata(weights, terms, guides, target))
+    model.metadata_props.update(_metadata(weights, traced.terms, guides, target))
     if precision != "float32":
         model.metadata_props[PREFIX + "precision"] = precision
-    if least > stride and size is None:
-        model.metadata_props[PREFIX + "least_side"] = json.dumps(least)
+    if traced.least > _stride(architecture, [*traced.terms, *guides]) and size is None:
+        model.metadata_props[PREFIX + "least_side"] = json.dumps(traced.least)
     if size is not None:
         model.metadata_props[PREFIX + "size"] = json.dumps(size)
     return model

@@ -12,13 +12,13 @@ import onnx_ir as ir
 import pytest
 import torch
 import torch.nn.functional as F
-from graphs import Array, Layer, autograd, exported, half_square, runner, seeded
+from graphs import Array, Layer, autograd, exported, half_square, runner, seeded, traced
 from sampled import sampled
 from torch import nn
 
 from ort_deepdream import load_model
 from ort_deepdream.errors import DreamError
-from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.model_file import export_gradient, lower_for, save
 from ort_deepdream.export.network import LocalResponseNorm, new_network
 from ort_deepdream.export.objective import Term, objective, parse_term
 from ort_deepdream.export.targets import TARGETS
@@ -155,8 +155,9 @@ def test_no_value_has_a_fixed_height_or_width(architecture, target):
 )
 def test_a_file_for_one_size(target, precision, size, tmp_path):
     """`save` has onnx's checker compare every size in it with those that it infers."""
-    layers, path = ["inception_3a/output"], tmp_path / "one.onnx"
-    model = export_gradient(seeded(), layers, TARGETS[target], precision, size)
+    path = tmp_path / "one.onnx"
+    layers = traced("bvlc", ("inception_3a/output",), size)
+    model = lower_for(layers, TARGETS[target], precision)
     save(model, path)
     values = [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
     known = [side for value in values for side in value.shape or ()]

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 import ort_deepdream.export.rules  # noqa: F401  registers the rules
 from ort_deepdream.export.lower import lower
-from ort_deepdream.export.model_file import export_gradient
-from ort_deepdream.export.targets import TARGETS, Target
+from ort_deepdream.export.model_file import Traced, lower_for, trace_layers
+from ort_deepdream.export.targets import TARGETS, Size, Target
 from ort_deepdream.export.trace import Trace, trace_gradient
 from ort_deepdream.export.weights import Weights, load_weights
 
@@ -89,5 +89,11 @@ def seeded(architecture: str = "bvlc") -> Weights:
 def exported(
     architecture: str, layers: tuple[str, ...], target: str, precision: str = "float32"
 ) -> ir.Model:
-    """Each model once for all tests, for tracing takes its time; nobody may change it."""
-    return export_gradient(seeded(architecture), layers, TARGETS[target], precision)
+    """Each model once for all tests, and nobody may change it."""
+    return lower_for(traced(architecture, layers), TARGETS[target], precision)
+
+
+@functools.cache
+def traced(architecture: str, layers: tuple[str, ...], size: Size | None = None) -> Traced:
+    """Each trace once for all targets, for it takes its time; nobody may change it."""
+    return trace_layers(seeded(architecture), layers, size)
