@@ -136,7 +136,7 @@ def with_libraries(
 ) -> list[tuple[str, dict[str, str], Path | None]]:
     """Return names and options of what to measure, each with the plug-in's file that it is in.
 
-    The names of plug-ins, and those that no backend has, take the files in their order, as
+    The names that no backend has take the files in their order, then those of plug-ins, as
     `dream run --backend NAME --provider-library FILE` does; a file that is left over is called by
     its own name. No backends are all, and take no file. Raise DreamError for a file that is not
     there, and for one name for two.
@@ -144,13 +144,13 @@ def with_libraries(
     left = list(dict.fromkeys(libraries))
     for file in left:
         require_library(file)
-    found: list[tuple[str, dict[str, str], Path | None]] = []
-    for text in dict.fromkeys(backends or BACKENDS):
-        name, options = parse_backend(text)
-        known = BACKENDS.get(name)
-        takes = bool(left and backends) and (known is None or known.plugin is not None)
-        found.append((name, options, left.pop(0) if takes else None))
-    for file in left:
+    asked = list(map(parse_backend, dict.fromkeys(backends or BACKENDS)))
+    names = [name for name, _ in asked] if backends else []
+    takers = [name for name in names if name not in BACKENDS]
+    takers += [name for name in names if name in BACKENDS and BACKENDS[name].plugin is not None]
+    taken = dict(zip(dict.fromkeys(takers), left, strict=False))
+    found = [(name, options, taken.get(name)) for name, options in asked]
+    for file in left[len(taken) :]:
         name = own_name(file)
         if name in [other for other, _, _ in found]:
             raise DreamError(

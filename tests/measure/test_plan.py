@@ -105,6 +105,9 @@ def test_plugins_are_called_as_one_says_or_as_their_files(tiny_model, tmp_path):
     assert [*found] == ["cpu", "mine, device_type=GPU", "second"]
     assert [plugin for plugin, _ in found.values()] == [None, "first.so", "libsecond.so"]
     assert found["cpu"][1] == ""
+    taken = {name: plugin for name, (plugin, _) in planned("cpu", "webgpu", "my", "my:a=b").items()}
+    one, other = "first.so", "libsecond.so"
+    assert taken == {"cpu": None, "webgpu": other, "my": one, "my, a=b": one}
     assert found["second"][1].startswith("libsecond.so does not load: ")
     # With no names all are measured, and none of them takes a file.
     found = planned()
