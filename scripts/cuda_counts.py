@@ -7,7 +7,7 @@ held by a session, and the processor's time; what a GPU of given speeds would th
     python -m scripts.cuda_counts             # print, with the processor's time on this machine
     python -m scripts.cuda_counts --bandwidth 2e12 --launch 2e-6 --flops 30e12
     python -m scripts.cuda_counts --write     # into docs/performance.md
-    python -m scripts.cuda_counts --shipped   # shipped files, and some in float16, for tests/cuda
+    python -m scripts.cuda_counts --shipped   # shipped files, and float16, for tests/cuda: minutes
 
 Needs gcc, and onnxruntime-gpu on Linux.
 """
@@ -42,7 +42,7 @@ TARGETS = ("portable", "cuda")
 SMALL, MIDDLE, LARGE = SIZES = (158, 182), (512, 512), (1024, 1024)  # (height, width)
 PLAIN, CAPTURED = {"enable_cuda_graph": "0"}, {"enable_cuda_graph": "1"}
 WAYS = {"plain": PLAIN, "captured": CAPTURED}
-HALF, HALVES = "float16", (LAYER, "inception_5b/output")
+HALF = "float16"
 MIB, TIMES = 2**20, 300
 # What a step may never ask for, however it is made.
 NEVER = ("host_callbacks", "forbidden", "captured_host_copies", "stale_replays")
@@ -140,7 +140,8 @@ def document(ask: Ask) -> str:
         (target, size): parts(ask, target, size) for target in TARGETS for size in (SMALL, LARGE)
     }
     totals = {key: total(found) for key, found in steps.items()}
-    return "\n\n".join([part_table(steps, totals), ways_table(), reckoned(totals, GPUS)])
+    tables = [part_table(steps, totals), ways_table(), layers_table(), reckoned(totals, GPUS)]
+    return "\n\n".join(tables)
 
 
 def part_table(
@@ -180,6 +181,24 @@ def ways_table() -> str:
                 words = [target, *half, *([way] if way != "plain" else [])]
                 held = (f"{size:,} MiB" for size in ways[way]["MiB"])
                 rows.append([", ".join(words), str(ways[way]["step"]["launches"]), *held])
+    return table(head, rows)
+
+
+def layers_table() -> str:
+    """Return the table of all shipped layers in both precisions, of what `--shipped` wrote down."""
+    found = json.loads(SHIPPED.read_text())
+    ends = [f".{target}{half}.onnx" for target in TARGETS for half in ("", f".{HALF}")]
+    columns = [", ".join(end.strip(".").split(".")[:-1]) for end in ends]
+    head = [
+        f"launches at {named(SMALL)}, not captured",
+        *columns,
+        *(f"{name}: held at {SIDES[-1]}" for name in columns),
+    ]
+    rows = []
+    for stem in dict.fromkeys(name.partition(".")[0] for name in found):
+        plain = [found[f"{stem}{end}"]["plain"] for end in ends]
+        launches = [str(one["step"]["launches"]) for one in plain]
+        rows.append([stem.replace("-", "/"), *launches, *(f"{p['MiB'][-1]:,} MiB" for p in plain)])
     return table(head, rows)
 
 
@@ -240,14 +259,9 @@ def ways_of(name: str) -> dict[str, dict[str, str]]:
 
 
 def forms() -> list[str]:
-    """Return the names of all that is counted: shipped files, and float16 of some of their layers.
-
-    Of float16 there are the default layer and the deepest, which has every kind of node.
-    """
-    halves = [
-        f"{layer.replace('/', '-')}.{target}.{HALF}.onnx" for layer in HALVES for target in TARGETS
-    ]
-    return [*(path.name for path in shipped_files()), *halves]
+    """Return the names of all that is counted: shipped files, and the same in float16."""
+    names = [path.name for path in shipped_files()]
+    return [*names, *(f"{name.removesuffix('.onnx')}.{HALF}.onnx" for name in names)]
 
 
 def form(name: str, folder: Path) -> Path:
