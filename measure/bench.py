@@ -27,7 +27,7 @@ from ort_deepdream.measure.crowds import Crowds
 from ort_deepdream.measure.extras import Extras, OnProgress
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
-from ort_deepdream.measure.plan import Plan, steps_in_dream
+from ort_deepdream.measure.plan import KINDS, Plan, steps_in_dream
 from ort_deepdream.measure.process import ContenderError, measure_step, measure_warm
 from ort_deepdream.measure.result import (
     Measurement,
@@ -137,20 +137,24 @@ class Bench:
     # --- what there is time for -------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Time one step of each contender at each size, and choose what fits into the budget."""
+        """Time one step of each contender at each size, and choose what fits into the budget.
+
+        Everybody's steps come before anybody's dreams, so that each is compared with the others.
+        """
         total = 0.0
-        for size in self.plan.sizes:
-            for name in list(self.contenders.processes):
+        for size, kind in itertools.product(self.plan.sizes, KINDS):
+            for name in self.contenders.processes:
+                if kind not in self.contenders.kinds[name]:
+                    continue
                 self.progress(0.03, f"warming up {name} at {size}")
-                for kind in self.contenders.kinds[name]:
-                    measurement = Measurement(name, size, kind)
-                    if (
-                        self.affords(measurement, total)
-                        and self.has_warmed_up(measurement)
-                        and self.affords(measurement, total)  # by a step of its own
-                    ):
-                        total += self.whole_cost(measurement)
-                        self.measurements.append(measurement)
+                measurement = Measurement(name, size, kind)
+                if (
+                    self.affords(measurement, total)
+                    and self.has_warmed_up(measurement)
+                    and self.affords(measurement, total)  # by a step of its own
+                ):
+                    total += self.whole_cost(measurement)
+                    self.measurements.append(measurement)
         for contender in self.contenders.records.values():
             if contender.missing is not None:
                 kinds = self.contenders.kinds[contender.name]
@@ -167,7 +171,8 @@ class Bench:
         cost = self.whole_cost(measurement)
         affordable = total + cost < self.left() or measurement in self.quickest()
         if not affordable:
-            self.skipped[measurement] = self.too_long(cost)
+            known = self.step_estimate(measurement.contender, measurement.size)
+            self.skipped[measurement] = self.too_long(cost if known else 0.0)
         return affordable
 
     def whole_cost(self, measurement: Measurement) -> float:
@@ -243,7 +248,9 @@ class Bench:
         return self.plan.budget * (1 - RESERVED) - (time.perf_counter() - self.started)
 
     def too_long(self, cost: float) -> str:
-        """Return why there is no time for what would cost so many seconds."""
+        """Return why there is no time for what would cost so many seconds; 0: nobody knows."""
+        if not cost:
+            return f"not tried: the budget of {self.plan.budget:.0f} s is spent on the others"
         return (
             f"{self.plan.trials} trials would take {cost:.0f} s more, "
             f"beyond the budget of {self.plan.budget:.0f} s"

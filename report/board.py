@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.measure import seed_table, statistics
 from ort_deepdream.measure.analysis import Figure, Pair, Speedup, TimedContender
-from ort_deepdream.measure.libraries import TORCH
+from ort_deepdream.measure.libraries import TORCH, WEB
 from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.report import words
 from ort_deepdream.report.figures import bounds, sure
@@ -25,6 +25,7 @@ SIZES = (seed_table.SIZE, Size(width=1024, height=1024))
 
 # Settings that a dream's name has in words, and one that changes no work.
 SAID_OR_FREE = ("--octaves=", "--iterations=", "--step=")
+PACKAGE = "onnxruntime-web"
 COPIED = f"copied from the report of {seed_table.YEAR}"
 
 
@@ -178,8 +179,11 @@ def _dream_words(
 
 
 def _versions(run: Run, contender: TimedContender) -> str:
-    machine = run.result.machine
-    library = "torch" if contender.record.library == TORCH else "onnxruntime"
+    machine, record = run.result.machine, contender.record
+    if record.library == WEB:  # a package of the page's, not of Python's
+        found = [f"{name} {version}" for name, version in record.options.items() if name == PACKAGE]
+        return words.clean(", ".join([*found, f"ort-deepdream {machine.project}"]))
+    library = "torch" if record.library == TORCH else "onnxruntime"
     found = [f"{name} {v}" for name, v in machine.packages.items() if name.startswith(library)]
     return words.clean(", ".join([*found[:1], f"ort-deepdream {machine.project}"]))
 

@@ -163,7 +163,7 @@ def _library(one: Contender) -> str:
         return words.clean(f"{one.library} with {one.plugin} {one.plugin_version or ''}".strip())
     if one.browser is None:
         return words.clean(one.library)
-    alone = "" if one.isolated else ", not isolated"
+    alone = ", not isolated" if one.isolated is False else ""
     return words.clean(f"{one.library} in {one.browser}{alone}")
 
 

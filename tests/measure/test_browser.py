@@ -27,6 +27,7 @@ from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.browser_files import external_files
 from ort_deepdream.measure.browser_plan import plan_browser, split_backends
 from ort_deepdream.measure.browsers import find_program
+from ort_deepdream.measure.contenders import Contenders
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.process import NO_TIME, ContenderError, ContenderProcess
 from ort_deepdream.measure.result import read_result
@@ -181,6 +182,22 @@ def test_a_browser_that_does_not_answer_costs_a_bench_no_more_than_its_budget(
     missing = found.contenders[-1].missing
     assert missing.startswith("stopped: no answer within") or missing == NO_TIME  # a busy machine
     assert {one.reason for one in found.skipped} == {missing}
+
+
+def test_everybodys_steps_come_before_anybodys_dreams(program, photo, tiny_model, tmp_path):
+    asked = plan(photo, tiny_model, backends=("cpu",), threads=(1,), budget=1800.0)
+    asked = replace(asked, contenders=(*asked.contenders, *planned(program, 1, names=["wasm"])))
+    bench = Bench(asked, tmp_path / "result.json")
+    bench.on_progress, bench.furthest = lambda fraction, what: None, 0.0
+    bench.contenders = Contenders(asked, tmp_path)
+    names, (size,) = [one.name for one in asked.contenders], asked.sizes
+    bench.contenders.seconds_to_start = dict.fromkeys(names, 1.0)
+    bench.contenders.processes = dict.fromkeys(names)  # none is asked: their steps are known
+    bench.step_seconds = {(name, size): 100.0 for name in names}
+    bench.warm_up()  # there is time for both steps, or for a step and a dream of the first
+    assert bench.measurements == [(name, size, "step") for name in names]
+    assert "trials would take" in bench.skipped[names[0], size, "warm"]
+    assert bench.too_long(0.0) == "not tried: the budget of 1800 s is spent on the others"
 
 
 # --- Measured ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hostile_results import hostile
 from synthetic_results import (
     SEED_SIZE,
     check,
+    contender,
     machine,
     result,
     series,
@@ -21,6 +22,7 @@ from synthetic_results import (
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.analysis import analyse
+from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import Model, Result, Size
 from ort_deepdream.report import words
 from ort_deepdream.report.board import COPIED, SIZES, Board, Row, rows_of_2019
@@ -54,11 +56,11 @@ def test_a_row_has_what_the_analysis_says():
     (pair,) = analysis.pairs
     found = {row.contender: row for row in rows(made)}
     assert list(found) == ["cpu", "cpu, 1 thread", "cuda"]
-    for contender in analysis.contenders:
-        row = found[contender.name]
-        assert row.accelerator is (contender.name == "cuda")
+    for timed in analysis.contenders:
+        row = found[timed.name]
+        assert row.accelerator is (timed.name == "cuda")
         assert [cell.value for cell in row.times] == [
-            contender.figures["warm", size].median for size in SIZES
+            timed.figures["warm", size].median for size in SIZES
         ]
     assert [cell.value for cell in found["cuda"].faster] == [
         one.value for one in pair.speedups["warm"]
@@ -69,6 +71,12 @@ def test_a_row_has_what_the_analysis_says():
     assert curve.points == tuple(
         (one.size.pixels, one.value, one.low, one.high) for one in pair.speedups["warm"]
     )
+
+
+def test_a_row_of_a_page_has_the_version_of_its_own_runtime():
+    web = contender("cpu", library=WEB, options={"onnxruntime-web": "1.30.0"})
+    found = rows(result(["cpu"], contenders=(web,), sizes=SIZES, **SMALL))
+    assert found[0].versions.startswith("onnxruntime-web 1.30.0, ort-deepdream ")
 
 
 def test_a_wrong_contender_has_a_row_without_times():

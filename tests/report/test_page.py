@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 from hostile_results import ATTACK, hostile
-from synthetic_results import SEED_SIZE, missing, result, series, skipped, written
+from synthetic_results import SEED_SIZE, contender, missing, result, series, skipped, written
 
+from ort_deepdream.measure.analysis import analyse
+from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import Result, read_result
+from ort_deepdream.report import facts
 from ort_deepdream.report.page import as_script, page
-from ort_deepdream.report.runs import read_runs
+from ort_deepdream.report.runs import Run, read_runs
 
 
 class Document(HTMLParser):
@@ -251,3 +254,13 @@ def test_templates_and_assets_are_installed():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     data = project["tool"]["setuptools"]["package-data"]["ort_deepdream.report"]
     assert data == ["assets/*", "templates/*"]
+
+
+@pytest.mark.parametrize(
+    ("isolated", "said"), [(True, ""), (False, ", not isolated"), (None, "")]
+)  # None: its browser was not tried
+def test_a_page_without_threads_is_said_to_be_one(isolated, said):
+    web = contender("cpu", library=WEB, browser="Chromium 156", isolated=isolated)
+    made = result(["cpu"], contenders=(web,))
+    rows = facts.contenders(Run("web.json", "", b"", analyse(made))).rows
+    assert [row[1] for row in rows] == [f"{WEB} in Chromium 156{said}"]
