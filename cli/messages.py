@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import IO, TYPE_CHECKING, Any
 
 from ort_deepdream import signals, streams
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 NAME = "dream"
 NARROW = 60  # columns, below which a bar would leave no room for what it is about
 REST = 24  # of a line with one: the shortest bar, the share, the time left
+PATIENCE = 0.5  # seconds to wait for a terminal that takes nothing
+# What ends what moves: its line is cleared, or left for the next; and the cursor is shown.
+CLEARED, BELOW = b"\r\x1b[K\x1b[?25h", b"\r\n\x1b[?25h"
 
 
 def say(text: str) -> None:
@@ -107,14 +111,19 @@ def shown(made: Table) -> Iterator[None]:
     """Show a table while rows are added to it; where nothing can move, once it is full."""
     from rich.live import Live
 
-    printed = console()
-    if printed.is_terminal:
-        live = Live(made, console=printed, refresh_per_second=8, vertical_overflow="visible")
-        with signals.undone(lambda: printed.show_cursor()), live:
-            yield
-    else:
+    if not console().is_terminal:
         yield
-        printed.print(made)
+        console().print(made)
+        return
+    moving = _Moving(sys.stdout)
+    live = Live(
+        made,
+        console=console(moving),  # type: ignore[arg-type]
+        refresh_per_second=8,
+        vertical_overflow="visible",
+    )
+    with signals.undone(lambda: moving.end(1, BELOW)), live:
+        yield
 
 
 @contextmanager
@@ -124,8 +133,9 @@ def stages() -> Iterator[Callable[[str], None]]:
         yield lambda stage: None
         return
 
-    printed = console(_lenient(sys.stderr))
-    with signals.undone(_clear_line), printed.status("starting") as status:
+    moving = _Moving(sys.stderr, may_fail=True)
+    printed = console(moving)  # type: ignore[arg-type]
+    with signals.undone(moving.end), printed.status("starting") as status:
 
         def update(stage: str) -> None:
             status.update(plain(stage))
@@ -141,10 +151,11 @@ def bar(description: str) -> Iterator[Callable[[float, str], None]]:
         return
     from rich.progress import Progress
 
-    printed = console(_lenient(sys.stderr))
+    moving = _Moving(sys.stderr, may_fail=True)
+    printed = console(moving)  # type: ignore[arg-type]
     columns = _columns(printed.width)
     shown = Progress(*columns, console=printed, transient=True, expand=True)
-    with signals.undone(_clear_line), shown as progress:
+    with signals.undone(moving.end), shown as progress:
         task = progress.add_task(plain(description), total=1.0)
 
         def update(fraction: float, description: str) -> None:
@@ -177,26 +188,33 @@ def _columns(width: int) -> tuple[Any, ...]:
     )
 
 
-def _clear_line() -> None:
-    """Take what moves off the terminal, and show the cursor again."""
-    # Past rich, which stands for sys.stderr meanwhile: it would print this as text.
-    os.write(2, b"\r\x1b[K\x1b[?25h")
+class _Moving:
+    """A stream for what moves, which a signal ends: rich draws from a thread of its own.
 
+    For progress alone, `may_fail`: that of a closed terminal is no reason to lose a dream.
+    """
 
-def _lenient(stream: IO[str]) -> IO[str]:
-    """Return the stream, for progress alone: it may fail, as that of a closed terminal does."""
+    def __init__(self, stream: IO[str], may_fail: bool = False) -> None:
+        self.stream, self.errors = stream, (OSError,) if may_fail else ()
+        self.lock, self.ended = RLock(), False  # a signal may come while this thread writes
 
-    class Lenient:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(stream, name)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
-        def write(self, text: str) -> int:
-            with suppress(OSError):
-                return stream.write(text)
-            return len(text)
+    def write(self, text: str) -> int:
+        with self.lock, suppress(*self.errors):
+            return len(text) if self.ended else self.stream.write(text)
+        return len(text)
 
-        def flush(self) -> None:
-            with suppress(OSError):
-                stream.flush()
+    def flush(self) -> None:
+        with self.lock, suppress(*self.errors):
+            if not self.ended:
+                self.stream.flush()
 
-    return Lenient()  # type: ignore[return-value]
+    def end(self, descriptor: int = 2, last: bytes = CLEARED) -> None:
+        """Let nothing move any more, leave an empty line for what is said, and show the cursor."""
+        self.ended = True
+        if self.lock.acquire(timeout=PATIENCE):  # what is being written comes before
+            self.lock.release()
+        # Past rich, which stands for sys.stderr meanwhile: it would print this as text.
+        os.write(descriptor, last)

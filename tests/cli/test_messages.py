@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
+import time
 
 import pytest
 
+from ort_deepdream import signals
 from ort_deepdream.cli import messages
 from ort_deepdream.cli.messages import bar, console, plain, say, stages, table
 
@@ -79,3 +82,33 @@ def test_names_are_clean_in_tables_and_sentences(capsys):
     assert "[red]" in said
     assert "\nsecond line\n" in said
     assert "a  b" in said  # a name keeps its spaces
+
+
+@pytest.mark.parametrize("moving", [bar, stages])
+def test_nothing_is_drawn_after_a_signal(moving, monkeypatch):
+    """Rich draws from a thread of its own, after the line was cleared for the last words."""
+    terminal = on_a_terminal(monkeypatch, 80)
+    written: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(os, "write", lambda *what: written.append(what))
+    with moving(*["dreaming"] * (moving is bar)) as update:
+        signals._undoing[-1]()  # as a signal does, before the process leaves
+        before = terminal.getvalue()
+        update(*[0.5] * (moving is bar), "half of it")
+        time.sleep(0.15)  # more than one of rich's frames
+    assert terminal.getvalue() == before
+    assert written == [(2, b"\r\x1b[K\x1b[?25h")]
+
+
+def test_a_table_that_a_signal_ends_stays_and_nothing_is_drawn_on_it(monkeypatch):
+    terminal = on_a_terminal(monkeypatch, 80)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    written: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(os, "write", lambda *what: written.append(what))
+    made = table("name")
+    with messages.shown(made):
+        signals._undoing[-1]()
+        before = terminal.getvalue()
+        made.add_row("late")
+    assert "name" in before
+    assert terminal.getvalue() == before
+    assert written == [(1, b"\r\n\x1b[?25h")]  # what is said has a line of its own
