@@ -18,12 +18,15 @@ from ort_deepdream import signals, streams
 from ort_deepdream.text import clean, visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
 
 NAME = "dream"
 NARROW = 60  # columns, below which a bar would leave no room for what it is about
 REST = 24  # of a line with one: the shortest bar, the share, the time left
+BETWEEN, EDGES = "   ", "  "  # what a table has between its columns, and at both ends
+IN_A_FILE = 120  # columns of a table, where there is no terminal to have fewer
+LONGEST = 32  # characters of a word that a table does not break
 PATIENCE = 0.5  # seconds to wait for a terminal that takes nothing
 # What ends what moves: its line is cleared, or left for the next; and the cursor is shown.
 CLEARED, BELOW = b"\r\x1b[K\x1b[?25h", b"\r\n\x1b[?25h"
@@ -92,18 +95,69 @@ def _visible_lines(shown: Any) -> Any:
 
 
 def table(*headings: str, numbers: tuple[str, ...] = ()) -> Table:
-    """Return an empty table in this program's style; columns in `numbers` are set to the right."""
+    """Return an empty table in this program's style; columns in `numbers` are set to the right.
+
+    No word is broken: where the words leave no room beside one another, each row is a few lines.
+    """
     from rich import box
     from rich.table import Table
 
-    class Cleaning(Table):
+    class Fitting(Table):
         def add_row(self, *cells: Any, **options: Any) -> None:
             super().add_row(*map(_visible_lines, cells), **options)
 
-    made = Cleaning(box=box.SIMPLE_HEAD, pad_edge=False)
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            widths = _widths(self, console, options)
+            if widths is None:
+                return _in_lines(self)
+            for column, width in zip(self.columns, widths, strict=True):
+                column.width = width
+            return super().__rich_console__(console, options)
+
+    made = Fitting(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         made.add_column(heading, justify="right" if heading in numbers else "left", overflow="fold")
     return made
+
+
+def _widths(made: Table, console: Console, options: ConsoleOptions) -> list[int] | None:
+    """Return the columns' widths at which no word is broken; None where there are none."""
+    least, most = [], []
+    for column in made.columns:
+        sizes = [console.measure(cell, options=options) for cell in (column.header, *column.cells)]
+        widest = max(size.maximum for size in sizes)
+        # A sum of 64 figures may be broken: nobody reads it as a word.
+        narrowest = min(max(size.minimum for size in sizes), LONGEST)
+        least.append(widest if column.no_wrap else narrowest)
+        most.append(widest)
+    room = options.max_width - sum(least) - len(BETWEEN) * (len(least) - 1) - len(EDGES)
+    if room < 0:
+        return None
+    for at in sorted(range(len(least)), key=lambda at: most[at] - least[at]):
+        more = min(most[at] - least[at], room)
+        least[at] += more
+        room -= more
+    return least
+
+
+def _in_lines(made: Table) -> Iterator[Any]:
+    """Yield what a table says for a narrow terminal: of each row the first cell, then the others.
+
+    A line is broken between words, and goes on below its text.
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    headings = [str(column.header) for column in made.columns]
+    if len(headings) == 2:  # it is plain what the one says of the other
+        headings[1] = ""
+    for first, *others in zip(*(column.cells for column in made.columns), strict=True):
+        pairs = zip(headings[1:], others, strict=True)
+        named = [f"{heading} {cell}".strip() for heading, cell in pairs if cell]
+        together = ", ".join(named)
+        yield Text.from_markup(str(first), overflow="fold")
+        for line in [together] if len(together) < NARROW else named:
+            yield Padding(Text.from_markup(line, overflow="fold"), (0, 0, 0, 2), expand=False)
 
 
 @contextmanager
@@ -113,7 +167,10 @@ def shown(made: Table) -> Iterator[None]:
 
     if not console().is_terminal:
         yield
-        console().print(made)
+        printed = console()
+        if "COLUMNS" not in os.environ:
+            printed.width = IN_A_FILE
+        printed.print(made)
         return
     moving = _Moving(sys.stdout)
     live = Live(

@@ -58,7 +58,7 @@ def test_a_file_for_one_size(dream, photo, tmp_path):
 
 
 def test_layers_of_an_architecture(dream):
-    outcome = dream("layers", "--architecture", "torchvision", "--filter", "4c")
+    outcome = dream("layers", "--architecture", "torchvision", "--filter", "4c", columns=90)
     assert outcome.exit_code == 0
     rows = [line.split() for line in outcome.stdout.splitlines()]
     assert ["inception_4c/output", "512", "16", "yes", "inception4c"] in rows

@@ -112,3 +112,29 @@ def test_a_table_that_a_signal_ends_stays_and_nothing_is_drawn_on_it(monkeypatch
     assert "name" in before
     assert terminal.getvalue() == before
     assert written == [(1, b"\r\n\x1b[?25h")]  # what is said has a line of its own
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120])
+def test_no_name_in_a_table_is_broken_at_any_width(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    names = ["inception_4c/1x1", "torchvision", "[dim]relu_3x3[/]"]
+    made = table("layer", "channels", "usable", "MB", numbers=("channels", "MB"))
+    for name in names:
+        made.add_row(name, "1024", "no: built without WebGPU; install another", "12.0")
+    console().print(made)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= width for line in lines)
+    words = " ".join(lines).replace(",", "").split()
+    for word in ("inception_4c/1x1", "torchvision", "relu_3x3", "1024", "12.0", "WebGPU;"):
+        assert words.count(word) == (1 if word in " ".join(names) else 3)
+    assert words.count("channels") == (1 if width >= 60 else 3)
+
+
+def test_a_sum_may_be_broken_so_that_a_table_stays_one(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    made = table("setting", "value")
+    made.add_row("gradient file sha256", "0123456789abcdef" * 4)
+    console().print(made)
+    said = capsys.readouterr().out
+    assert "setting" in said
+    assert "0123456789abcdef" * 4 in "".join(said.split())
