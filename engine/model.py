@@ -50,11 +50,12 @@ class Model:
 
     def _repr_html_(self) -> str:
         from ort_deepdream.engine.notebook import table_html
+        from ort_deepdream.weights.catalogue import told
 
         facts = {
             "layers": ", ".join(self.info.layers),
             "architecture": self.info.architecture,
-            "weights": self.info.weights,
+            "weights": told(self.info.weights, self.info.weights_sha256),
             "backend": self.backend.name,
             "device": self.device or "not known",
             "precision": self.precision,

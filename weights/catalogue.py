@@ -98,6 +98,7 @@ CATALOGUE = (
         file_name="weights.safetensors",
         source="trained by this project (docs/model-card.md)",
         licence="MIT",
+        sha256="03054a00dcb454916a251c082e2917e2db95b8cabe27f2f97f3718f633b14d7b",
     ),
     Entry(
         name="bvlc",
@@ -158,6 +159,18 @@ def find(name: str) -> Entry:
     if name not in entries:
         raise DreamError(f"there are no weights named '{name}': {nearest(name, entries)}")
     return entries[name]
+
+
+def told(identity: str, sha256: str) -> str:
+    """Return what weights are, to be shown: their name here, if they have one, and their file's.
+
+    Of all files that are called weights.safetensors, only one is the built-in network's.
+    """
+    for entry in CATALOGUE:
+        if entry.sha256 and sha256.startswith(entry.sha256):
+            what = "the built-in network, " if entry.shipped else ""
+            return f"{entry.name} ({what}{identity}, sha256 {sha256[:8]})"
+    return identity
 
 
 def cache_folder() -> Path:

@@ -26,6 +26,7 @@ from ort_deepdream.report.cautions import unknown_devices
 from ort_deepdream.report.costs import costs, slowed
 from ort_deepdream.report.figures import ends, ratio_in_words
 from ort_deepdream.report.words import figures, seconds, seconds_span
+from ort_deepdream.weights.catalogue import told
 
 KINDS: dict[Kind, str] = {
     "cold": "A dream in a fresh process, from its start to its end",
@@ -42,7 +43,8 @@ def show(analysis: Analysis) -> None:
     for line in describe(result.machine):
         terminal.print(line, markup=False)
     model = result.model
-    what = f"{', '.join(model.layers)} of {model.weights}; {result.photo.name}"
+    weights = told(model.weights, model.weights_sha256)
+    what = f"{', '.join(model.layers)} of {weights}; {result.photo.name}"
     terminal.print(f"{plain(what)}\n")
     for kind, title in KINDS.items():
         if any(contender.sizes(kind) for contender in analysis.contenders):

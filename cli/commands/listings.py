@@ -96,10 +96,21 @@ def info(path: Path) -> None:
         )
     made = table("setting", "value")
     with shown(made):
-        for key, value in stored.items():
+        for key, value in _told(stored).items():
             if key != COMMAND:
                 made.add_row(plain(key.removeprefix(PREFIX).replace("_", " ")), plain(value))
     say(stored[COMMAND])
+
+
+def _told(stored: dict[str, str]) -> dict[str, str]:
+    """Return what is stored with the weights by their name: all files of theirs may be alike."""
+    from ort_deepdream.cli.record import PREFIX
+    from ort_deepdream.weights.catalogue import told
+
+    name, sha256 = f"{PREFIX}weights", f"{PREFIX}weights_sha256"
+    if name not in stored or sha256 not in stored:
+        return stored
+    return stored | {name: told(stored[name], stored[sha256])}
 
 
 def _stored(path: Path) -> dict[str, str]:

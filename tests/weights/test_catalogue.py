@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import subprocess
@@ -16,10 +17,12 @@ from ort_deepdream.weights import catalogue
 from ort_deepdream.weights.catalogue import (
     CACHE_VARIABLE,
     CATALOGUE,
+    SHIPPED,
     cache_folder,
     catalogue_rows,
     find,
     location,
+    told,
 )
 from ort_deepdream.weights.download import fetch
 from ort_deepdream.weights.googlenet import BVLC
@@ -104,3 +107,17 @@ def test_no_torch_and_no_onnx() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'onnx', 'onnxruntime')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_weights_are_told_by_their_name_and_not_only_by_their_files() -> None:
+    content = (SHIPPED / "weights.safetensors").read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert find("builtin").sha256 == sha256
+    assert told("weights.safetensors", sha256) == (
+        f"builtin (the built-in network, weights.safetensors, sha256 {sha256[:8]})"
+    )
+    assert told("weights.safetensors", "0" * 64) == "weights.safetensors"  # somebody's own
+    theirs = find("torchvision")
+    whole = f"{theirs.sha256}{'0' * 56}"
+    assert told("g.pth", whole) == f"torchvision (g.pth, sha256 {theirs.sha256})"
+    assert told("seeded:7", sha256[::-1]) == "seeded:7"
