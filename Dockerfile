@@ -7,10 +7,11 @@ WORKDIR /source
 # Without pip of its own, which nothing needs later. The base image's installs into it.
 RUN python3 -m venv --without-pip /opt/dream
 COPY . .
-# ONNX Runtime's wheel with CUDA has 270 MB that a CPU has no use for.
-RUN pip --python /opt/dream/bin/python install --no-cache-dir -c constraints.txt . \
-    && pip --python /opt/dream/bin/python uninstall -qy onnxruntime-gpu onnxruntime \
-    && pip --python /opt/dream/bin/python install --no-cache-dir -c constraints.txt onnxruntime
+# What pyproject.toml asks for, but for ONNX Runtime's wheel with CUDA: it has 270 MB that a CPU has
+# no use for.
+RUN pip --python /opt/dream/bin/python install --no-cache-dir -c constraints.txt \
+    filelock numpy onnxruntime pillow platformdirs rich typer \
+    && pip --python /opt/dream/bin/python install --no-cache-dir --no-deps .
 
 FROM build AS build-jupyter
 ARG JUPYTERLAB=4.6.6

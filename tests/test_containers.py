@@ -46,6 +46,15 @@ def test_what_is_copied_by_name_is_sent(text):
     assert [name for name in copied if name != "." and not is_sent(name)] == []
 
 
+def test_the_image_gets_what_a_dream_needs_with_the_plain_onnx_runtime():
+    """The package itself is installed without its dependencies, which would bring CUDA's wheel."""
+    needed = {re.match(r"[\w-]+", line)[0] for line in PYPROJECT["project"]["dependencies"]}
+    (listed,) = re.findall(r"constraints\.txt \\\n +(filelock .*) \\$", DOCKERFILE, re.MULTILINE)
+    assert set(listed.split()) == needed - {"onnxruntime-gpu"}
+    assert "install --no-cache-dir --no-deps ." in DOCKERFILE
+    assert "uninstall" not in DOCKERFILE
+
+
 def test_permissions_are_octal():
     """Buildah 1.28 stops at letters, such as a+rw."""
     modes = re.findall(r"--chmod=(\S+)", DOCKERFILE + CUDA)
