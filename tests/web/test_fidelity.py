@@ -34,6 +34,7 @@ from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.result import VERSION as RESULT_VERSION
 from ort_deepdream.measure.result import read_result
 from ort_deepdream.measure.statistics import why_unstable
+from ort_deepdream.report.board import Board
 from ort_deepdream.report.page import page
 from ort_deepdream.report.runs import read_runs
 from ort_deepdream.step import rolled_indices
@@ -198,7 +199,9 @@ def page_result(javascript, release, tmp_path, adapter, error, browser=PHONE):
     """What the page's bench would save, read as any other result."""
     first, samples = [0.3, 0.2, 0.1], [0.1, 0.11, 0.1, 0.1, 0.1]
     opened = {"isolated": True}
+    dream = {"session": 0.25, "first steps": 1.5, "steps": 2.0, "write": 0.25}
     found = {"opened": opened, "first": first, "samples": samples}
+    found |= {"dreamt": {**dream, "first steps": 3.5}, "dreams": [dream] * 3}
     wasm = {"name": "wasm, 1 thread", "backend": "wasm", "threads": 1, **found}
     webgpu = {"name": "webgpu-browser", "backend": "webgpu", "threads": None, **found}
     webgpu |= {"adapter": adapter, "error": error} if adapter else {"missing": "there is none"}
@@ -233,7 +236,16 @@ def test_what_the_page_measured_is_a_result(javascript, release, tmp_path, adapt
     analysis = analyse(result)
     assert bool(analysis.accelerators) == is_gpu
     assert analysis.failures == ()
-    assert "webgpu-browser" in page(read_runs([tmp_path / "page-bench.json"]), [])
+    (run,) = read_runs([tmp_path / "page-bench.json"])
+    assert "webgpu-browser" in page([run], [])
+    board = Board()
+    board.add(run, "")
+    names = [one.name for one in result.contenders if not one.missing]
+    assert [(row.contender, row.times[0].value) for row in board.rows] == [(n, 4.0) for n in names]
+    dreams = [one for one in result.series if one.kind == "warm"]
+    assert [(one.first, one.stable, len(one.samples)) for one in dreams] == [
+        ((6.0,), True, 3) for _ in names
+    ]
 
 
 def test_a_gradient_that_is_wrong_is_a_failure_there_too(javascript, release, tmp_path):

@@ -39,6 +39,8 @@ from ort_deepdream.engine.image import read_metadata
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.settings import chosen
 from ort_deepdream.measure.result import read_result
+from ort_deepdream.report.board import Board
+from ort_deepdream.report.runs import read_runs
 from ort_deepdream.web import site
 from ort_deepdream.web.server import Server
 from ort_deepdream.weights.architectures import ARCHITECTURES
@@ -591,7 +593,13 @@ def test_a_press_measures_the_device_and_another_saves_a_result(visit, tmp_path)
     assert [one.threads for one in wasm] == [1, min(os.cpu_count() or 1, 8)][: len(wasm)]
     why = "This browser has no WebGPU, or nothing to run it on"
     assert found.contenders[-1].missing == why
-    assert all(len(one.samples) >= 5 and len(one.first) == 3 for one in found.series)
+    steps, dreams = ([one for one in found.series if one.kind == kind] for kind in ("step", "warm"))
+    assert len(steps) == len(dreams) == len(wasm)
+    assert all(len(one.samples) >= 5 and len(one.first) == 3 for one in steps)
+    assert all(len(one.samples) == 3 and len(one.first) == 1 for one in dreams)
+    board = Board()
+    board.add(read_runs([saved])[0], "")
+    assert [row.contender for row in board.rows] == [one.name for one in wasm]
     assert all(check.gradient_error < 1e-4 for check in found.checks)
     made = CliRunner().invoke(app, ["report", str(saved), "-o", str(tmp_path / "report.html")])
     assert made.exit_code == 0, made.output

@@ -1,13 +1,14 @@
-// A short bench of this device: steps of all that this browser can run, taking turns.
+// A short bench of this device: steps and dreams of all that this browser can run, in turns.
 
 import { Background } from "../background.mjs";
-import { resultOf } from "./result.mjs";
+import { resultOf, sum } from "./result.mjs";
 import { median, whyUnstable } from "./statistics.mjs";
 
 const SIZE = { width: 182, height: 158 }; // of the pictures of 2019
 const EXAMPLE = "example.jpg";
 const ROUNDS = 5;
 const MOST_ROUNDS = 10; // while it is unsettled
+const DREAMS = 3; // rounds that have whole dreams, too
 const TURN = 0.3; // seconds of work in a turn, if two steps take less
 const MOST_STEPS = 10; // in a turn
 const PAUSE = 100; // milliseconds before each turn
@@ -50,7 +51,7 @@ async function bench(say) {
       await begin(one, png, settings);
     }
     check(timed);
-    await takeTurns(timed, settings, (round) => say(`Measuring this device: round ${round}.`));
+    await takeTurns(timed, png, settings, (round) => say(`Measuring this device: round ${round}.`));
   } finally {
     for (const one of timed) one.background?.end();
   }
@@ -77,16 +78,28 @@ async function begin(one, png, settings) {
   one.background = contender(one.backend, one.threads);
   const ask = (task, given) => one.background.ask(task, given);
   try {
+    if (one.backend === "webgpu") refuseSoftware(await ask("adapterHere"));
     one.opened = await ask("open", { layer: self.RELEASE.defaultLayer });
     await ask("picture", { png });
     one.gradient = await ask("gradient");
     one.adapter = await ask("adapter");
     one.first = await ask("turn", { count: 3, settings });
-    one.samples = [];
+    one.dreamt = await dreamOnce(one, png, settings);
+    [one.samples, one.dreams] = [[], []];
   } catch (error) {
     one.missing = error.message;
     one.background.end();
   }
+}
+
+function refuseSoftware(adapter) {
+  if (!adapter?.fallback) return;
+  throw new Error(`WebGPU has a software adapter here (${adapter.name}), which is no GPU`);
+}
+
+/** Return the seconds of each part of a whole dream. */
+async function dreamOnce(one, png, settings) {
+  return (await one.background.ask("dream", { png, settings })).parts;
 }
 
 /** Compare gradients with the first contender's. */
@@ -106,7 +119,7 @@ function distance(found, reference) {
   return Math.sqrt(difference / norm);
 }
 
-async function takeTurns(timed, settings, onRound) {
+async function takeTurns(timed, png, settings, onRound) {
   const there = timed.filter(({ missing }) => !missing);
   const unsettled = () => there.some(({ samples }) => whyUnstable(samples));
   for (let round = 1; round <= ROUNDS || (round <= MOST_ROUNDS && unsettled()); round++) {
@@ -116,6 +129,7 @@ async function takeTurns(timed, settings, onRound) {
       const count = Math.max(2, Math.min(MOST_STEPS, Math.round(TURN / one.first.at(-1))));
       const [, ...steps] = await one.background.ask("turn", { count, settings });
       one.samples.push(Math.max(median(steps), 1e-6)); // some browsers round their clock
+      if (round <= DREAMS) one.dreams.push(await dreamOnce(one, png, settings));
     }
   }
 }
@@ -127,7 +141,10 @@ function shuffled(list) {
 function sentence(timed) {
   const told = timed
     .filter(({ missing }) => !missing)
-    .map(({ name, samples }) => `${(1000 * median(samples)).toFixed(1)} ms with ${name}`);
+    .map(({ name, samples, dreams }) => {
+      const dream = median(dreams.map(sum)).toFixed(1);
+      return `${(1000 * median(samples)).toFixed(1)} ms with ${name} (a whole dream ${dream} s)`;
+    });
   const wrong = timed.some(({ error }) => error > MOST_ERROR) ? " Not all computed the same." : "";
   return told.length
     ? `A step at ${SIZE.width}×${SIZE.height} takes ${told.join(", ")}.${wrong}`

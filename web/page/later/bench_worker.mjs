@@ -8,6 +8,7 @@ import { explain, Network } from "../network.mjs";
 import { meanScale, preprocess } from "../planes.mjs";
 import { Random } from "../random.mjs";
 import { encodePng } from "./png.mjs";
+import { adapterHere } from "./webgpu.mjs";
 
 const query = new URLSearchParams(self.location.search);
 const backend = query.get("backend");
@@ -19,6 +20,8 @@ const ADVICE = /\. [^.]*choose WebAssembly.*$/is; // which is no part of the rea
 let planes; // the picture
 
 const tasks = {
+  adapterHere,
+
   /** Open a shipped layer, or a gradient file { model, weights, location, info }. */
   async open({ layer, opened }) {
     if (opened) await network.use("", opened);

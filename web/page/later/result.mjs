@@ -53,21 +53,10 @@ export function resultOf(timed, settings, { size, most, photo }) {
     photo: { ...photo, sha256: files[photo.name].sha256 },
     settings: { ...settings, seed: Number(settings.seed) },
     contenders: timed.map((one) => described(one, browser)),
-    series: there.map(({ name, samples, first }) => ({
-      contender: name,
-      size,
-      kind: "step",
-      first: first.map((seconds) => Math.max(seconds, 1e-6)),
-      samples: samples.map((seconds) => ({
-        seconds,
-        parts: {},
-        peak_memory: null,
-        device_memory: null,
-        load: null,
-      })),
-      stable: !whyUnstable(samples),
-      note: whyUnstable(samples),
-    })),
+    series: there.flatMap(({ name, samples, first, dreams, dreamt }) => [
+      series(name, size, "step", first, samples),
+      series(name, size, "warm", [sum(dreamt)], dreams.map(sum), dreams),
+    ]),
     skipped: [],
     checks: there
       .filter(({ error }) => error !== undefined)
@@ -86,6 +75,29 @@ export function resultOf(timed, settings, { size, most, photo }) {
     work: [],
     images: [],
     warnings: ["measured in a page: what else the machine did meanwhile is not known"],
+  };
+}
+
+/** Add up the seconds of a dream's parts. */
+export function sum(parts) {
+  return Object.values(parts).reduce((total, seconds) => total + seconds, 0);
+}
+
+function series(contender, size, kind, first, seconds, parts = []) {
+  return {
+    contender,
+    size,
+    kind,
+    first: first.map((one) => Math.max(one, 1e-6)),
+    samples: seconds.map((one, n) => ({
+      seconds: one,
+      parts: parts[n] ?? {},
+      peak_memory: null,
+      device_memory: null,
+      load: null,
+    })),
+    stable: !whyUnstable(seconds),
+    note: whyUnstable(seconds),
   };
 }
 
