@@ -191,6 +191,11 @@ def picture_size(text: Any) -> Any:
     if "x" in text:
         parse_sides(text)
         return text
+    if not text.lstrip("+-").isdecimal():
+        raise DreamError(
+            f"--size must be pixels, such as 640 or 640x480, not '{text[:SHOWN]}'; --scale 0.5 is "
+            f"half the size"
+        )
     return str(number(int, "--size", Limits(1, LARGEST))(text))
 
 
@@ -208,7 +213,8 @@ def is_address(text: str) -> bool:
 def is_photo(word: str) -> bool:
     """Return whether a first word that is no command can only be a picture to dream on."""
     # Not a Path's: that fails where a folder may not be looked into.
-    return is_address(word) or word.lower().endswith(PICTURES) or os.path.isfile(word)  # noqa: PTH113
+    # A folder is none, which the refusal of `run` tells better than that there is no such command.
+    return is_address(word) or word.lower().endswith(PICTURES) or os.path.exists(word)  # noqa: PTH110
 
 
 # --- lines that cannot be understood --------------------------------------------------------------
@@ -230,7 +236,9 @@ def what_is_wrong(error: Any) -> str:
             if flag[0] != "-"
             else f"{flag} {parameter.metavar}"
         )
-        return f"{named} is missing: `{command} {named}`; {see}"
+        places = [p.metavar for p in error.ctx.command.params if p.param_type_name == "argument"]
+        typed = " ".join(places).replace("...", "") if flag[0] != "-" else named
+        return f"{named} is missing: `{command} {typed}`; {see}"
     if kind == "BadOptionUsage":
         wants = "takes no value" if "not take" in error.message else "needs a value"
         return f"{error.option_name} {wants}; {see}"

@@ -61,6 +61,10 @@ REFUSALS = {
     "bench ''": ("a file has an empty name; name one",),
     "run cut.png --model 3a.onnx": ("cut.png", "cut short", "download it again"),
     "run tiny.png --model 3a.onnx -b cpu": ("64x7 pixels, too small", "must be 8 or more"),
+    "run photo.png --size huge": ("--size must be pixels, such as 640 or 640x480, not 'huge'",),
+    "run photo.png --size 50%": ("not '50%'; --scale 0.5 is half the size",),
+    "folder .": ("OUT is missing: `dream folder IN OUT`",),
+    ".": ("is a folder; name one picture in it",),
     # the output
     f"{RUN} -o nowhere/x.png": ("the folder nowhere does not exist",),
     f"{RUN} -o x.gif": ("cannot be written as .gif", "did you mean"),

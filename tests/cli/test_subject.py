@@ -151,7 +151,7 @@ REFUSALS = {
     "--mask mask.png -o mask.png": ("would replace mask.png, which this command reads",),
     "--size 0": ("--size must be 1 to 100000, not 0",),
     "--size 10x": ("'10x' is no size",),
-    "--size big": ("--size must be a whole number, not 'big'",),
+    "--size big": ("--size must be pixels, such as 640 or 640x480, not 'big'",),
     "--size 99999": ("takes 270.0 GB", "choose a smaller one"),
     "--size 32 --scale 2": ("--size and --scale exclude each other",),
     "--scale 0": ("--scale must be more than 0, not 0",),
