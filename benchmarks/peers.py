@@ -3,7 +3,7 @@
 asv compares commits and not parameters, so the ratio is the reader's; but both are measured in one
 run. The network is this commit's, its ReLUs in place; nothing else here should change with commits,
 so a jump in these curves is the machine's. It is written here anew and not taken from
-`ort_deepdream.measure.torch_step`, for asv runs this file on old commits, too.
+`ort_deepdream.measure.contenders.torch_step`, for asv runs this file on old commits, too.
 """
 
 from __future__ import annotations

@@ -20,15 +20,14 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import scratch_folder
 from ort_deepdream.measure.analysis import computes_on_processor
 from ort_deepdream.measure.checks import Checker
-from ort_deepdream.measure.cold import measure_cold
-from ort_deepdream.measure.contender import ContenderSpec
-from ort_deepdream.measure.contenders import TRYING, Contenders
+from ort_deepdream.measure.contenders.cold import measure_cold
+from ort_deepdream.measure.contenders.contender import ContenderSpec
+from ort_deepdream.measure.contenders.process import ContenderError, measure_step, measure_warm
 from ort_deepdream.measure.crowds import Crowds
 from ort_deepdream.measure.extras import Extras, OnProgress
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
 from ort_deepdream.measure.plan import KINDS, Plan, steps_in_dream
-from ort_deepdream.measure.process import ContenderError, measure_step, measure_warm
 from ort_deepdream.measure.result import (
     Measurement,
     Result,
@@ -40,6 +39,7 @@ from ort_deepdream.measure.result import (
     keep_unknown,
     write_result,
 )
+from ort_deepdream.measure.running import TRYING, Contenders
 from ort_deepdream.measure.sensors.energies import Energies
 from ort_deepdream.measure.sensors.watch import Watch, as_fields, sensors
 from ort_deepdream.measure.statistics import cold_samples, counted, why_unstable

@@ -8,15 +8,13 @@ from dataclasses import asdict, fields, replace
 from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.engine.settings import Settings, as_typed, off_by_default
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.browsers import find_program
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.browsers import PROVIDERS, WASM, WEBGPU, find_program
+from ort_deepdream.measure.contenders.contender import ContenderSpec
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.plan import FULL, FindModel, PlannedContender, thread_label
 from ort_deepdream.measure.result import Contender
 
-WASM, WEBGPU = "wasm", "webgpu-browser"
 TARGETS = {WASM: "cpu", WEBGPU: "portable"}  # of their gradient files
-PROVIDERS = {WASM: "CPUExecutionProvider", WEBGPU: "WebGpuExecutionProvider"}
 MOST_THREADS = 8  # as the page has them
 
 

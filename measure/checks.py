@@ -31,10 +31,10 @@ from ort_deepdream.measure.agreement import (
     same_dream,
     same_gradient,
 )
-from ort_deepdream.measure.contenders import TRYING, Contenders
+from ort_deepdream.measure.contenders.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.plan import is_plain_cpu, steps_in_dream
-from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.result import Check, Image, Result, Size
+from ort_deepdream.measure.running import TRYING, Contenders
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from ort_deepdream.weights.terms import parse_term
 

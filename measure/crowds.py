@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ort_deepdream.engine.machine.cores import usable_cores
 from ort_deepdream.measure.analysis import computes_on_processor
-from ort_deepdream.measure.contenders import Contenders
+from ort_deepdream.measure.contenders.process import NO_TIME, ContenderError
 from ort_deepdream.measure.libraries import WEB
-from ort_deepdream.measure.process import NO_TIME, ContenderError
 from ort_deepdream.measure.result import AtOnce, Machine, Measurement, Result, Size, Throughput
+from ort_deepdream.measure.running import Contenders
 from ort_deepdream.measure.throughput import Rate, counts_for, rate_at, search
 
 

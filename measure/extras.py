@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from ort_deepdream.measure.contenders import Contenders
+from ort_deepdream.measure.contenders.process import ContenderError
 from ort_deepdream.measure.libraries import OURS, WEB
 from ort_deepdream.measure.operators import Kind, uncounted
-from ort_deepdream.measure.process import ContenderError
 from ort_deepdream.measure.result import Limit, Measurement, Operator, Result, Size, Work
+from ort_deepdream.measure.running import Contenders
 
 OnProgress = Callable[[float, str], None]  # fraction, and what is being done
 

@@ -16,7 +16,7 @@ from ort_deepdream.engine.providers.plugins import own_name, require_library
 from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.machine import gpu_names
 from ort_deepdream.measure.pictures import parse_size

@@ -18,8 +18,8 @@ from pathlib import Path
 from threading import Barrier
 
 from ort_deepdream.engine.machine.cores import shared_out
-from ort_deepdream.measure.contender import ContenderSpec
-from ort_deepdream.measure.process import ContenderError, ContenderProcess
+from ort_deepdream.measure.contenders.contender import ContenderSpec
+from ort_deepdream.measure.contenders.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.timing import timed
 
 HOUR = 3600.0

@@ -23,8 +23,8 @@ from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient
 from ort_deepdream.engine.settings import option_words
 from ort_deepdream.export.weights import Weights
 from ort_deepdream.measure.agreement import ITERATIONS, LEAST_PSNR, psnr, same_dream
-from ort_deepdream.measure.cold import CACHE, dream_command
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.cold import CACHE, dream_command
+from ort_deepdream.measure.contenders.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.pictures import resize_photo
 from ort_deepdream.measure.result import Size

@@ -41,17 +41,17 @@ from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.verify import rebuild
 from ort_deepdream.export.weights import Weights, load_weights
 from ort_deepdream.measure.agreement import MOST_ERROR, gradient_error, same_gradient
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.contender import ContenderSpec
+from ort_deepdream.measure.contenders.process import ContenderError, ContenderProcess
+from ort_deepdream.measure.contenders.pytorch import torch_product
+from ort_deepdream.measure.contenders.torch_step import Objective
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.limits import onnx_product, product_rate
 from ort_deepdream.measure.machine import describe, disturbances, this_machine
 from ort_deepdream.measure.pictures import parse_size, resize_photo
-from ort_deepdream.measure.process import ContenderError, ContenderProcess
-from ort_deepdream.measure.pytorch import torch_product
 from ort_deepdream.measure.result import Size
 from ort_deepdream.measure.statistics import between
 from ort_deepdream.measure.timing import Samples, interleave, timed
-from ort_deepdream.measure.torch_step import Objective
 from scripts.compare_commands import compare_commands, show_commands
 from scripts.torch_contenders import SKY, Options, best_ratios, ours, summarise, theirs, time_cells
 

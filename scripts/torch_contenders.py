@@ -9,11 +9,11 @@ from typing import Any
 
 from ort_deepdream import DreamError, Settings
 from ort_deepdream.engine.machine.cores import cores
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.contender import ContenderSpec
+from ort_deepdream.measure.contenders.torch_step import ways
 from ort_deepdream.measure.libraries import OURS, TORCH
 from ort_deepdream.measure.statistics import ratio, spread
 from ort_deepdream.measure.timing import Samples
-from ort_deepdream.measure.torch_step import ways
 from ort_deepdream.report import words
 
 SKY = Path(__file__).parents[1] / "examples" / "sky-182x158.png"

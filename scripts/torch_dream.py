@@ -1,4 +1,4 @@
-"""`dream run` in PyTorch, by measure/torch_step.py: what whole commands are compared with.
+"""`dream run` in PyTorch, by measure/contenders/torch_step.py: what commands are compared with.
 
     python scripts/torch_dream.py photo.jpg --weights weights.pt -o dream.png
 
@@ -21,7 +21,7 @@ from torch import nn
 
 from ort_deepdream.engine.settings import Settings, as_typed, off_by_default
 from ort_deepdream.export.network import new_network
-from ort_deepdream.measure.torch_step import (
+from ort_deepdream.measure.contenders.torch_step import (
     Objective,
     TorchAscent,
     dream,
@@ -31,7 +31,7 @@ from ort_deepdream.measure.torch_step import (
 )
 from ort_deepdream.weights.architectures import ARCHITECTURES
 
-# What measure/torch_step.py does: the settings that no dream is without.
+# What measure/contenders/torch_step.py does: the settings that no dream is without.
 LOOP = tuple(setting.name for setting in fields(Settings) if not off_by_default(setting))
 
 

@@ -21,7 +21,7 @@ from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.browser_plan import plan_browser, split_backends
-from ort_deepdream.measure.browsers import find_program
+from ort_deepdream.measure.contenders.browsers import find_program
 from ort_deepdream.measure.pictures import describe_photo, parse_size
 from ort_deepdream.measure.plan import (
     PROFILES,

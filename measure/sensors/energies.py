@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ort_deepdream.measure.contenders import Contenders
-from ort_deepdream.measure.process import NO_TIME, ContenderError
+from ort_deepdream.measure.contenders.process import NO_TIME, ContenderError
 from ort_deepdream.measure.result import Energy, Measurement, Result, Size
+from ort_deepdream.measure.running import Contenders
 from ort_deepdream.measure.sensors.energy import NoEnergyError, energy, window
 from ort_deepdream.measure.sensors.watch import Watch
 

@@ -17,7 +17,7 @@ from small_bench import plan, write_wrong_model
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.bench import Bench
-from ort_deepdream.measure.cold import measure_cold
+from ort_deepdream.measure.contenders.cold import measure_cold
 from ort_deepdream.measure.machine import this_machine
 from ort_deepdream.measure.result import read_result, write_result
 from ort_deepdream.measure.resume import resumable

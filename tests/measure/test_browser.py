@@ -24,13 +24,13 @@ from ort_deepdream.engine.image import read_picture
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.analysis import analyse, computes_on_processor
 from ort_deepdream.measure.bench import Bench
-from ort_deepdream.measure.browser_files import external_files
 from ort_deepdream.measure.browser_plan import plan_browser, split_backends
-from ort_deepdream.measure.browsers import find_program
-from ort_deepdream.measure.contenders import Contenders
+from ort_deepdream.measure.contenders.browser_files import external_files
+from ort_deepdream.measure.contenders.browsers import find_program
+from ort_deepdream.measure.contenders.process import NO_TIME, ContenderError, ContenderProcess
 from ort_deepdream.measure.libraries import WEB
-from ort_deepdream.measure.process import NO_TIME, ContenderError, ContenderProcess
 from ort_deepdream.measure.result import read_result
+from ort_deepdream.measure.running import Contenders
 from ort_deepdream.web.runtime import VERSION, fetch_runtime
 from ort_deepdream.web.server import Server
 from ort_deepdream.web.site import site_files
@@ -135,7 +135,7 @@ def test_a_fallback_adapter_is_no_gpu(program, device, on_processor):
     ],
 )
 def test_a_software_adapter_is_refused_by_name(adapter, refused):
-    from ort_deepdream.measure.browser import refuse_software
+    from ort_deepdream.measure.contenders.browser import refuse_software
 
     if refused is None:
         refuse_software(adapter)

@@ -9,8 +9,8 @@ from PIL import Image
 from small_bench import plan
 
 from ort_deepdream import Settings, dream, load_model, read_metadata, read_picture
-from ort_deepdream.measure.cold import dream_command, measure_cold
-from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.contenders.cold import dream_command, measure_cold
+from ort_deepdream.measure.contenders.process import ContenderError
 
 PARTS = ["start", "import", "session", "first steps", "steps", "write", "end"]
 

@@ -9,7 +9,7 @@ from gradient_files import write_gradient_file
 from small_bench import plan
 
 from ort_deepdream import DreamError, Settings
-from ort_deepdream.measure.contender import read_spec
+from ort_deepdream.measure.contenders.contender import read_spec
 from ort_deepdream.measure.pictures import parse_size
 from ort_deepdream.measure.plan import (
     check_sizes,

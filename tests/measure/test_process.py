@@ -15,7 +15,7 @@ import pytest
 from small_bench import plan
 
 from ort_deepdream import load_model, read_picture
-from ort_deepdream.measure.process import ContenderError, ContenderProcess
+from ort_deepdream.measure.contenders.process import ContenderError, ContenderProcess
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,8 @@ def test_the_gradient_of_a_process_is_the_models(
 
 def test_a_process_that_measures_onnx_runtime_has_no_pytorch_in_it():
     """Nor the onnx package: it has what a dream has."""
-    code = "import sys, ort_deepdream.measure.worker, ort_deepdream.measure.onnx_runtime; "
+    contenders = "ort_deepdream.measure.contenders"
+    code = f"import sys, {contenders}.worker, {contenders}.onnx_runtime; "
     code += "print({'torch', 'onnx', 'onnx_ir'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

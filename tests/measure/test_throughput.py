@@ -15,7 +15,7 @@ from synthetic_results import SEED_SIZE, result
 from ort_deepdream.measure import throughput
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.bench import Bench
-from ort_deepdream.measure.process import ContenderError
+from ort_deepdream.measure.contenders.process import ContenderError
 from ort_deepdream.measure.result import AtOnce, Throughput, read_result
 from ort_deepdream.measure.throughput import COUNTS, PAYS, Crowd, Rate, best, counts_for, search
 from ort_deepdream.report import costs

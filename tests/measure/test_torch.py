@@ -11,11 +11,11 @@ import torch
 
 from ort_deepdream import DreamError, Settings
 from ort_deepdream.engine.machine.cores import default_threads
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.contender import ContenderSpec
+from ort_deepdream.measure.contenders.onnx_runtime import OnnxRuntimeContender
+from ort_deepdream.measure.contenders.pytorch import PyTorchContender, use_threads
 from ort_deepdream.measure.libraries import OURS, TORCH
-from ort_deepdream.measure.onnx_runtime import OnnxRuntimeContender
 from ort_deepdream.measure.plan import plan_torch
-from ort_deepdream.measure.pytorch import PyTorchContender, use_threads
 from ort_deepdream.weights.builtin import shipped_file
 
 LAYER = "conv2/3x3"

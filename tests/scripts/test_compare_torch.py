@@ -13,9 +13,15 @@ from PIL import Image
 from ort_deepdream import DreamError, Settings, dream, load_model
 from ort_deepdream.export.network import new_network
 from ort_deepdream.measure import limits
+from ort_deepdream.measure.contenders.torch_step import (
+    Objective,
+    TorchAscent,
+    gradient_of,
+    parse_way,
+    tuned,
+)
+from ort_deepdream.measure.contenders.torch_step import dream as dream_in_torch
 from ort_deepdream.measure.pictures import parse_size, resize_photo
-from ort_deepdream.measure.torch_step import Objective, TorchAscent, gradient_of, parse_way, tuned
-from ort_deepdream.measure.torch_step import dream as dream_in_torch
 from ort_deepdream.weights.architectures import ARCHITECTURES
 from scripts import compare_commands as commands
 from scripts import compare_torch as compare

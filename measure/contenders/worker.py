@@ -1,4 +1,4 @@
-"""A contender in a process of its own: `python -m ort_deepdream.measure.worker SPEC`.
+"""A contender in a process of its own: `python -m ort_deepdream.measure.contenders.worker SPEC`.
 
 Orders come as lines of JSON, [name, {arguments}]; answers go out the same way, [True, answer] or
 [False, what went wrong]. Between two orders it waits for its input, and its threads sleep.
@@ -21,7 +21,7 @@ import numpy as np
 
 from ort_deepdream.engine.image import read_picture
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.contender import (
+from ort_deepdream.measure.contenders.contender import (
     ContenderSpec,
     LoadedContender,
     parts,
@@ -36,9 +36,9 @@ WARMING = 2  # steps before a time is worth something
 # By the contender's library, where its class is. Imported when it is asked for: PyTorch is nothing
 # that a process which measures ONNX Runtime should have in memory.
 LIBRARIES = {
-    OURS: "ort_deepdream.measure.onnx_runtime:OnnxRuntimeContender",
-    TORCH: "ort_deepdream.measure.pytorch:PyTorchContender",
-    WEB: "ort_deepdream.measure.browser:BrowserContender",
+    OURS: "ort_deepdream.measure.contenders.onnx_runtime:OnnxRuntimeContender",
+    TORCH: "ort_deepdream.measure.contenders.pytorch:PyTorchContender",
+    WEB: "ort_deepdream.measure.contenders.browser:BrowserContender",
 }
 
 

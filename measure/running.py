@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.contender import ContenderSpec
+from ort_deepdream.measure.contenders.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.pictures import resize_photo
 from ort_deepdream.measure.plan import Plan
-from ort_deepdream.measure.process import ContenderError, ContenderProcess
 from ort_deepdream.measure.result import Size
 
 TRYING = 0.5  # of what is left of the budget, for a browser that was not timed yet

@@ -20,7 +20,7 @@ from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.octaves import octave_sizes
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.measure import limits, operators
-from ort_deepdream.measure.contender import ContenderSpec, LoadedContender, Step
+from ort_deepdream.measure.contenders.contender import ContenderSpec, LoadedContender, Step
 
 Array = NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""The other end of `measure.worker`: a process that measures one contender."""
+"""The other end of `measure.contenders.worker`: a process that measures one contender."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.contender import ContenderSpec
+from ort_deepdream.measure.contenders.contender import ContenderSpec
 from ort_deepdream.measure.machine import Others
 from ort_deepdream.measure.result import Sample
 from ort_deepdream.text import last_words
@@ -43,7 +43,7 @@ class ContenderProcess:
         self._refuse_if_over()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ort_deepdream.measure.worker", spec.dump()],
+            [sys.executable, "-P", "-m", "ort_deepdream.measure.contenders.worker", spec.dump()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

@@ -18,9 +18,8 @@ from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.verify import rebuild
 from ort_deepdream.measure import limits
-from ort_deepdream.measure.contender import ContenderSpec, LoadedContender, Step
-from ort_deepdream.measure.timing import timed
-from ort_deepdream.measure.torch_step import (
+from ort_deepdream.measure.contenders.contender import ContenderSpec, LoadedContender, Step
+from ort_deepdream.measure.contenders.torch_step import (
     Gradient,
     Objective,
     TorchAscent,
@@ -35,6 +34,7 @@ from ort_deepdream.measure.torch_step import (
     tuned,
     ways,
 )
+from ort_deepdream.measure.timing import timed
 
 Array = NDArray[np.float32]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from ort_deepdream.engine.settings import option_words
 from ort_deepdream.errors import DreamError
 from ort_deepdream.marks import VARIABLE
-from ort_deepdream.measure.contender import ContenderSpec, parts
+from ort_deepdream.measure.contenders.contender import ContenderSpec, parts
+from ort_deepdream.measure.contenders.process import ContenderError
 from ort_deepdream.measure.machine import Others
-from ort_deepdream.measure.process import ContenderError
 from ort_deepdream.measure.result import Sample
 from ort_deepdream.measure.timing import run_process
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
 
 CHROMIUM, FIREFOX = "chromium", "firefox"
+WASM, WEBGPU = "wasm", "webgpu-browser"  # the backends that are measured in them
+PROVIDERS = {WASM: "CPUExecutionProvider", WEBGPU: "WebGpuExecutionProvider"}
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")  # Firefox must be Playwright's own
-WEBGPU = ("--enable-unsafe-webgpu",)
+WITH_WEBGPU = ("--enable-unsafe-webgpu",)
 # What else Chromium wants before it takes a GPU without a window.
 ON_LINUX = ("--use-angle=vulkan", "--enable-features=Vulkan", "--disable-vulkan-surface")
 
@@ -78,7 +80,11 @@ def launch(playwright: Playwright, program: Program, webgpu: bool) -> Browser:
 def _options(webgpu: bool) -> Sequence[str]:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     sandbox = ("--no-sandbox",) if root else ()  # Chromium starts none for root
-    return (*sandbox, *(WEBGPU if webgpu else ()), *(ON_LINUX if webgpu and _is_linux() else ()))
+    return (
+        *sandbox,
+        *(WITH_WEBGPU if webgpu else ()),
+        *(ON_LINUX if webgpu and _is_linux() else ()),
+    )
 
 
 def _is_linux() -> bool:

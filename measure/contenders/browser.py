@@ -20,10 +20,15 @@ from ort_deepdream.engine.providers.devices import processor_name
 from ort_deepdream.engine.sessions.gradient_file import GradientFile, read_gradient_file
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.browser_files import external_files
-from ort_deepdream.measure.browser_plan import PROVIDERS, WEBGPU
-from ort_deepdream.measure.browsers import find_program, launch
-from ort_deepdream.measure.contender import Array, ContenderSpec, LoadedContender, Mark, Step
+from ort_deepdream.measure.contenders.browser_files import external_files
+from ort_deepdream.measure.contenders.browsers import PROVIDERS, WEBGPU, find_program, launch
+from ort_deepdream.measure.contenders.contender import (
+    Array,
+    ContenderSpec,
+    LoadedContender,
+    Mark,
+    Step,
+)
 
 # Saves no data: otherwise the page would fetch a network of its own.
 SPARING = "Object.defineProperty(navigator, 'connection', { value: { saveData: true } });"

@@ -1,0 +1,1 @@
+"""What is measured: dreams by ONNX Runtime, PyTorch and browsers, each in a process of its own."""
