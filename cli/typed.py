@@ -127,11 +127,15 @@ def input_file(text: Any) -> Any:
 def each_photo(paths: Sequence[Path]) -> list[Path]:
     """Return pictures, with those that a pattern such as *.jpg stands for: not all shells do that.
 
-    Raise DreamError for a pattern that nothing is like.
+    Raise DreamError for a pattern that nothing is like, and for one of several that is not there.
     """
     found: list[Path] = []
     for path in paths:
         if not set("*?[") & set(str(path)) or os.path.lexists(path):
+            if len(paths) > 1 and not os.path.exists(path):  # noqa: PTH110  as for is_photo
+                raise DreamError(
+                    f"{path}: there is no such picture; if the dream is to be called so, -o {path}"
+                )
             found.append(path)
             continue
         import glob
@@ -188,9 +192,10 @@ def picture_size(text: Any) -> Any:
     """Return a size to bring a picture to, N or WxH. Raise DreamError for what is none."""
     if not isinstance(text, str):
         return text
-    if "x" in text:
-        parse_sides(text)
-        return text
+    sides = text.lower().replace("×", "x")
+    if "x" in sides:
+        parse_sides(sides)
+        return sides
     if not text.lstrip("+-").isdecimal():
         raise DreamError(
             f"--size must be pixels, such as 640 or 640x480, not '{text[:SHOWN]}'; --scale 0.5 is "
@@ -254,6 +259,10 @@ def _at_a_time(command: Any) -> str:
     return ", for it takes one photo at a time" if taken == ["PHOTO"] else ""
 
 
+# Options of other programs, and what they are here.
+MEANT = {"--gpu": "--backend cuda", "--cpu": "--backend cpu", "--device": "--backend"}
+
+
 def _no_such_option(name: str, context: Any, see: str) -> str:
     known = _options(context.command)
     if context.parent is None:
@@ -264,6 +273,9 @@ def _no_such_option(name: str, context: Any, see: str) -> str:
         ]
         if owners:
             return f"{name} belongs behind its command: `dream {owners[0]} ... {name}`"
+    meant = MEANT.get(name)
+    if meant is not None and meant.split()[0] in known:
+        return f"there is no option {name}: did you mean {meant}?"
     return f"there is no option {name}: {nearest(name, known, otherwise=see)}"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.weights.architecture import Architecture
 
+# How other programs call a module of GoogLeNet: 4c, mixed4c.
+BLOCK = re.compile(r"(mixed_?|inception_?)?(?P<block>[3-5][a-e])", re.IGNORECASE)
 SHOWN = 12  # characters of a channel that is none
 HEAVIEST = 1e9  # of weights, without a sign, and 1 / HEAVIEST the least: squares are float32
 
@@ -75,7 +78,10 @@ def _hint(name: str, architecture: Architecture) -> str:
     if f"{name}/output" in architecture.layers:
         return f"did you mean {name}/output?"
     known = [*architecture.layers, *architecture.layer_aliases]
-    return nearest(name, known, otherwise="`dream layers` lists them")
+    block = BLOCK.fullmatch(name)
+    of_it = [layer for layer in architecture.layers if block and block["block"].lower() in layer]
+    last = f"did you mean {of_it[-1]}?" if of_it else "`dream layers` lists them"
+    return nearest(name, known, otherwise=last)
 
 
 def _channel(text: str, layer: str, channels: int) -> int:

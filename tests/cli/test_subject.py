@@ -65,6 +65,13 @@ def test_another_size_is_dreamt_on_and_stored(quick, dream, words, size):
     assert (pixels("again.png") == pixels("out.png")).all()
 
 
+@pytest.mark.parametrize("word", ["40X30", "40×30"])
+def test_a_size_with_another_cross_is_the_same(quick, word):
+    stored = quick("--size", word)
+    assert pixels("out.png").shape[1::-1] == (40, 30)
+    assert "--size=40x30" in shlex.split(stored["deepdream.command"])
+
+
 def test_it_is_resized_by_lanczos(quick, photo):
     quick("--size", "40x30", "--step", 0)
     with Image.open(photo) as image:

@@ -286,6 +286,8 @@ def test_parse_term_takes_the_librarys_names():
             "bvlc has no layer 'inception_4c/outptu': did you mean .*4c/output",
         ),
         ("inception4c", "did you mean .*inception_4c"),
+        ("4C", "did you mean inception_4c/output?"),
+        ("mixed4c", "did you mean inception_4c/output?"),
         ("", "bvlc has no layer '': `dream layers` lists them"),
         ("loss3/classifier", "bvlc has no layer"),
         ("inception_4c/output:512", "no channel '512': its channels are 0 to 511"),
