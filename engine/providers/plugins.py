@@ -23,8 +23,9 @@ from ort_deepdream.text import clean
 
 DEVICE_TYPE = "device_type"  # the provider option that chooses among a plug-in's devices
 
-# Of this process, by the names they were registered with: devices, or why there are none.
+# Of this process, by the names they were registered with: devices or why there are none, and files.
 _registered: dict[str, list[Any] | str] = {}
+_files: dict[str, Path | None] = {}
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,18 @@ class Plugin:
         session.add_provider_for_devices([device], options)
 
     def _devices(self) -> list[Any] | str:
+        taken = _files.get(self.provider, self.file)
+        if taken != self.file:
+            return f"{self.words}: {self.provider} is {taken} in this process; give it another name"
         if self.provider not in _registered:
-            _registered[self.provider] = self._register()
+            return self._register()
         return _registered[self.provider]
 
     def _register(self) -> list[Any] | str:
+        """Register it and return its devices, or why there are none.
+
+        What does not load is not registered: another file may then have the name.
+        """
         before = len(onnxruntime.get_ep_devices())
         library = self.file
         try:
@@ -105,7 +113,9 @@ class Plugin:
             return f"{self.words} does not load: {_reason(error, library)}"
         found = onnxruntime.get_ep_devices()[before:]
         no_device = f"{self.words} loads, but finds no device here that it can use"
-        return found or "; ".join(filter(None, (no_device, self.otherwise)))
+        _files[self.provider] = self.file
+        _registered[self.provider] = found or "; ".join(filter(None, (no_device, self.otherwise)))
+        return _registered[self.provider]
 
 
 def _reason(error: Exception, library: Path | str | None) -> str:

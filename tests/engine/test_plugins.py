@@ -61,6 +61,16 @@ def test_a_library_that_is_no_plugin(tmp_path):
     assert str(caught.value).endswith(": file too short") or sys.platform != "linux"
 
 
+def test_a_name_is_one_library_in_a_process(no_device, tmp_path):
+    broken, other = tmp_path / "libbroken.so", tmp_path / "libother.so"
+    broken.write_text("no library")
+    shutil.copy(no_device, other)
+    said = [Plugin("one_name", file=file).why_not() for file in (broken, no_device, other)]
+    assert "does not load" in str(said[0])  # and has not taken the name
+    assert said[1] == f"{no_device} loads, but finds no device here that it can use"
+    assert said[2] == f"{other}: one_name is {no_device} in this process; give it another name"
+
+
 def test_a_library_that_is_not_there(tmp_path):
     library = tmp_path / "gone.so"
     with pytest.raises(DreamError) as caught:
