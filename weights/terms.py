@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.weights.architecture import Architecture
 
-# How other programs call a module of GoogLeNet: 4c, mixed4c.
-BLOCK = re.compile(r"(mixed_?|inception_?)?(?P<block>[3-5][a-e])", re.IGNORECASE)
+BLOCK = re.compile(r"\d[a-z]+$")  # what other programs' names for a block end with: 4c, mixed4c
 SHOWN = 12  # characters of a channel that is none
 HEAVIEST = 1e9  # of weights, without a sign, and 1 / HEAVIEST the least: squares are float32
 
@@ -78,8 +77,8 @@ def _hint(name: str, architecture: Architecture) -> str:
     if f"{name}/output" in architecture.layers:
         return f"did you mean {name}/output?"
     known = [*architecture.layers, *architecture.layer_aliases]
-    block = BLOCK.fullmatch(name)
-    of_it = [layer for layer in architecture.layers if block and block["block"].lower() in layer]
+    block = BLOCK.search(name.lower())
+    of_it = [layer for layer in architecture.layers if block and block[0] in layer]
     last = f"did you mean {of_it[-1]}?" if of_it else "`dream layers` lists them"
     return nearest(name, known, otherwise=last)
 
