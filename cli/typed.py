@@ -127,15 +127,11 @@ def input_file(text: Any) -> Any:
 def each_photo(paths: Sequence[Path]) -> list[Path]:
     """Return pictures, with those that a pattern such as *.jpg stands for: not all shells do that.
 
-    Raise DreamError for a pattern that nothing is like, and for one of several that is not there.
+    Raise DreamError for a pattern that nothing is like.
     """
     found: list[Path] = []
     for path in paths:
         if not set("*?[") & set(str(path)) or os.path.lexists(path):
-            if len(paths) > 1 and not os.path.exists(path):  # noqa: PTH110  as for is_photo
-                raise DreamError(
-                    f"{path}: there is no such picture; if the dream is to be called so, -o {path}"
-                )
             found.append(path)
             continue
         import glob

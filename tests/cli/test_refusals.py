@@ -56,7 +56,6 @@ REFUSALS = {
     "run nothere.jpg": ("nothere.jpg", "no such file"),
     "run text.txt": ("text.txt", "not a picture"),
     "run .": ("is a folder",),
-    "run photo.png out.png": ("out.png: there is no such picture", "-o out.png"),
     "run photo.png --gpu": ("there is no option --gpu: did you mean --backend cuda?",),
     "run ''": ("a file has an empty name; name one",),
     "run photo.png --weights ''": ("--weights has an empty name",),
