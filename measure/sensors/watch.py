@@ -23,7 +23,6 @@ from ort_deepdream.measure.sensors.nvml import Nvml
 from ort_deepdream.measure.sensors.powercap import Powercap
 from ort_deepdream.measure.sensors.processor import HOT, QUOTA, STOLEN, Processor
 from ort_deepdream.measure.sensors.sensor import Moment, Sensor
-from ort_deepdream.measure.sensors.virtual_cores import VirtualCores
 
 EVERY = 0.05  # seconds between two looks at what has to be watched
 
@@ -35,7 +34,7 @@ LEAST_SECONDS = {STOLEN: 0.03, QUOTA: 0.002}  # steps of the counters: ticks of 
 
 def sensors() -> list[Sensor]:
     """Return every sensor that there could be; those that are not here say why."""
-    return [Nvml(), Powercap(), Processor(), VirtualCores()]
+    return [Nvml(), Powercap(), Processor()]
 
 
 @dataclass

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +15,7 @@ from ort_deepdream.measure.sensors.energy import RENEWALS, NoEnergyError, energy
 from ort_deepdream.measure.sensors.nvml import SLOWED, Nvml
 from ort_deepdream.measure.sensors.powercap import Powercap
 from ort_deepdream.measure.sensors.processor import HOT, QUOTA, STOLEN, Processor
-from ort_deepdream.measure.sensors.virtual_cores import LONG, SHARED, VirtualCores, _long_product
 from ort_deepdream.measure.sensors.watch import Seen, Watch, sensors
-from ort_deepdream.measure.timing import timed
 
 
 class Machine:
@@ -169,63 +165,4 @@ def test_a_sensor_that_is_not_there_says_why(tmp_path, monkeypatch):
     assert Nvml().missing == "there is no NVIDIA driver"
     (tmp_path / "nvidia-smi").touch(0o755)
     assert Nvml().missing == "there is no pynvml; pip install 'ort-deepdream[sensors]'"
-    names = {sensor.name for sensor in sensors()}
-    assert names == {"NVML", "RAPL", "processor", "virtual cores"}
-
-
-# --- Virtual cores ----------------------------------------------------------------------------
-
-
-class Cores:
-    """Two virtual cores and their clock: a product takes `seconds`, which a test sets."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now, self.seconds = 0.0, 0.01
-        cpuinfo = folder / "cpuinfo"
-        cpuinfo.write_text("flags\t\t: fpu sse2 hypervisor avx2\n")
-        self.watch = Watch([VirtualCores(cpuinfo, self.product, self.clock, 2)], self.clock)
-        assert self.watch.missing == {}
-
-    def clock(self) -> float:
-        return self.now
-
-    def product(self) -> None:
-        self.now += self.seconds
-
-    def seen(self, *seconds: float) -> list[str]:
-        """What is seen of a second with a product before it and one after it."""
-        self.seconds = seconds[0]
-        with self.watch.during() as seen:
-            self.now += 1.0
-            self.seconds = seconds[-1]
-        return seen.slowed
-
-
-def test_virtual_cores_that_share_a_real_one_are_told(tmp_path):
-    cores = Cores(tmp_path)
-    assert cores.seen(0.01) == []
-    assert cores.seen(0.02) == [SHARED]
-    assert cores.seen(0.0150, 0.01) == [SHARED]
-    assert cores.seen(0.01, 0.02) == [SHARED]
-    assert cores.seen(0.01) == []
-
-
-def test_virtual_cores_of_their_own_are_never_called_shared(tmp_path):
-    cores, chance = Cores(tmp_path), random.Random(1)
-    assert not any(cores.seen(*(0.01 * chance.uniform(1, 1.2) for _ in "12")) for _ in range(100))
-
-
-def test_cores_that_share_nothing_are_not_timed(tmp_path):
-    cpuinfo = tmp_path / "cpuinfo"
-    assert VirtualCores(cpuinfo).missing == f"there is no {cpuinfo} to tell what cores are"
-    cpuinfo.write_text("flags\t\t: fpu sse2 hypervisor\n")
-    assert VirtualCores(cpuinfo, cores=1).missing == "there is one core, which shares with none"
-    cpuinfo.write_text("flags\t\t: fpu sse2\n")
-    assert VirtualCores(cpuinfo).missing == "these are no virtual cores: nothing shares them"
-
-
-def test_the_product_is_long_enough_and_is_one():
-    product = _long_product(1)
-    (found,) = product()
-    assert timed(product) > LONG / 2
-    assert np.isfinite(found).all()
+    assert {sensor.name for sensor in sensors()} == {"NVML", "RAPL", "processor"}
