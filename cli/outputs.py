@@ -35,9 +35,8 @@ def check_output(
 
 
 def _all_read(inputs: Iterable[Path | str]) -> Iterator[Path]:
-    from ort_deepdream.engine.sessions.checking import (
-        weights_beside,  # here, where something is replaced
-    )
+    # Here, where something is replaced.
+    from ort_deepdream.engine.sessions.checking import weights_beside
 
     for given in map(Path, inputs):
         yield given

@@ -333,20 +333,19 @@ def open_session(
     backend: Backend,
     graph: bytes | str,
     options: onnxruntime.SessionOptions,
-    provider_options: Mapping[str, str] | None = None,
+    provider_options: Mapping[str, str],
 ) -> onnxruntime.InferenceSession:
     """Make a session on a backend, by its plug-in where its provider comes from one.
 
     `provider_options` take the place of the backend's own.
     """
-    given = dict(backend.provider_options if provider_options is None else provider_options)
     if backend.plugged_in is not None:
-        backend.plugged_in.choose(options, given)
+        backend.plugged_in.choose(options, provider_options)
         return onnxruntime.InferenceSession(graph, options, enable_fallback=False)
     return onnxruntime.InferenceSession(
         graph,
         options,
-        providers=[(backend.provider, given)],
+        providers=[(backend.provider, dict(provider_options))],
         enable_fallback=False,  # to the CPU, with a message of its own
     )
 

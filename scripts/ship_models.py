@@ -20,7 +20,7 @@ from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ort_deepdream.export.model_file import export_gradient, save
+from ort_deepdream.export.model_file import Traced, lower_for, save, trace_layers
 from ort_deepdream.export.shared_weights import share_weights
 from ort_deepdream.export.targets import TARGETS
 from ort_deepdream.export.weights import Weights, load_weights
@@ -65,11 +65,17 @@ def ship_weights(trained: Path) -> None:
         save_file(tensors, temporary, metadata)
 
 
-def make_graph(weights: Weights, weights_file: Path, layer: str, target: str) -> Path:
-    """Write the gradient file of one layer beside a file of these weights, which it refers to."""
-    model = export_gradient(weights, [layer], TARGETS[target], channels=True)
+def trace(weights: Weights, layer: str) -> Traced:
+    """Trace one layer and each of its channels, for all targets."""
+    return trace_layers(weights, [layer], channels=True)
+
+
+def make_graph(traced: Traced, weights_file: Path, layer: str, target: str) -> Path:
+    """Write the gradient file of one layer beside a file of its weights, which it refers to."""
+    model = lower_for(traced, TARGETS[target])
     share_weights(model, weights_file)
-    path = weights_file.parent / shipped_file(layer, target, weights.architecture.name).name
+    architecture = traced.weights.architecture.name
+    path = weights_file.parent / shipped_file(layer, target, architecture).name
     save(model, path, seal=False)  # it is rewritten for others' weights
     return path
 
@@ -91,8 +97,9 @@ def ship_graphs() -> None:
         with tempfile.TemporaryDirectory() as folder:
             weights, file = weights_for(architecture, Path(folder))
             for layer in track(layers, f"gradient files of {architecture}"):
+                traced = trace(weights, layer)
                 for target in SHIPPED_TARGETS:
-                    made = make_graph(weights, file, layer, target)
+                    made = make_graph(traced, file, layer, target)
                     shipped = shipped_file(layer, target, architecture)
                     if made != shipped:
                         shutil.move(made, shipped)
