@@ -62,7 +62,7 @@ class Figure:
     """A median in seconds, how sure it is, and how far the samples lie apart."""
 
     median: float
-    low: float  # 95 % bootstrap interval of the median
+    low: float  # 95 % interval of the median
     high: float
     fast: float  # percentiles of the samples, as fine as their number justifies
     slow: float

@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +29,7 @@ from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
 from ort_deepdream.measure.plan import KINDS, Plan, steps_in_dream
 from ort_deepdream.measure.result import (
+    Kind,
     Measurement,
     Result,
     Sample,
@@ -337,20 +338,21 @@ class Bench:
     def unsettled(self) -> list[Measurement]:
         """Return all measurements of the sizes and kinds at which some contender is not stable yet.
 
-        Contenders are compared round by round, so they get their rounds together.
+        Contenders are compared round by round, so they get their rounds together. Where there is no
+        time for all sizes and kinds, the quickest go on.
         """
-        groups = {
-            (measurement.size, measurement.kind)
-            for measurement in self.measurements
-            if len(self.samples[measurement]) < self.plan.most_trials
-            and why_unstable(self.warm_seconds(measurement, self.samples[measurement]))
-        }
-        chosen = [
-            measurement
-            for measurement in self.measurements
-            if (measurement.size, measurement.kind) in groups
-        ]
-        return chosen if sum(map(self.cost, chosen)) < self.left() else []
+        groups: dict[tuple[Size, Kind], list[Measurement]] = {}
+        for measurement in self.measurements:
+            groups.setdefault((measurement.size, measurement.kind), []).append(measurement)
+        unsettled = [group for group in groups.values() if any(map(self.is_unsettled, group))]
+        return affordable(unsettled, self.cost, self.left())
+
+    def is_unsettled(self, measurement: Measurement) -> bool:
+        """Return whether more samples may settle it, of which it has not had the most yet."""
+        samples = self.samples[measurement]
+        return len(samples) < self.plan.most_trials and bool(
+            why_unstable(self.warm_seconds(measurement, samples))
+        )
 
     def fraction(self, in_round: float) -> float:
         """Return how much of the planned work is done, by estimated time."""
@@ -455,3 +457,15 @@ def busy_neighbours(measured: Iterable[list[Sample]]) -> list[str]:
     if middle <= BUSY_CORES:
         return []
     return [f"other processes kept {middle:.1f} cores busy while it measured (median)"]
+
+
+def affordable(
+    groups: Iterable[Sequence[Measurement]], cost: Callable[[Measurement], float], seconds: float
+) -> list[Measurement]:
+    """Return the measurements of the quickest groups, of as many whole ones as fit the seconds."""
+    chosen: list[Measurement] = []
+    for group in sorted(groups, key=lambda group: sum(map(cost, group))):
+        seconds -= sum(map(cost, group))
+        if seconds > 0:
+            chosen += group
+    return chosen

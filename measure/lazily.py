@@ -1,6 +1,6 @@
 """A mapping whose values are made when they are first asked for.
 
-Of a thousand results a board asks for a third of the figures, each of which is a bootstrap.
+Of a thousand results a board asks for a third of the figures.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ ON_CUDA, DEVICE = ("cuda", "tensorrt"), "device_id"  # backends, and the option 
 CPU_NODES = "CPU nodes allowed"  # in a contender's name
 MODEL = "model"  # the option of a backend that is a gradient file of its own
 NAMED = {"prefer_nhwc=1": "NHWC"}  # provider options that have a name of their own
+MOST_TRIALS = 40  # of a measurement that does not settle, unless more are asked for
 KINDS: tuple[Kind, ...] = ("step", "warm", "cold")  # the cheapest first
 
 
@@ -37,7 +38,6 @@ class Profile:
 
     sizes: tuple[Size, ...]
     trials: int
-    most_trials: int  # until a measurement is stable
     budget: float  # seconds for everything
 
 
@@ -46,14 +46,11 @@ def _sizes(*texts: str) -> tuple[Size, ...]:
 
 
 PROFILES = {
-    "quick": Profile(_sizes("182x158"), trials=5, most_trials=10, budget=90),
-    "normal": Profile(
-        _sizes("182x158", "512x512", "1024x1024"), trials=5, most_trials=15, budget=900
-    ),
+    "quick": Profile(_sizes("182x158"), trials=5, budget=90),
+    "normal": Profile(_sizes("182x158", "512x512", "1024x1024"), trials=5, budget=900),
     "full": Profile(
         _sizes("182x158", "256x256", "512x512", "1024x1024", "2048x2048"),
         trials=10,
-        most_trials=40,
         budget=7200,
     ),
 }
@@ -82,7 +79,7 @@ class Plan:
     contenders: tuple[PlannedContender, ...]
     sizes: tuple[Size, ...]  # the smallest first
     trials: int
-    most_trials: int
+    most_trials: int  # of a measurement that does not settle
     budget: float
     settings: Settings
     model: Model

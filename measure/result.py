@@ -242,7 +242,7 @@ class Series(Record):
     # Seconds of what went before the samples, in its order: the process's first steps or dreams.
     first: Annotated[tuple[Measured, ...], FIRST_FAULT, Field(max_length=1000)] = ()
     samples: Annotated[tuple[Sample, ...], FIRST_FAULT, Field(max_length=100_000)]
-    stable: bool  # the spread settled before the budget ended
+    stable: bool  # the median settled before the budget ended
     note: Text | None  # what a reader must know, such as why it is unstable
 
     @property

@@ -1,7 +1,8 @@
 """What samples say: medians, intervals, ratios, whether they settled, whether two sets differ.
 
-The bootstrap takes the percentiles of resampled medians. With fewer than ten samples its
-intervals are somewhat too narrow; nothing here hides how many there were.
+A median's interval lies between two of the samples, and assumes nothing of them but that they are
+independent. A ratio's is a bootstrap's: the percentiles of resampled medians' ratios, somewhat too
+narrow with fewer than ten samples; nothing here hides how many there were.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -18,9 +20,8 @@ RESAMPLES = 2000
 AT_ONCE = 4_000_000  # samples drawn: all of a large file's would take gigabytes
 CONFIDENCE = (2.5, 97.5)  # percentiles: 95 %
 
-# pyperf's criteria, by which it calls a benchmark unstable.
-MOST_SPREAD = 0.10  # standard deviation over mean
-MOST_RANGE = 1.5  # the slowest over the fastest
+BEYOND_EITHER_END = 40  # of so many medians one: of a 95% interval
+FAR = 0.10  # from a median, as a part of it: where its interval may reach if it is to be settled
 
 Samples = NDArray[np.float64]
 Picks = NDArray[np.int64]
@@ -50,7 +51,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95% bootstrap interval."""
+    """A value with its 95% interval."""
 
     value: float
     low: float
@@ -80,10 +81,27 @@ def spread(samples: Sequence[float]) -> Spread:
 
 
 def median(samples: Sequence[float]) -> Interval:
-    """Return the median, and how well it is known."""
-    values = np.array(samples)
-    medians = np.concatenate([_medians(values, picks) for picks in _picks(len(values))])
-    return _interval(float(np.median(values)), medians)
+    """Return the median, and the two samples that the true one lies between at 95%.
+
+    By the binomial distribution, for each sample is above the true median as likely as below. With
+    fewer than six samples those are the least and the most, which are 94% sure of five.
+    """
+    ordered = sorted(samples)
+    left_out = _outside(len(ordered))
+    value = float(np.median(ordered))
+    return Interval(value, float(ordered[left_out]), float(ordered[-1 - left_out]))
+
+
+@cache
+def _outside(count: int) -> int:
+    """Return how many of so many samples lie outside of their median's interval at either end."""
+    ways = up_to = 1  # ways to have so few samples on one side, and so few or fewer
+    for outside in range(count):
+        ways = ways * (count - outside) // (outside + 1)
+        up_to += ways
+        if up_to * BEYOND_EITHER_END > 2**count:
+            return outside
+    return 0
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float], paired: bool = True) -> Interval:
@@ -119,16 +137,16 @@ def _interval(value: float, resampled: Samples) -> Interval:
 
 
 def why_unstable(samples: Sequence[float]) -> str | None:
-    """Return in what the samples did not settle; None when they did."""
+    """Return in what the samples did not settle; None when they did.
+
+    They did when they are three at least, and their median's interval ends nowhere FAR from it.
+    """
     if len(samples) < 3:
         few = "one sample" if len(samples) == 1 else f"{len(samples)} samples"
         return f"only {few}"
-    deviation = float(np.std(samples, ddof=1) / np.mean(samples)) if any(samples) else 0.0
-    if deviation > MOST_SPREAD:
-        return f"the standard deviation is {deviation:.0%} of the mean"
-    if max(samples) > MOST_RANGE * min(samples):
-        return f"the slowest took {max(samples) / max(min(samples), 1e-9):.1f} times the fastest"
-    return None
+    found = median(samples)
+    reach = max(found.high - found.value, found.value - found.low) / max(found.value, TINY)
+    return f"the median's interval reaches {reach:.0%} away from it" if reach > FAR else None
 
 
 # --- warm-up --------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ ROUNDING = 1e-6  # of a sum of seconds, relative
 LEAST_NOISE = 1e-9  # of the samples' spread over their mean: clocks tell nanoseconds
 MOST_WATTS = 5000  # of a device
 CUDA = {"cuda", "tensorrt"}
+JUDGED = 2  # minor version from which on `stable` is of the median's interval
 
 
 def problems(result: Result, photos: Path, now: datetime) -> Iterator[str]:
@@ -79,8 +80,12 @@ def _texts(value: Any, where: str = "") -> Iterator[str]:
 # --- the run --------------------------------------------------------------------------------------
 
 
+def _minor(result: Result) -> int:
+    return int(result.version.partition(".")[2])
+
+
 def _version(result: Result) -> Iterator[str]:
-    if int(result.version.partition(".")[2]) > MINOR:
+    if _minor(result) > MINOR:
         yield f"has version {result.version}; this checkout knows {VERSION}"
 
 
@@ -123,13 +128,14 @@ def _contenders(result: Result) -> Iterator[str]:
 
 
 def _series(result: Result) -> Iterator[str]:
+    judged = _minor(result) >= JUDGED
     for series in result.series:
         name = f"{series.contender} at {series.size}, {series.kind}"
         seconds = [sample.seconds for sample in series.samples]
         if not seconds:
             yield f"{name}: has no samples"
             continue
-        if series.stable != _is_stable(series, seconds):
+        if judged and series.stable != _is_stable(series, seconds):
             yield f"{name}: says stable = {series.stable}, which its samples do not"
         if len(seconds) > 2 and np.std(seconds) < LEAST_NOISE * np.mean(seconds):
             yield f"{name}: all samples are equal, which no clock has seen"
@@ -139,13 +145,10 @@ def _series(result: Result) -> Iterator[str]:
 
 
 def _is_stable(series: Series, seconds: Sequence[float]) -> bool:
-    """Return what `dream bench` would say; before version 1.2 warm-up was not told apart."""
+    """Return what `dream bench` would say of a series' samples."""
     slowed = [bool(sample.slowed) for sample in series.samples]
-    if series.first or any(slowed):
-        kept = counted(cold_samples(series.first, seconds), slowed)
-        return why_unstable([seconds[number] for number in kept]) is None
-    warm = why_unstable(seconds[cold_samples((), seconds) :]) is None
-    return series.stable if warm != (why_unstable(seconds) is None) else warm
+    kept = counted(cold_samples(series.first, seconds), slowed)
+    return why_unstable([seconds[number] for number in kept]) is None
 
 
 def _parts(series: Series, name: str) -> Iterator[str]:

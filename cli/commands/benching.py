@@ -24,6 +24,7 @@ from ort_deepdream.measure.browser_plan import plan_browser, split_backends
 from ort_deepdream.measure.contenders.browsers import find_program
 from ort_deepdream.measure.pictures import describe_photo, parse_size
 from ort_deepdream.measure.plan import (
+    MOST_TRIALS,
     PROFILES,
     Plan,
     check_sizes,
@@ -152,7 +153,7 @@ def _plan(asked: Asked, page: str) -> Plan:
         contenders=tuple(found),
         sizes=check_sizes(sizes, info.stride),
         trials=trials,
-        most_trials=max(trials, profile.most_trials),
+        most_trials=max(trials, MOST_TRIALS),
         budget=asked.budget or profile.budget,
         settings=settings,
         model=model,

@@ -16,10 +16,10 @@ from PIL import Image
 from small_bench import plan, write_wrong_model
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.bench import Bench, affordable
 from ort_deepdream.measure.contenders.cold import measure_cold
 from ort_deepdream.measure.machine import this_machine
-from ort_deepdream.measure.result import read_result, write_result
+from ort_deepdream.measure.result import Measurement, Size, read_result, write_result
 from ort_deepdream.measure.resume import resumable
 
 CPU = ("cpu, 1 thread", "cpu, 2 threads")
@@ -132,6 +132,16 @@ def test_a_one_off_dream_that_does_not_count_fills_the_cache(
     found = Bench(replace(asked, contenders=only_cold), tmp_path / "result.json").run()
     assert kept == [(1, False), (2, True), (2, True)]
     assert [len(series.samples) for series in found.series] == [2]
+
+
+def test_where_time_is_short_the_quickest_that_did_not_settle_go_on():
+    large, small = (
+        [Measurement(name, Size(width=side, height=side), "step") for name in ("cpu", "cuda")]
+        for side in (90, 30)
+    )
+    cost = {measurement: measurement.size.width / 10 for measurement in (*large, *small)}
+    for seconds, expected in ((6, []), (7, small), (24, small), (25, [*small, *large])):
+        assert affordable([large, small], cost.__getitem__, seconds) == expected
 
 
 def test_a_budget_that_is_too_small_skips_and_says_so(photo, tiny_model, tmp_path):

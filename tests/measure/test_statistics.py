@@ -48,6 +48,16 @@ def test_the_interval_of_a_median_holds_it_nearly_always():
     assert 0.90 <= held <= 0.99
 
 
+@pytest.mark.parametrize("count", [1, 5, 6, 9, 12, 40, 257, 3001])
+def test_the_interval_of_a_median_ends_where_the_binomial_distribution_says(count):
+    found = median(range(count))
+    outside = max(0, int(scipy.stats.binom.ppf(0.025, count, 0.5)) - 1)
+    while scipy.stats.binom.cdf(outside + 1, count, 0.5) <= 0.025:
+        outside += 1
+    assert (found.low, found.high) == (outside, count - 1 - outside)
+    assert found.value == (count - 1) / 2
+
+
 def test_the_ratio_of_rounds_is_surer_than_of_strangers():
     noise = np.random.default_rng(0).uniform(1, 2, 15)  # of the rounds: both have it
     paired = ratio(list(noise * 3), list(noise))
@@ -122,8 +132,10 @@ def test_students_quantile_is_scipys(freedom):
         ([1.0, 1.01, 0.99, 1.0], None),
         ([1.0], "only one sample"),
         ([1.0, 1.0], "only 2 samples"),
-        ([1.0, 1.3, 0.8, 1.0], "the standard deviation is 20% of the mean"),
-        ([1.0] * 60 + [1.6], "the slowest took 1.6 times the fastest"),
+        ([1.0, 1.3, 0.95, 1.0], "the median's interval reaches 30% away from it"),
+        ([1.0, 1.0, 1.0, 1.0, 0.7], "the median's interval reaches 30% away from it"),
+        ([1.0] * 60 + [1.6] * 20, None),  # one of four was slowed, and the median is known
+        ([1.0] * 33 + [1.6] * 27, "the median's interval reaches 60% away from it"),
     ],
 )
 def test_what_is_unstable(samples, said):

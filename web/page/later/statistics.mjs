@@ -1,5 +1,8 @@
 // What measure/statistics.py does with samples.
 
+const BEYOND_EITHER_END = 40; // of so many medians one: of a 95% interval
+const FAR = 0.1; // from it, as a part of it
+
 export function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -8,10 +11,19 @@ export function median(numbers) {
 
 /** Return in what three samples or more did not settle; null when they did. */
 export function whyUnstable(samples) {
-  const mean = samples.reduce((sum, one) => sum + one, 0) / samples.length;
-  const squares = samples.reduce((sum, one) => sum + (one - mean) ** 2, 0);
-  const spread = Math.sqrt(squares / (samples.length - 1)) / mean;
-  if (spread > 0.1) return `the standard deviation is ${Math.round(100 * spread)}% of the mean`;
-  const range = Math.max(...samples) / Math.min(...samples);
-  return range > 1.5 ? `the slowest took ${range.toFixed(1)} times the fastest` : null;
+  const sorted = [...samples].sort((a, b) => a - b);
+  const [value, outside] = [median(sorted), samplesOutside(sorted.length)];
+  const reach = Math.max(sorted.at(-1 - outside) - value, value - sorted[outside]) / value;
+  const percent = Math.round(100 * reach);
+  return reach > FAR ? `the median's interval reaches ${percent}% away from it` : null;
+}
+
+/** Return how many of so many samples lie outside of their median's interval at either end. */
+function samplesOutside(count) {
+  let [ways, upTo] = [1, 1];
+  for (let outside = 0; ; outside++) {
+    ways *= (count - outside) / (outside + 1);
+    upTo += ways;
+    if (upTo * BEYOND_EITHER_END > 2 ** count) return outside;
+  }
 }
