@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from pathlib import Path
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import scratch_folder
 from ort_deepdream.measure.analysis import computes_on_processor
+from ort_deepdream.measure.budget import RESERVED, Budget, affordable
 from ort_deepdream.measure.checks import Checker
 from ort_deepdream.measure.contenders.cold import measure_cold
 from ort_deepdream.measure.contenders.contender import ContenderSpec
@@ -27,7 +28,7 @@ from ort_deepdream.measure.crowds import Crowds
 from ort_deepdream.measure.extras import Extras, OnProgress
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.machine import BUSY_CORES, device_memory, disturbances, this_machine
-from ort_deepdream.measure.plan import KINDS, Plan, steps_in_dream
+from ort_deepdream.measure.plan import KINDS, Plan
 from ort_deepdream.measure.result import (
     Kind,
     Measurement,
@@ -44,9 +45,7 @@ from ort_deepdream.measure.running import TRYING, Contenders
 from ort_deepdream.measure.sensors.energies import Energies
 from ort_deepdream.measure.sensors.watch import Watch, as_fields, sensors
 from ort_deepdream.measure.statistics import cold_samples, counted, why_unstable
-from ort_deepdream.measure.timing import PAUSE, steps_in_turn
-
-RESERVED = 0.15  # of the budget: for the operators and limits after the rounds
+from ort_deepdream.measure.timing import PAUSE
 
 
 class Bench:
@@ -59,7 +58,6 @@ class Bench:
         self.before = before
         self.created = before.created if before else datetime.now(UTC).isoformat(timespec="seconds")
         self.machine = before.machine if before else this_machine()
-        self.step_seconds: dict[tuple[str, Size], float] = {}
         self.samples: dict[Measurement, list[Sample]] = defaultdict(list)
         self.skipped: dict[Measurement, str] = {}
         self.measurements: list[Measurement] = []
@@ -92,6 +90,7 @@ class Bench:
             said = self.before.warnings if self.before else ()
             ends = self.started + self.plan.budget
             self.contenders = Contenders(self.plan, self.folder, measured, said, ends)
+            self.budget = Budget(self.plan, self.started, self.contenders.seconds_to_start)
             try:
                 self.prepare()
                 self.warm_up()
@@ -127,7 +126,7 @@ class Bench:
 
     def explain(self) -> None:
         """Measure what explains the figures."""
-        ends = self.started + self.plan.budget
+        ends = self.budget.ends
         self.extras.measure(self.contenders, self.measurements, ends, self.progress)
         self.energies.measure(self.contenders, self.measurements, self.picture, ends)
         if self.plan.throughput:
@@ -170,15 +169,15 @@ class Bench:
         The result says so where there is none. Whatever the budget, the quickest is measured.
         """
         cost = self.whole_cost(measurement)
-        affordable = total + cost < self.left() or measurement in self.quickest()
+        affordable = total + cost < self.budget.left() or measurement in self.quickest()
         if not affordable:
-            known = self.step_estimate(measurement.contender, measurement.size)
-            self.skipped[measurement] = self.too_long(cost if known else 0.0)
+            known = self.budget.step(measurement.contender, measurement.size)
+            self.skipped[measurement] = self.budget.too_long(cost if known else 0.0)
         return affordable
 
     def whole_cost(self, measurement: Measurement) -> float:
         """Return the estimated seconds of all trials, and of what goes before them."""
-        return self.plan.trials * self.cost(measurement) + self.warming(measurement)
+        return self.plan.trials * self.budget.cost(measurement) + self.warming(measurement)
 
     def quickest(self) -> set[Measurement]:
         """Return what is measured whatever the budget: a step at the smallest size.
@@ -195,7 +194,7 @@ class Bench:
     def has_warmed_up(self, measurement: Measurement) -> bool:
         """Return whether a contender can step at a size; its first measurement there tries it."""
         key = measurement.contender, measurement.size
-        if key in self.step_seconds:
+        if key in self.budget.step_seconds:
             return True
         self.contenders.limit(measurement.contender, TRYING)
         try:
@@ -204,35 +203,13 @@ class Bench:
         except ContenderError as error:
             self.skipped[measurement] = str(error)
             return False
-        self.step_seconds[key] = first[-1]
+        self.budget.step_seconds[key] = first[-1]
         self.first.setdefault(measurement._replace(kind="step"), tuple(first))
         return True
 
-    def cost(self, measurement: Measurement) -> float:
-        """Return the estimated seconds of a sample."""
-        step = self.step_estimate(measurement.contender, measurement.size)
-        if measurement.kind == "step":
-            return steps_in_turn(step) * step + PAUSE
-        dream = step * steps_in_dream(measurement.size, self.plan.settings, self.plan.stride)
-        start = self.contenders.seconds_to_start[measurement.contender]
-        return dream + (start if measurement.kind == "cold" else PAUSE)
-
-    def step_estimate(self, name: str, size: Size) -> float:
-        """Return the seconds of a step, as measured or scaled from the next smaller size.
-
-        0 before anything was measured.
-        """
-        known = {s: seconds for (n, s), seconds in self.step_seconds.items() if n == name}
-        if size in known:
-            return known[size]
-        if not known:
-            return 0.0
-        nearest = max(known, key=lambda size: size.pixels)
-        return known[nearest] * size.pixels / nearest.pixels
-
     def warming(self, measurement: Measurement) -> float:
         """Return the seconds before the first sample that counts."""
-        return self.cost(measurement) if self.needs_first(measurement) else 0.0
+        return self.budget.cost(measurement) if self.needs_first(measurement) else 0.0
 
     def needs_first(self, measurement: Measurement) -> bool:
         """Return whether a dream must go before those that count.
@@ -243,19 +220,6 @@ class Bench:
         if measurement.kind == "warm":
             return (measurement.contender, measurement.size) not in self.contenders.dreamt
         return measurement.kind == "cold" and measurement.contender not in self.cached
-
-    def left(self) -> float:
-        """Return the seconds of the budget that are left for the rounds."""
-        return self.plan.budget * (1 - RESERVED) - (time.perf_counter() - self.started)
-
-    def too_long(self, cost: float) -> str:
-        """Return why there is no time for what would cost so many seconds; 0: nobody knows."""
-        if not cost:
-            return f"not tried: the budget of {self.plan.budget:.0f} s is spent on the others"
-        return (
-            f"{self.plan.trials} trials would take {cost:.0f} s more, "
-            f"beyond the budget of {self.plan.budget:.0f} s"
-        )
 
     # --- the rounds -------------------------------------------------------------------------
 
@@ -270,7 +234,7 @@ class Bench:
                 if len(self.samples[measurement]) < self.plan.trials
             ]
             todo = todo or self.unsettled()
-            if not todo or (self.left() < 0 and any(self.samples.values())):
+            if not todo or (self.budget.left() < 0 and any(self.samples.values())):
                 break
             self.round(number, todo)
             self.save()
@@ -281,7 +245,7 @@ class Bench:
         order = random.Random(number).sample(measurements, len(measurements))
         for done, measurement in enumerate(order):
             what = f"round {number + 1}: {', '.join(map(str, measurement))}"
-            self.progress(self.fraction(sum(map(self.cost, order[:done]))), what)
+            self.progress(self.fraction(sum(map(self.budget.cost, order[:done]))), what)
             sample = self.attempt(measurement)
             if sample is not None:
                 taken[measurement] = sample
@@ -328,8 +292,7 @@ class Bench:
         if measurement.kind == "warm":
             found = measure_warm(process, photo, self.picture)
         else:
-            steps = steps_in_turn(self.step_seconds[measurement.contender, measurement.size])
-            found = measure_step(process, photo, steps)
+            found = measure_step(process, photo, self.budget.steps_in_turn(measurement))
         record = self.contenders.records[measurement.contender]
         if self.machine.gpu is None or computes_on_processor(record, self.machine):
             return found
@@ -345,7 +308,7 @@ class Bench:
         for measurement in self.measurements:
             groups.setdefault((measurement.size, measurement.kind), []).append(measurement)
         unsettled = [group for group in groups.values() if any(map(self.is_unsettled, group))]
-        return affordable(unsettled, self.cost, self.left())
+        return affordable(unsettled, self.budget.cost, self.budget.left())
 
     def is_unsettled(self, measurement: Measurement) -> bool:
         """Return whether more samples may settle it, of which it has not had the most yet."""
@@ -357,7 +320,7 @@ class Bench:
     def fraction(self, in_round: float) -> float:
         """Return how much of the planned work is done, by estimated time."""
         whole = {
-            measurement: self.plan.trials * self.cost(measurement)
+            measurement: self.plan.trials * self.budget.cost(measurement)
             for measurement in self.measurements
         }
         done = sum(
@@ -457,15 +420,3 @@ def busy_neighbours(measured: Iterable[list[Sample]]) -> list[str]:
     if middle <= BUSY_CORES:
         return []
     return [f"other processes kept {middle:.1f} cores busy while it measured (median)"]
-
-
-def affordable(
-    groups: Iterable[Sequence[Measurement]], cost: Callable[[Measurement], float], seconds: float
-) -> list[Measurement]:
-    """Return the measurements of the quickest groups, of as many whole ones as fit the seconds."""
-    chosen: list[Measurement] = []
-    for group in sorted(groups, key=lambda group: sum(map(cost, group))):
-        seconds -= sum(map(cost, group))
-        if seconds > 0:
-            chosen += group
-    return chosen

@@ -16,7 +16,8 @@ from PIL import Image
 from small_bench import plan, write_wrong_model
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.measure.bench import Bench, affordable
+from ort_deepdream.measure.bench import Bench
+from ort_deepdream.measure.budget import affordable
 from ort_deepdream.measure.contenders.cold import measure_cold
 from ort_deepdream.measure.machine import this_machine
 from ort_deepdream.measure.result import Measurement, Size, read_result, write_result

@@ -25,6 +25,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.analysis import analyse, computes_on_processor
 from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.browser_plan import plan_browser, split_backends
+from ort_deepdream.measure.budget import Budget
 from ort_deepdream.measure.contenders.browser_files import external_files
 from ort_deepdream.measure.contenders.browsers import find_program
 from ort_deepdream.measure.contenders.process import NO_TIME, ContenderError, ContenderProcess
@@ -193,11 +194,12 @@ def test_everybodys_steps_come_before_anybodys_dreams(program, photo, tiny_model
     names, (size,) = [one.name for one in asked.contenders], asked.sizes
     bench.contenders.seconds_to_start = dict.fromkeys(names, 1.0)
     bench.contenders.processes = dict.fromkeys(names)  # none is asked: their steps are known
-    bench.step_seconds = {(name, size): 100.0 for name in names}
+    bench.budget = Budget(asked, bench.started, bench.contenders.seconds_to_start)
+    bench.budget.step_seconds = {(name, size): 100.0 for name in names}
     bench.warm_up()  # there is time for both steps, or for a step and a dream of the first
     assert bench.measurements == [(name, size, "step") for name in names]
     assert "trials would take" in bench.skipped[names[0], size, "warm"]
-    assert bench.too_long(0.0) == "not tried: the budget of 1800 s is spent on the others"
+    assert bench.budget.too_long(0.0) == "not tried: the budget of 1800 s is spent on the others"
 
 
 # --- Measured ---------------------------------------------------------------------------------
