@@ -31,12 +31,12 @@ from markupsafe import Markup
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import replacing_folder
 from ort_deepdream.report import words
-from ort_deepdream.report.answer import answer
-from ort_deepdream.report.board import Board
-from ort_deepdream.report.board_page import addresses, board_page
-from ort_deepdream.report.history import Value, read_history
-from ort_deepdream.report.page import Link, page, policy, stylesheet
+from ort_deepdream.report.board.page import addresses, board_page
+from ort_deepdream.report.board.rows import Board
+from ort_deepdream.report.charts.history import Value, read_history
+from ort_deepdream.report.page.page import Link, page, policy, stylesheet
 from ort_deepdream.report.runs import Run, read_runs
+from ort_deepdream.report.sentences.answer import answer
 from ort_deepdream.web.runtime import fetch_runtime
 from ort_deepdream.web.site import build as build_page
 

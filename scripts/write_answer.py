@@ -21,11 +21,11 @@ from ort_deepdream.measure.analysis import TimedContender
 from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.measure.statistics import median
 from ort_deepdream.report import words
-from ort_deepdream.report.answer import answer
-from ort_deepdream.report.markdown import escaped, table
-from ort_deepdream.report.page import page
+from ort_deepdream.report.page.markdown import escaped, table
+from ort_deepdream.report.page.page import page
 from ort_deepdream.report.runs import Run, read_runs
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.sentences.answer import answer
+from ort_deepdream.report.tables.table import Table
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "docs" / "report" / "epyc-2-cores.json"

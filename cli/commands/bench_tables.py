@@ -22,9 +22,9 @@ from ort_deepdream.measure.analysis import (
 from ort_deepdream.measure.machine import describe
 from ort_deepdream.measure.result import Check, Kind, Result, Size
 from ort_deepdream.measure.statistics import Interval
-from ort_deepdream.report.cautions import unknown_devices
-from ort_deepdream.report.costs import costs, slowed
 from ort_deepdream.report.figures import ends, ratio_in_words
+from ort_deepdream.report.sentences.cautions import unknown_devices
+from ort_deepdream.report.sentences.costs import costs, slowed
 from ort_deepdream.report.words import figures, seconds, seconds_span
 from ort_deepdream.weights.catalogue import told
 

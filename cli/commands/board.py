@@ -7,7 +7,7 @@ from pathlib import Path
 from ort_deepdream.cli.messages import bar, say_written
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import writing
-from ort_deepdream.report.board_page import write_board
+from ort_deepdream.report.board.page import write_board
 from ort_deepdream.report.words import counted
 
 

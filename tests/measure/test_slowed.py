@@ -16,9 +16,9 @@ from ort_deepdream.measure import bench
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.result import Energy, Result, read_result
 from ort_deepdream.measure.sensors.nvml import Nvml
-from ort_deepdream.report.costs import energy, prices, slowed
-from ort_deepdream.report.facts import as_csv
 from ort_deepdream.report.runs import Run
+from ort_deepdream.report.sentences.costs import energy, prices, slowed
+from ort_deepdream.report.tables.facts import as_csv
 
 HOT = "the GPU was too hot"
 SMALL = {"images": (), "operators": (), "limits": (), "work": ()}

@@ -18,7 +18,7 @@ from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.contenders.process import ContenderError
 from ort_deepdream.measure.result import AtOnce, Throughput, read_result
 from ort_deepdream.measure.throughput import COUNTS, PAYS, Crowd, Rate, best, counts_for, search
-from ort_deepdream.report import costs
+from ort_deepdream.report.sentences import costs
 
 
 def device(peak: int, room: float = math.inf):

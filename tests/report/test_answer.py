@@ -24,8 +24,8 @@ from synthetic_results import (
 
 from ort_deepdream.measure.analysis import FIRST, STARTING, Figure, Speedup
 from ort_deepdream.measure.result import Kind, Series, Size
-from ort_deepdream.report.answer import Answer, answer, part_shares
-from ort_deepdream.report.growth import growth, wins_from
+from ort_deepdream.report.sentences.answer import Answer, answer, part_shares
+from ort_deepdream.report.sentences.growth import growth, wins_from
 
 KINDS: tuple[Kind, ...] = ("cold", "warm", "step")
 

@@ -6,9 +6,9 @@ import hashlib
 import re
 from pathlib import Path
 
-import ort_deepdream.report.page
+import ort_deepdream.report
 
-ASSETS = Path(ort_deepdream.report.page.__file__).parent / "assets"
+ASSETS = Path(ort_deepdream.report.__file__).parent / "assets"
 README = (ASSETS / "README.md").read_text("utf-8")
 
 

@@ -25,8 +25,8 @@ from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import Model, Result, Size
 from ort_deepdream.report import words
-from ort_deepdream.report.board import COPIED, SIZES, Board, Row, rows_of_2019
-from ort_deepdream.report.board_page import DATA, addresses, board_page, write_board
+from ort_deepdream.report.board.page import DATA, addresses, board_page, write_board
+from ort_deepdream.report.board.rows import COPIED, SIZES, Board, Row, rows_of_2019
 from ort_deepdream.report.runs import Run
 
 SMALL = {"images": (), "operators": (), "limits": (), "work": ()}

@@ -10,8 +10,8 @@ from hostile_results import hostile
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from synthetic_results import SPEED, machine, result, series, written
 
-from ort_deepdream.report.board import SIZES
-from ort_deepdream.report.board_page import write_board
+from ort_deepdream.report.board.page import write_board
+from ort_deepdream.report.board.rows import SIZES
 from scripts.screenshot_report import find_chromium, sandbox_options
 
 CHROMIUM = find_chromium()

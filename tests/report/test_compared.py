@@ -8,7 +8,7 @@ import pytest
 from synthetic_results import SEED_SIZE, check, contender, machine, result, series
 
 from ort_deepdream.measure.result import Result
-from ort_deepdream.report.compared import compared
+from ort_deepdream.report.tables.compared import compared
 
 
 def one(name: str = "cpu", factor: float = 1.0, count: int = 7, **changes: object) -> Result:

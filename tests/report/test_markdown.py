@@ -9,9 +9,9 @@ from pathlib import Path
 from hostile_results import hostile
 from synthetic_results import missing, result
 
-from ort_deepdream.report.citing import ADDRESS, AUTHORS, citation, tex
-from ort_deepdream.report.markdown import escaped, markdown, table
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.page.citing import ADDRESS, AUTHORS, citation, tex
+from ort_deepdream.report.page.markdown import escaped, markdown, table
+from ort_deepdream.report.tables.table import Table
 from ort_deepdream.version import VERSION
 
 

@@ -18,9 +18,9 @@ from synthetic_results import SEED_SIZE, contender, missing, result, series, ski
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import Result, read_result
-from ort_deepdream.report import facts
-from ort_deepdream.report.page import as_script, page
+from ort_deepdream.report.page.page import as_script, page
 from ort_deepdream.report.runs import Run, read_runs
+from ort_deepdream.report.tables import facts
 
 
 class Document(HTMLParser):

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from synthetic_results import SEED_SIZE, check, png, result
 
 from ort_deepdream.measure.result import Image, Size
-from ort_deepdream.report.pictures import amplification, decoded, galleries
+from ort_deepdream.report.page.pictures import amplification, decoded, galleries
 
 
 def one_colour(level: int, size: Size = SEED_SIZE) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthetic_results import NOISE, SEED_SIZE, SIZES, check, contender, result, seconds, series
 
-from ort_deepdream.report.ranking import ranking
+from ort_deepdream.report.tables.ranking import ranking
 
 ORDER = ("A · cuda", "A · cpu", "B · cpu", "A · cpu, 1 thread")
 

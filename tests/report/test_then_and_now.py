@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from synthetic_results import NOISE, SEED_SIZE, check, result, seconds, series
 
-from ort_deepdream.report.answer import answer
-from ort_deepdream.report.then_and_now import same_dream, then_and_now
+from ort_deepdream.report.sentences.answer import answer
+from ort_deepdream.report.tables.then_and_now import same_dream, then_and_now
 
 
 def test_the_trials_are_the_first_five_in_order(runs):

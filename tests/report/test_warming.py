@@ -7,7 +7,7 @@ from statistics import median
 import pytest
 from synthetic_results import NOISE, SEED_SIZE, contender, result, series
 
-from ort_deepdream.report.warming import order_chart, warm_up_table
+from ort_deepdream.report.charts.warming import order_chart, warm_up_table
 
 
 def with_warm_up(first=(), noise=NOISE):

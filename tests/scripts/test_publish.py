@@ -13,7 +13,7 @@ from synthetic_results import result, written
 
 from ort_deepdream.cli.main import app
 from ort_deepdream.errors import DreamError
-from ort_deepdream.report.board_page import addresses
+from ort_deepdream.report.board.page import addresses
 from ort_deepdream.web.runtime import fetch_runtime
 from scripts.publish import MARK, PublishError, Sources, check, main, parser, publish
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from synthetic_results import result, written
 
-from ort_deepdream.report.page import page
+from ort_deepdream.report.page.page import page
 from ort_deepdream.report.runs import read_runs
 from scripts.screenshot_report import find_chromium, main
 

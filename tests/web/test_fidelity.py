@@ -34,8 +34,8 @@ from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.result import VERSION as RESULT_VERSION
 from ort_deepdream.measure.result import read_result
 from ort_deepdream.measure.statistics import why_unstable
-from ort_deepdream.report.board import Board
-from ort_deepdream.report.page import page
+from ort_deepdream.report.board.rows import Board
+from ort_deepdream.report.page.page import page
 from ort_deepdream.report.runs import read_runs
 from ort_deepdream.step import rolled_indices
 from ort_deepdream.version import VERSION

@@ -39,7 +39,7 @@ from ort_deepdream.engine.image import read_metadata
 from ort_deepdream.engine.loading import load_model
 from ort_deepdream.engine.settings import chosen
 from ort_deepdream.measure.result import read_result
-from ort_deepdream.report.board import Board
+from ort_deepdream.report.board.rows import Board
 from ort_deepdream.report.runs import read_runs
 from ort_deepdream.web import site
 from ort_deepdream.web.server import Server

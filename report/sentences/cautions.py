@@ -6,7 +6,7 @@ from ort_deepdream.measure.agreement import ITERATIONS
 from ort_deepdream.measure.analysis import Analysis, TimedContender
 from ort_deepdream.measure.result import Check
 from ort_deepdream.report import words
-from ort_deepdream.report.costs import slowed
+from ort_deepdream.report.sentences.costs import slowed
 
 # What is compared: whole dreams amplify the last digit, and are no two alike.
 SHORT = f"dreams of {words.counted(ITERATIONS, 'step')} in each octave"

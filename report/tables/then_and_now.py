@@ -10,7 +10,7 @@ from ort_deepdream.measure import seed_table
 from ort_deepdream.measure.analysis import TimedContender
 from ort_deepdream.report import words
 from ort_deepdream.report.runs import Run
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.tables.table import Table
 
 TRIALS = len(seed_table.CPU.seconds)
 DREAM = (seed_table.ARCHITECTURE, seed_table.LAYER)

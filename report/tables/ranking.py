@@ -13,7 +13,7 @@ from ort_deepdream.measure.statistics import Interval, ratio
 from ort_deepdream.report import words
 from ort_deepdream.report.figures import sure
 from ort_deepdream.report.runs import Run
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.tables.table import Table
 
 HEADINGS = (
     "rank",

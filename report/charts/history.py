@@ -23,8 +23,8 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import is_missing
 from ort_deepdream.measure.json_files import read_json
 from ort_deepdream.report import words
-from ort_deepdream.report.drawing import Axis, Bars, Chart, Curve, Point, Unit, View
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.charts.drawing import Axis, Bars, Chart, Curve, Point, Unit, View
+from ort_deepdream.report.tables.table import Table
 
 VERSION = 2  # of asv's result files
 DESCRIPTIONS = {"benchmarks.json", "machine.json"}

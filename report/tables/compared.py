@@ -9,7 +9,7 @@ from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.measure.statistics import ratio
 from ort_deepdream.report import words
 from ort_deepdream.report.runs import Run
-from ort_deepdream.report.tables import Table, marked
+from ort_deepdream.report.tables.table import Table, marked
 
 
 def compared(runs: Sequence[Run]) -> Table:

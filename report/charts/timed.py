@@ -11,7 +11,7 @@ from ort_deepdream.measure.copies import COPIES
 from ort_deepdream.measure.result import Kind, Operator, Sample, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
-from ort_deepdream.report.drawing import (
+from ort_deepdream.report.charts.drawing import (
     NO_COLOUR,
     Axis,
     Bars,
@@ -23,7 +23,7 @@ from ort_deepdream.report.drawing import (
 )
 from ort_deepdream.report.figures import bounds, interval, noise, sure, which, within
 from ort_deepdream.report.runs import Run, all_contenders
-from ort_deepdream.report.tables import Table, marked
+from ort_deepdream.report.tables.table import Table, marked
 
 PARTS = ("start", "import", "session", "first steps", "steps", "write", "end")
 OTHER = "other"

@@ -15,7 +15,7 @@ from typing import Literal
 from ort_deepdream.measure.analysis import ordered
 from ort_deepdream.measure.result import Size
 from ort_deepdream.report import words
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.tables.table import Table
 
 Unit = Literal["s", "×", "share", "B", "flop/s", "flop/B", "size", "place", ""]
 Point = tuple[float, float, float, float, str]  # x, y, lowest, highest, what its tooltip says

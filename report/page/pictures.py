@@ -19,7 +19,7 @@ from ort_deepdream.measure.analysis import TimedContender, find_baseline, ordere
 from ort_deepdream.measure.result import Image, Size
 from ort_deepdream.report import words
 from ort_deepdream.report.runs import Run
-from ort_deepdream.report.tables import marked
+from ort_deepdream.report.tables.table import marked
 
 MOST_PIXELS = 40_000_000
 WIDEST = 960  # pixels in the page; larger ones are scaled down

@@ -19,22 +19,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ort_deepdream.measure.agreement import ITERATIONS
-from ort_deepdream.report import facts, words
-from ort_deepdream.report.answer import Answer, answer
-from ort_deepdream.report.charts import timing_charts
-from ort_deepdream.report.citing import citation
-from ort_deepdream.report.compared import compared
-from ort_deepdream.report.drawing import Chart
-from ort_deepdream.report.history import Value, history_chart
-from ort_deepdream.report.pictures import Gallery, galleries
-from ort_deepdream.report.ranking import ranking
-from ort_deepdream.report.roofline import roofline_chart
+from ort_deepdream.report import words
+from ort_deepdream.report.charts.drawing import Chart
+from ort_deepdream.report.charts.history import Value, history_chart
+from ort_deepdream.report.charts.roofline import roofline_chart
+from ort_deepdream.report.charts.timed import timing_charts
+from ort_deepdream.report.charts.warming import order_chart
+from ort_deepdream.report.page.citing import citation
+from ort_deepdream.report.page.pictures import Gallery, galleries
 from ort_deepdream.report.runs import Run, all_contenders, question
-from ort_deepdream.report.tables import Table
-from ort_deepdream.report.then_and_now import same_dream, then_and_now
-from ort_deepdream.report.warming import order_chart
+from ort_deepdream.report.sentences.answer import Answer, answer
+from ort_deepdream.report.tables import facts
+from ort_deepdream.report.tables.compared import compared
+from ort_deepdream.report.tables.ranking import ranking
+from ort_deepdream.report.tables.table import Table
+from ort_deepdream.report.tables.then_and_now import same_dream, then_and_now
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]  # report/
 LIBRARY = "chart.umd.min.js"
 
 OnProgress = Callable[[float, str], None]

@@ -24,8 +24,6 @@ from ort_deepdream.measure.analysis import (
 from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
-from ort_deepdream.report.cautions import cautions
-from ort_deepdream.report.costs import costs
 from ort_deepdream.report.figures import (
     headline_noise,
     interval,
@@ -35,7 +33,9 @@ from ort_deepdream.report.figures import (
     ratio_in_words,
     times,
 )
-from ort_deepdream.report.growth import at_size, growth, wins_from
+from ort_deepdream.report.sentences.cautions import cautions
+from ort_deepdream.report.sentences.costs import costs
+from ort_deepdream.report.sentences.growth import at_size, growth, wins_from
 
 WHAT: dict[Kind, str] = {
     "warm": "a dream in a program that is already running",

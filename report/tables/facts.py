@@ -11,9 +11,9 @@ from ort_deepdream.engine.settings import as_text
 from ort_deepdream.measure.analysis import TimedContender, why_missing
 from ort_deepdream.measure.result import Contender
 from ort_deepdream.report import words
-from ort_deepdream.report.cautions import deviation
 from ort_deepdream.report.runs import Run
-from ort_deepdream.report.tables import Table
+from ort_deepdream.report.sentences.cautions import deviation
+from ort_deepdream.report.tables.table import Table
 
 UNKNOWN = "unknown"
 # A spreadsheet would take a cell that begins so for a formula.

@@ -10,8 +10,8 @@ from ort_deepdream.measure.analysis import TimedContender, ordered
 from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.measure.seed_table import SIZE as SEED_SIZE
 from ort_deepdream.report import words
-from ort_deepdream.report.drawing import Axis, Chart, Curve, Point, View
-from ort_deepdream.report.tables import Table, marked
+from ort_deepdream.report.charts.drawing import Axis, Chart, Curve, Point, View
+from ort_deepdream.report.tables.table import Table, marked
 
 MOST_NAMED = 3  # cold times in a row; more are counted
 ORDER: tuple[Kind, ...] = ("step", "warm", "cold")

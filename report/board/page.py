@@ -22,8 +22,8 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.files import read_limited, replacing_folder
 from ort_deepdream.measure.result import MOST_BYTES, WHAT
 from ort_deepdream.report import words
-from ort_deepdream.report.board import SIZES, Board, Cell, Row, rows_of_2019
-from ort_deepdream.report.page import (
+from ort_deepdream.report.board.rows import SIZES, Board, Cell, Row, rows_of_2019
+from ort_deepdream.report.page.page import (
     Link,
     OnProgress,
     as_script,

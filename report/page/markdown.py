@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ort_deepdream.report import facts
-from ort_deepdream.report.answer import answer
-from ort_deepdream.report.charts import time_table
-from ort_deepdream.report.citing import citation
-from ort_deepdream.report.ranking import ranking
+from ort_deepdream.report.charts.timed import time_table
+from ort_deepdream.report.charts.warming import warm_up_table
+from ort_deepdream.report.page.citing import citation
 from ort_deepdream.report.runs import Run, all_contenders, question
-from ort_deepdream.report.tables import Table
-from ort_deepdream.report.warming import warm_up_table
+from ort_deepdream.report.sentences.answer import answer
+from ort_deepdream.report.tables import facts
+from ort_deepdream.report.tables.ranking import ranking
+from ort_deepdream.report.tables.table import Table
 
 # What Markdown, or HTML within it, would take for a sign of its own.
 SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~!$&@])")

@@ -1,0 +1,1 @@
+"""The board: many results in one table, with a report for each."""

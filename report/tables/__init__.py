@@ -1,0 +1,1 @@
+"""What stands in rows and columns: figures beside one another, the machine, the checks."""
