@@ -11,10 +11,12 @@ from pathlib import Path
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import read_limited
 from ort_deepdream.measure.analysis import Analysis, TimedContender, analyse
+from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import MOST_BYTES, WHAT, Result, read_result
 from ort_deepdream.report import words
 
 MOST = len(string.ascii_uppercase)
+NO_PYTHON = "none"  # of the machine, in a file that a page made
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,15 @@ class Run:
             return datetime.fromisoformat(self.result.created).strftime("%-d %B %Y")
         except ValueError:
             return words.clean(self.result.created)
+
+
+def of_a_page(result: Result) -> bool:
+    """Tell whether the page of `dream web` made a result: no Python did, and all ran on the web.
+
+    What has a contender of another library is judged as `dream bench` made it, whatever it says.
+    """
+    on_the_web = all(one.library == WEB for one in result.contenders)
+    return result.machine.python == NO_PYTHON and on_the_web
 
 
 def question(runs: Sequence[Run]) -> str:

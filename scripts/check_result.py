@@ -1,12 +1,14 @@
-"""Check a result file that is handed in: would `dream bench` have written it?
+"""Check a result file that is handed in: would `dream bench`, or the page, have written it?
 
     python -m scripts.check_result results/my-machine.json
 
 It is held against itself (samples and what is said of them, dreams and their steps, checks and
 their numbers), against what no machine can do (scripts/result_physics.py), and against what is made
-again here (scripts/result_pictures.py): the photograph at its size, the dream on the CPU. Exit code
-1 when anything is wrong, each thing in one line. Who invents a whole run with care passes: this
-refuses mistakes, and what was touched up.
+again here (scripts/result_pictures.py): the photograph at its size, the dream on the CPU. A file
+that the page of `dream web` made has no pictures: the rest is looked at, and that nothing is in it
+that a page cannot have (scripts/result_of_page.py). Exit code 1 when anything is wrong, each thing
+in one line. Who invents a whole run with care passes: this refuses mistakes, and what was touched
+up.
 """
 
 from __future__ import annotations
@@ -31,8 +33,10 @@ from ort_deepdream.measure.agreement import (
 from ort_deepdream.measure.checks import AUTOGRAD
 from ort_deepdream.measure.result import MINOR, VERSION, Check, Result, Series, read_result
 from ort_deepdream.measure.statistics import cold_samples, counted, why_unstable
+from ort_deepdream.report.runs import of_a_page
+from scripts.result_of_page import beyond_a_page, is_clock_coarse
 from scripts.result_physics import beyond_physics
-from scripts.result_pictures import wrong_pictures
+from scripts.result_pictures import wrong_pictures, wrong_sources
 
 MOST_BYTES = 10_000_000  # of a file that is kept for good
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)  # nothing was measured before
@@ -45,6 +49,10 @@ ROUNDING = 1e-6  # of a sum of seconds, relative
 LEAST_NOISE = 1e-9  # of the samples' spread over their mean: clocks tell nanoseconds
 MOST_WATTS = 5000  # of a device
 CUDA = {"cuda", "tensorrt"}
+UNPROVED = (
+    "as far as a page's file tells: it has no pictures that could be made again, and nothing in it "
+    f"was compared with {AUTOGRAD}"
+)
 JUDGED = 2  # minor version from which on `stable` is of the median's interval
 
 
@@ -55,7 +63,8 @@ def problems(result: Result, photos: Path, now: datetime) -> Iterator[str]:
         yield from look(result)
     yield from _time(result, now)
     yield from beyond_physics(result)
-    yield from wrong_pictures(result, photos)
+    yield from wrong_sources(result, photos)
+    yield from beyond_a_page(result) if of_a_page(result) else wrong_pictures(result, photos)
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -128,27 +137,33 @@ def _contenders(result: Result) -> Iterator[str]:
 
 
 def _series(result: Result) -> Iterator[str]:
-    judged = _minor(result) >= JUDGED
+    judged, by_a_page = _minor(result) >= JUDGED, of_a_page(result)
+    may_be_equal = by_a_page and is_clock_coarse(result)
     for series in result.series:
         name = f"{series.contender} at {series.size}, {series.kind}"
         seconds = [sample.seconds for sample in series.samples]
         if not seconds:
             yield f"{name}: has no samples"
             continue
-        if judged and series.stable != _is_stable(series, seconds):
+        settled = why_unstable(seconds if by_a_page else _counted(series, seconds)) is None
+        if judged and series.stable != settled:
             yield f"{name}: says stable = {series.stable}, which its samples do not"
-        if len(seconds) > 2 and np.std(seconds) < LEAST_NOISE * np.mean(seconds):
-            yield f"{name}: all samples are equal, which no clock has seen"
-        elif len(set(seconds)) < len(seconds) / 2 + 1 and len(seconds) > 3:
-            yield f"{name}: the same samples stand there more than once"
+        if not may_be_equal:
+            yield from _equals(name, seconds)
         yield from _parts(series, name)
 
 
-def _is_stable(series: Series, seconds: Sequence[float]) -> bool:
-    """Return what `dream bench` would say of a series' samples."""
+def _counted(series: Series, seconds: Sequence[float]) -> list[float]:
+    """Return the samples that `dream bench` looks at to tell whether they have settled."""
     slowed = [bool(sample.slowed) for sample in series.samples]
-    kept = counted(cold_samples(series.first, seconds), slowed)
-    return why_unstable([seconds[number] for number in kept]) is None
+    return [seconds[n] for n in counted(cold_samples(series.first, seconds), slowed)]
+
+
+def _equals(name: str, seconds: Sequence[float]) -> Iterator[str]:
+    if len(seconds) > 2 and np.std(seconds) < LEAST_NOISE * np.mean(seconds):
+        yield f"{name}: all samples are equal, which no clock has seen"
+    elif len(set(seconds)) < len(seconds) / 2 + 1 and len(seconds) > 3:
+        yield f"{name}: the same samples stand there more than once"
 
 
 def _parts(series: Series, name: str) -> Iterator[str]:
@@ -166,9 +181,14 @@ def _parts(series: Series, name: str) -> Iterator[str]:
 
 def _copies(result: Result) -> Iterator[str]:
     """Yield series that have samples of one another."""
+    by_a_page = of_a_page(result)
+    if by_a_page and is_clock_coarse(result):
+        return
     for one, other in combinations(result.series, 2):
         same = {s.seconds for s in one.samples} & {s.seconds for s in other.samples}
-        if len(same) > 1 or (same and len(one.samples) == 1):
+        fewer = min(len(one.samples), len(other.samples))
+        by_chance = fewer / 2 if by_a_page else 1  # a browser's clock has microseconds at best
+        if len(same) > by_chance or (same and len(one.samples) == 1):
             yield (
                 f"{one.contender} at {one.size}, {one.kind} has samples of {other.contender} at "
                 f"{other.size}, {other.kind}"
@@ -182,10 +202,12 @@ def _checks(result: Result) -> Iterator[str]:
     precisions = {one.name: one.precision for one in result.contenders}
     checked = {check.contender for check in result.checks}
     references = {check.reference for check in result.checks}
-    for name in dict.fromkeys(series.contender for series in result.series):
-        if name not in checked | references:
+    timed = dict.fromkeys(series.contender for series in result.series)
+    alone = of_a_page(result) and len(timed) == 1  # with nothing to be compared with
+    for name in timed:
+        if name not in checked | references and not alone:
             yield f"{name}: was timed, and nothing was compared with it"
-    if AUTOGRAD not in references:
+    if AUTOGRAD not in references and not of_a_page(result):
         yield f"nothing was compared with {AUTOGRAD}; install '.[export]' and measure again"
     for check in result.checks:
         if check.reference not in precisions and check.reference != AUTOGRAD:
@@ -249,11 +271,16 @@ def check_file(path: Path, photos: Path, now: datetime) -> list[str]:
         return [str(error).removeprefix(f"{path}: ")]
 
 
+def verdict(path: Path) -> str:
+    """Return what is said of a file that nothing is wrong with."""
+    return f"nothing wrong, {UNPROVED}" if of_a_page(read_result(path)) else "nothing wrong"
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("results", type=Path, nargs="+", help="result files of `dream bench`")
+    made.add_argument("results", type=Path, nargs="+", help="of `dream bench`, or of the page")
     made.add_argument(
         "--photos",
         type=Path,
@@ -271,7 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for sentence in wrong:
             print(f"{path}: {sentence}", file=sys.stderr)
         if not wrong:
-            print(f"{path}: nothing wrong")
+            print(f"{path}: {verdict(path)}")
     if any(found.values()):
         raise SystemExit(1)
 

@@ -1,6 +1,7 @@
-"""The pictures of a result that is handed in, against those that are made again here.
+"""What was dreamt of a result that is handed in, and its pictures against those made again here.
 
-The photograph has to be one of the examples. Resized, it is made again to the level. The dream on
+The photograph has to be one of the examples, the gradient files of shipped weights the shipped
+ones. Resized, the photograph is made again to the level. The dream on
 the CPU is made again where its network is shipped: on a processor with other instructions it is
 alike, though not equal.
 """
@@ -41,6 +42,13 @@ LEAST_ALIKE = 26.5
 CHUNKS = {b"IHDR", b"IDAT", b"IEND"}  # of a PNG: all that a picture needs
 
 
+def wrong_sources(result: Result, photos: Path) -> Iterator[str]:
+    """Yield what is wrong with the photograph and the gradient files that are named."""
+    if _photo(result, photos) is None:
+        yield f"{result.photo.name}: is none of the photographs in {photos.name}/, by its SHA-256"
+    yield from _files(result)
+
+
 def wrong_pictures(result: Result, photos: Path) -> Iterator[str]:
     """Yield what is wrong with the pictures; `photos` is the folder of the examples."""
     shown = {}
@@ -52,14 +60,11 @@ def wrong_pictures(result: Result, photos: Path) -> Iterator[str]:
         else:
             shown[image.contender] = found
     photo = _photo(result, photos)
-    if photo is None:
-        yield f"{result.photo.name}: is none of the photographs in {photos.name}/, by its SHA-256"
-    elif None not in shown:
+    if None not in shown:
         yield "the photograph is not in it"
-    else:
+    elif photo is not None:
         yield from _photograph(result, photo, shown[None])
     yield from _dreams(result, shown)
-    yield from _files(result)
     if CPU in result.model.files and None in shown:
         yield from _dream_again(result, shown)
 

@@ -18,7 +18,7 @@ from ort_deepdream.measure.libraries import TORCH, WEB
 from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.report import words
 from ort_deepdream.report.figures import bounds, sure
-from ort_deepdream.report.runs import Run
+from ort_deepdream.report.runs import Run, of_a_page
 
 KIND: Kind = "warm"  # what a whole dream takes, and what was timed in 2019
 SIZES = (seed_table.SIZE, Size(width=1024, height=1024))
@@ -26,6 +26,8 @@ SIZES = (seed_table.SIZE, Size(width=1024, height=1024))
 # Settings that a dream's name has in words, and one that changes no work.
 SAID_OR_FREE = ("--octaves=", "--iterations=", "--step=")
 PACKAGE = "onnxruntime-web"
+FAILED = "failed its check: its times say nothing"
+UNPROVED = "measured by the page itself: no picture proves it"
 COPIED = f"copied from the report of {seed_table.YEAR}"
 
 
@@ -112,9 +114,14 @@ def _row(run: Run, contender: TimedContender, pair: Pair | None, address: str) -
         created=run.result.created,
         day=run.day,
         address=address,
-        note="" if sound else "failed its check: its times say nothing",
+        note=_note(run, contender),
         curve=_curve(speedups),
     )
+
+
+def _note(run: Run, contender: TimedContender) -> str:
+    notes = [] if contender.is_sound else [FAILED]
+    return "; ".join([*notes, UNPROVED] if of_a_page(run.result) else notes)
 
 
 def _time(contender: TimedContender, size: Size) -> Cell:
