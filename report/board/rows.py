@@ -14,18 +14,17 @@ from dataclasses import dataclass, field, fields
 from ort_deepdream.engine.settings import Settings, option_words
 from ort_deepdream.measure import seed_table, statistics
 from ort_deepdream.measure.analysis import Figure, Pair, Speedup, TimedContender
-from ort_deepdream.measure.libraries import TORCH, WEB
 from ort_deepdream.measure.result import Kind, Size
 from ort_deepdream.report import words
 from ort_deepdream.report.figures import bounds, sure
 from ort_deepdream.report.runs import Run, of_a_page
+from ort_deepdream.report.versions import package
 
 KIND: Kind = "warm"  # what a whole dream takes, and what was timed in 2019
 SIZES = (seed_table.SIZE, Size(width=1024, height=1024))
 
 # Settings that a dream's name has in words, and one that changes no work.
 SAID_OR_FREE = ("--octaves=", "--iterations=", "--step=")
-PACKAGE = "onnxruntime-web"
 FAILED = "failed its check: its times say nothing"
 UNPROVED = "measured by the page itself: no picture proves it"
 COPIED = f"copied from the report of {seed_table.YEAR}"
@@ -186,13 +185,8 @@ def _dream_words(
 
 
 def _versions(run: Run, contender: TimedContender) -> str:
-    machine, record = run.result.machine, contender.record
-    if record.library == WEB:  # a package of the page's, not of Python's
-        found = [f"{name} {version}" for name, version in record.options.items() if name == PACKAGE]
-        return words.clean(", ".join([*found, f"ort-deepdream {machine.project}"]))
-    library = "torch" if record.library == TORCH else "onnxruntime"
-    found = [f"{name} {v}" for name, v in machine.packages.items() if name.startswith(library)]
-    return words.clean(", ".join([*found[:1], f"ort-deepdream {machine.project}"]))
+    ours = f"ort-deepdream {words.clean(run.result.machine.project)}"
+    return ", ".join(filter(None, (package(contender), ours)))
 
 
 # --- 2019 -----------------------------------------------------------------------------------------

@@ -10,19 +10,24 @@ from ort_deepdream.measure.statistics import ratio
 from ort_deepdream.report import words
 from ort_deepdream.report.runs import Run
 from ort_deepdream.report.tables.table import Table, marked
+from ort_deepdream.report.tables.versioned import versioned
+
+WHICH = ("contender", "what", "size", "run")
+HEADINGS = (*WHICH, "median", "times as fast", "95 % interval")
 
 
 def compared(runs: Sequence[Run]) -> Table:
     """Return a table with a row for each figure that at least two runs have."""
-    rows = [
-        row
+    found = [
+        (contender, _row(contender, measured[0], kind, size))
         for namesakes in _namesakes(runs)
         for kind in words.KINDS
         for size in ordered(size for contender in namesakes for size in contender.sizes(kind))
-        for row in _rows(namesakes, kind, size)
+        for measured in [_of_several_runs(namesakes, kind, size)]
+        for contender in measured
     ]
-    headings = ("contender", "what", "size", "run", "median", "times as fast", "95 % interval")
-    return Table(headings, tuple(rows), words=4)
+    table = Table(HEADINGS, tuple(row for _, row in found), words=len(WHICH))
+    return versioned(table, len(WHICH), [contender for contender, _ in found])
 
 
 def _namesakes(runs: Sequence[Run]) -> list[list[TimedContender]]:
@@ -33,11 +38,12 @@ def _namesakes(runs: Sequence[Run]) -> list[list[TimedContender]]:
     return list(found.values())
 
 
-def _rows(namesakes: Sequence[TimedContender], kind: Kind, size: Size) -> list[tuple[str, ...]]:
+def _of_several_runs(
+    namesakes: Sequence[TimedContender], kind: Kind, size: Size
+) -> list[TimedContender]:
+    """Return those that were measured so; none where one run alone has any."""
     measured = [contender for contender in namesakes if (kind, size) in contender.series]
-    if len({contender.letter for contender in measured}) < 2:
-        return []
-    return [_row(contender, measured[0], kind, size) for contender in measured]
+    return measured if len({contender.letter for contender in measured}) > 1 else []
 
 
 def _row(

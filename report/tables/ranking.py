@@ -14,11 +14,10 @@ from ort_deepdream.report import words
 from ort_deepdream.report.figures import sure
 from ort_deepdream.report.runs import Run
 from ort_deepdream.report.tables.table import Table
+from ort_deepdream.report.tables.versioned import versioned
 
-HEADINGS = (
-    "rank",
-    "machine",
-    "contender",
+WHO = ("rank", "machine", "contender")
+TIMES = (
     "median",
     "95 % interval",
     "times as long as the first",
@@ -53,10 +52,10 @@ def ranking(runs: Sequence[Run]) -> Ranking | None:
         ((run, one) for run, one in sound if (kind, size) in one.series),
         key=lambda pair: pair[1].figures[kind, size].median,
     )
-    rows = _rows(ranked, kind, size)
+    table = Table((*WHO, *TIMES), _rows(ranked, kind, size), len(WHO))
     return Ranking(
         f"{words.KINDS[kind].capitalize()} at {words.size(size)}",
-        Table(HEADINGS, rows, 3),
+        versioned(table, len(WHO), [one for _, one in ranked]),
         tuple(run.letter for run in runs if run not in same),
     )
 

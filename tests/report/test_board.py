@@ -79,6 +79,12 @@ def test_a_row_of_a_page_has_the_version_of_its_own_runtime():
     assert found[0].versions.startswith("onnxruntime-web 1.30.0, ort-deepdream ")
 
 
+def test_a_row_has_the_version_of_the_runtime_and_not_of_a_plug_in():
+    packages = {"onnxruntime-ep-openvino": "1.8.1", "onnxruntime-gpu": "1.31.1"}
+    found = rows(result(["cpu"], machine=machine(packages=packages), sizes=SIZES, **SMALL))
+    assert found[0].versions == "onnxruntime-gpu 1.31.1, ort-deepdream 0.1.0"
+
+
 def test_a_wrong_contender_has_a_row_without_times():
     made = result(checks=(check("cpu"), check("cuda", passed=False)), sizes=SIZES, **SMALL)
     (wrong,) = [row for row in rows(made) if row.contender == "cuda"]

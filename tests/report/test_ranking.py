@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from synthetic_results import NOISE, SEED_SIZE, SIZES, check, contender, result, seconds, series
+import pytest
+from synthetic_results import (
+    NOISE,
+    SEED_SIZE,
+    SIZES,
+    check,
+    contender,
+    machine,
+    result,
+    seconds,
+    series,
+)
 
+from ort_deepdream.report.tables.compared import compared
 from ort_deepdream.report.tables.ranking import ranking
 
 ORDER = ("A · cuda", "A · cpu", "B · cpu", "A · cpu, 1 thread")
@@ -59,3 +71,32 @@ def test_another_dream_has_no_rank(runs):
     found = ranking(runs(result(("cpu",)), deep, seeded))
     assert names(found) == ("C · cuda", "A · cpu")
     assert found.others == ("B",)
+
+
+OLDER = {"onnxruntime-ep-openvino": "1.8.1", "onnxruntime-openvino": "1.24.1", "torch": "2.13.0"}
+NEWER = {"onnxruntime-gpu": "1.31.1", "torch": "2.13.0"}
+NEWER_TOO = {"onnxruntime": "1.31.1"}
+
+
+def of(packages: dict[str, str]):
+    return result(("cpu",), machine=machine(packages=packages))
+
+
+def test_each_row_names_its_version_where_they_differ(runs):
+    both = runs(of(NEWER), of(OLDER))
+    table = ranking(both).table
+    assert table.headings[2:5] == ("contender", "version", "median")
+    assert {row[1][0]: row[3] for row in table.rows} == {
+        "A": "onnxruntime-gpu 1.31.1",
+        "B": "onnxruntime-openvino 1.24.1",
+    }
+    pairs = compared(both)
+    assert pairs.headings[3:6] == ("run", "version", "median")
+    assert {row[3]: row[4].split()[-1] for row in pairs.rows} == {"A": "1.31.1", "B": "1.24.1"}
+
+
+@pytest.mark.parametrize("other", [NEWER, NEWER_TOO])
+def test_no_row_names_a_version_that_all_have(runs, other):
+    table = ranking(runs(of(NEWER), of(other))).table
+    assert table.headings[2:4] == ("contender", "median")
+    assert {len(row) for row in table.rows} == {len(table.headings)}
