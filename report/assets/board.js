@@ -78,7 +78,9 @@
     name.append(title, element("small", row.contender), ...(row.note ? [element("small", row.note, "note")] : []));
     const energy = hasEnergy ? row.joules : [];
     made.append(name, ...row.times.concat(row.faster, energy).map((one) => cell(one, "–")));
-    made.append(element("td", row.versions), element("td", row.day, "number"));
+    const versions = element("td");
+    versions.append(...row.versions.split(", ").map((one) => element("div", one)));
+    made.append(versions, element("td", row.day, "number"));
     return made;
   }
 

@@ -5,6 +5,9 @@
   const POINTS = ["circle", "triangle", "rect", "rectRot", "star", "cross", "rectRounded", "crossRot"];
   const NAMED = 8; // colours that report.css has
   const charts = [];
+
+  // Where the colours begin again the points are others.
+  const pointOf = (number) => POINTS[(number + Math.floor(number / NAMED)) % POINTS.length];
   let still = false; // while it draws for print
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -163,7 +166,7 @@
       borderWidth: one.bare ? 1.5 : 2.5, borderDash: one.bare ? [2, 3] : one.dashed ? [7, 5] : [],
       showLine: !one.scattered, bare: one.bare, pointBorderWidth: 2,
       pointBackgroundColor: one.points.map((point, number) => (number < one.hollow ? css("--paper") : shade)),
-      pointStyle: one.bare ? false : POINTS[one.colour % POINTS.length],
+      pointStyle: one.bare ? false : pointOf(one.colour),
       pointRadius: one.bare ? 0 : narrow() ? 4 : 5, pointHoverRadius: one.bare ? 0 : 8, pointHitRadius: one.bare ? 0 : 14,
     };
   }

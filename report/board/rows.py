@@ -26,7 +26,7 @@ SIZES = (seed_table.SIZE, Size(width=1024, height=1024))
 # Settings that a dream's name has in words, and one that changes no work.
 SAID_OR_FREE = ("--octaves=", "--iterations=", "--step=")
 FAILED = "failed its check: its times say nothing"
-UNPROVED = "measured by the page itself: no picture proves it"
+UNPROVED = "measured in a page: no pictures prove it"
 COPIED = f"copied from the report of {seed_table.YEAR}"
 
 

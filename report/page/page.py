@@ -37,6 +37,7 @@ from ort_deepdream.report.tables.then_and_now import same_dream, then_and_now
 
 HERE = Path(__file__).parents[1]  # report/
 LIBRARY = "chart.umd.min.js"
+UNIT = re.compile(r"(?<=\d) (?=(%|[nµm]?s|[kMGT]?B|dB|[JW])(?!\w))")  # the space before one
 
 OnProgress = Callable[[float, str], None]
 
@@ -155,9 +156,9 @@ def environment() -> Environment:
 
 
 def _unbroken(value: object) -> object:
-    """Keep a number and its per cent sign on one line."""
+    """Keep a number and its unit on one line."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return re.sub(r"(?<=\d) %(?!\w)", "\N{NO-BREAK SPACE}%", value)
+        return UNIT.sub("\N{NO-BREAK SPACE}", value)
     return value
 
 

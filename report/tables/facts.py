@@ -120,8 +120,11 @@ def dream(run: Run) -> Table:
 
 
 def _setting(value: object) -> str:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f"{value:g}" if number else as_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return f"{value:g}"
+    return as_text(value) or words.DASH
 
 
 def _pairs(rows: Mapping[str, str]) -> Table:

@@ -18,7 +18,7 @@ from synthetic_results import SEED_SIZE, contender, missing, result, series, ski
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import Result, read_result
-from ort_deepdream.report.page.page import as_script, page
+from ort_deepdream.report.page.page import as_script, environment, page
 from ort_deepdream.report.runs import Run, read_runs
 from ort_deepdream.report.tables import facts
 
@@ -122,10 +122,20 @@ def test_the_two_suppositions_are_put_to_the_test_only_with_a_gpu(runs):
 
 
 def test_the_command_can_be_copied(runs):
-    assert (
-        "dream bench 'photo of a cat.jpg' -o result.json"
-        in Document(page(runs(result()), [])).words
-    )
+    text = "".join(Document(page(runs(result()), [])).words)
+    assert "\ndream bench 'photo of a cat.jpg' -o result.json\n" in text
+
+
+def test_settings_are_words_that_everybody_reads(runs):
+    (run,) = runs(result())
+    rows = dict(facts.dream(run).rows)
+    assert (rows["keep colours"], rows["octave sizes"], rows["iterations"]) == ("no", "–", "10")
+
+
+@pytest.mark.parametrize("text", ["480 s", "1.03 ms", "22 %", "16.3 µs", "25.3 GB", "40 dB"])
+def test_a_number_stays_on_a_line_with_its_unit(text):
+    shown = environment().from_string("{{ text }}").render(text=f"{text}, 3 samples")
+    assert shown == f"{text.replace(' ', chr(0xA0))}, 3 samples"
 
 
 def test_several_runs_are_told_apart_and_compared(runs):
@@ -133,6 +143,7 @@ def test_several_runs_are_told_apart_and_compared(runs):
     assert "A · Synthetic Processor 4000, 4 cores; Synthetic GPU" in document.words
     assert "The runs against one another" in document.words
     assert "A · cuda" in document.words
+    assert {"result0.json", "result1.json"} <= set(document.words)
     assert {link["download"] for link in document.all("a") if "download" in link} == {
         "A.json",
         "B.json",
