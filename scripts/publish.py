@@ -33,8 +33,9 @@ from ort_deepdream.files import replacing_folder
 from ort_deepdream.report import words
 from ort_deepdream.report.board.page import addresses, board_page
 from ort_deepdream.report.board.rows import Board
-from ort_deepdream.report.charts.history import Value, read_history
-from ort_deepdream.report.page.page import Link, page, policy, stylesheet
+from ort_deepdream.report.charts.asv import Value, read_history
+from ort_deepdream.report.page.html import policy, stylesheet
+from ort_deepdream.report.page.page import Link, page
 from ort_deepdream.report.runs import Run, read_runs
 from ort_deepdream.report.sentences.answer import answer
 from ort_deepdream.web.runtime import fetch_runtime

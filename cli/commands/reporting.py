@@ -9,7 +9,7 @@ from ort_deepdream.cli.messages import bar, say_written
 from ort_deepdream.cli.outputs import check_output, unused
 from ort_deepdream.files import write_text, writing
 from ort_deepdream.report import words
-from ort_deepdream.report.charts.history import read_history
+from ort_deepdream.report.charts.asv import read_history
 from ort_deepdream.report.page.markdown import markdown
 from ort_deepdream.report.page.page import page
 from ort_deepdream.report.runs import read_runs

@@ -23,16 +23,8 @@ from ort_deepdream.files import read_limited, replacing_folder
 from ort_deepdream.measure.result import MOST_BYTES, WHAT
 from ort_deepdream.report import words
 from ort_deepdream.report.board.rows import SIZES, Board, Cell, Row, rows_of_2019
-from ort_deepdream.report.page.page import (
-    Link,
-    OnProgress,
-    as_script,
-    asset,
-    environment,
-    page,
-    policy,
-    stylesheet,
-)
+from ort_deepdream.report.page.html import as_script, asset, environment, policy, stylesheet
+from ort_deepdream.report.page.page import Link, OnProgress, page
 from ort_deepdream.report.runs import read_runs
 
 MARK = ".made-by-board"  # in every board: what has none is not replaced

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ort_deepdream.measure.analysis import ordered
+from ort_deepdream.measure.analysis import TimedContender, ordered
 from ort_deepdream.measure.result import Size
 from ort_deepdream.report import words
 from ort_deepdream.report.tables.table import Table
@@ -136,3 +136,8 @@ def _labelled(found: Mapping[float, str]) -> list[tuple[float, str]]:
 
 def _are_apart(one: float, other: float) -> bool:
     return max(one, other) >= APART * min(one, other)
+
+
+def colours(contenders: Sequence[TimedContender]) -> dict[TimedContender, int]:
+    """Return a colour for each contender, the same in every chart."""
+    return {contender: number for number, contender in enumerate(contenders)}

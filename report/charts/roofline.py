@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from ort_deepdream.measure.analysis import TimedContender
 from ort_deepdream.measure.result import Limit, Size, Work
 from ort_deepdream.report import words
-from ort_deepdream.report.charts.drawing import Axis, Chart, Curve, Point, View, pixel_axis
-from ort_deepdream.report.charts.timed import colours
+from ort_deepdream.report.charts.drawing import Axis, Chart, Curve, Point, View, colours, pixel_axis
 from ort_deepdream.report.runs import Run, all_contenders
 from ort_deepdream.report.tables.table import Table, marked
 

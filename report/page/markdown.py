@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ort_deepdream.report.charts.timed import time_table
+from ort_deepdream.report.charts.times import time_table
 from ort_deepdream.report.charts.warming import warm_up_table
 from ort_deepdream.report.page.citing import citation
 from ort_deepdream.report.runs import Run, all_contenders, question

@@ -1,43 +1,41 @@
-"""The page: everything in one HTML file that needs no network and believes nothing in its input.
-
-Strings reach the page through jinja2's escaping, or as JSON in a script that is never run. The
-Content-Security-Policy lets run only the scripts and styles that are inlined here, by their hashes.
-"""
+"""The report of some results: everything in one HTML file that needs no network."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ort_deepdream.measure.agreement import ITERATIONS
 from ort_deepdream.report import words
+from ort_deepdream.report.charts.asv import Value
 from ort_deepdream.report.charts.drawing import Chart
-from ort_deepdream.report.charts.history import Value, history_chart
+from ort_deepdream.report.charts.history import history_chart
 from ort_deepdream.report.charts.roofline import roofline_chart
 from ort_deepdream.report.charts.timed import timing_charts
 from ort_deepdream.report.charts.warming import order_chart
 from ort_deepdream.report.page.citing import citation
+from ort_deepdream.report.page.html import (
+    Download,
+    as_script,
+    asset,
+    chart_library,
+    download,
+    environment,
+    policy,
+    stylesheet,
+)
 from ort_deepdream.report.page.pictures import Gallery, galleries
 from ort_deepdream.report.runs import Run, all_contenders, question
-from ort_deepdream.report.sentences.answer import Answer, answer
+from ort_deepdream.report.sentences.answer import answer
+from ort_deepdream.report.sentences.head import Answer
 from ort_deepdream.report.tables import facts
 from ort_deepdream.report.tables.compared import compared
 from ort_deepdream.report.tables.ranking import ranking
 from ort_deepdream.report.tables.table import Table
 from ort_deepdream.report.tables.then_and_now import same_dream, then_and_now
-
-HERE = Path(__file__).parents[1]  # report/
-LIBRARY = "chart.umd.min.js"
-UNIT = re.compile(r"(?<=\d) (?=(%|[nµm]?s|[kMGT]?B|dB|[JW])(?!\w))")  # the space before one
 
 OnProgress = Callable[[float, str], None]
 
@@ -48,16 +46,6 @@ class Link:
 
     words: str
     address: str  # relative
-
-
-@dataclass(frozen=True)
-class Download:
-    """A link that saves a file which is in the page itself."""
-
-    name: str
-    address: str  # data:
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -122,7 +110,7 @@ def _render(
     runs: Sequence[Run],
     links: Sequence[Link],
 ) -> str:
-    style, script = stylesheet(), f"{_library()}\n{asset('report.js')}"
+    style, script = stylesheet(), f"{chart_library()}\n{asset('report.js')}"
     template = environment().get_template("report.html.jinja")
     return template.render(
         title=question(runs),
@@ -143,25 +131,6 @@ def _render(
     )
 
 
-def environment() -> Environment:
-    """Return what fills the templates: everything in them is escaped."""
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_unbroken,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _unbroken(value: object) -> object:
-    """Keep a number and its unit on one line."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return UNIT.sub("\N{NO-BREAK SPACE}", value)
-    return value
-
-
 def _drawing(chart: Chart) -> dict[str, Any]:
     return {
         "name": chart.name,
@@ -169,50 +138,3 @@ def _drawing(chart: Chart) -> dict[str, Any]:
         "first": chart.first,
         "views": [view.as_json() for view in chart.views],
     }
-
-
-def as_script(data: object) -> str:
-    """Return JSON that can stand in a script element: nothing in it ends or begins an element."""
-    text = json.dumps(data, allow_nan=False, ensure_ascii=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def asset(name: str) -> str:
-    """Return the text of a file in report/assets."""
-    return (HERE / "assets" / name).read_text("utf-8")
-
-
-def stylesheet() -> str:
-    """Return the style of every page."""
-    return asset("report.css")
-
-
-def _library() -> str:
-    """Return Chart.js without its last line, which names a file that is not in the page."""
-    lines = asset(LIBRARY).splitlines()
-    return "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL="))
-
-
-def policy(script: str, style: str) -> str:
-    """Return a policy by which only these two may run or style, and nothing is fetched or sent."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src '{_source(script)}'",
-            f"style-src '{_source(style)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-
-
-def _source(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def download(name: str, kind: str, data: bytes) -> Download:
-    """Return a file that can be saved from the page."""
-    encoded = base64.b64encode(data).decode()
-    sha256 = hashlib.sha256(data).hexdigest()
-    return Download(name, f"data:{kind};base64,{encoded}", sha256, len(data))

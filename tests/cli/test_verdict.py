@@ -10,7 +10,8 @@ from synthetic_results import SEED_SIZE, check, contender, missing, result, seri
 from ort_deepdream.cli.commands.bench_tables import show
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.result import Contender, Result
-from ort_deepdream.report.sentences.answer import Answer, answer
+from ort_deepdream.report.sentences.answer import answer
+from ort_deepdream.report.sentences.head import Answer
 
 Said = Callable[[Result], tuple[str, Answer]]
 

@@ -24,8 +24,10 @@ from synthetic_results import (
 
 from ort_deepdream.measure.analysis import FIRST, STARTING, Figure, Speedup
 from ort_deepdream.measure.result import Kind, Series, Size
-from ort_deepdream.report.sentences.answer import Answer, answer, part_shares
+from ort_deepdream.report.sentences.answer import answer
+from ort_deepdream.report.sentences.beside import part_shares
 from ort_deepdream.report.sentences.growth import growth, wins_from
+from ort_deepdream.report.sentences.head import Answer
 
 KINDS: tuple[Kind, ...] = ("cold", "warm", "step")
 

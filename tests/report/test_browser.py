@@ -29,7 +29,7 @@ from synthetic_results import (
 )
 
 from ort_deepdream.measure.result import Kind, Result, read_result
-from ort_deepdream.report.charts.history import Value
+from ort_deepdream.report.charts.asv import Value
 from ort_deepdream.report.page.page import page as make_page
 from ort_deepdream.report.runs import read_runs
 from scripts.screenshot_report import find_chromium, sandbox_options

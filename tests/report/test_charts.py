@@ -22,8 +22,9 @@ from synthetic_results import (
 from ort_deepdream.measure.copies import COPIES
 from ort_deepdream.measure.result import Operator, Size, Work
 from ort_deepdream.report.charts.drawing import Chart, View, pixel_axis
+from ort_deepdream.report.charts.operators import MOST_OPERATORS
 from ort_deepdream.report.charts.roofline import roofline_chart
-from ort_deepdream.report.charts.timed import MOST_OPERATORS, timing_charts
+from ort_deepdream.report.charts.timed import timing_charts
 
 NAMES = ("cpu", "cpu, 1 thread", "cuda")
 

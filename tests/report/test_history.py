@@ -13,7 +13,8 @@ import pytest
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.json_files import MOST_VALUES
-from ort_deepdream.report.charts.history import history_chart, read_history
+from ort_deepdream.report.charts.asv import read_history
+from ort_deepdream.report.charts.history import history_chart
 
 MACHINE = {"machine": "synthetic", "version": 1}
 DAY = 24 * 3600 * 1000

@@ -17,7 +17,8 @@ from synthetic_results import result
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.measure.compare import broken, changes, differences
-from ort_deepdream.report.charts.history import history_chart, read_history
+from ort_deepdream.report.charts.asv import read_history
+from ort_deepdream.report.charts.history import history_chart
 from ort_deepdream.report.page.page import page
 from ort_deepdream.report.runs import read_runs
 

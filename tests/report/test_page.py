@@ -18,7 +18,8 @@ from synthetic_results import SEED_SIZE, contender, missing, result, series, ski
 from ort_deepdream.measure.analysis import analyse
 from ort_deepdream.measure.libraries import WEB
 from ort_deepdream.measure.result import Result, read_result
-from ort_deepdream.report.page.page import as_script, environment, page
+from ort_deepdream.report.page.html import as_script, environment
+from ort_deepdream.report.page.page import page
 from ort_deepdream.report.runs import Run, read_runs
 from ort_deepdream.report.tables import facts
 
