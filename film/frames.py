@@ -25,6 +25,25 @@ Frame = NDArray[np.uint8]
 ABOUT = "film.json"  # in the folder: what it holds
 NAME = re.compile(r"\d{6,7}\.png")
 NUMBER = "deepdream.frame"  # in the metadata of each
+SUFFIX = ".frames"  # of the folder, until the film is whole
+
+
+def frames_folder(film: Path, key: str) -> Path:
+    """Return the folder where the frames of a film's file lie until it is whole: FILM.mp4.frames.
+
+    key: a digest of all that decides them. Earlier versions left out the film's own suffix, so that
+    films of two kinds had one folder: where that holds frames of this key, it is gone on with.
+    """
+    folder = film.with_name(f"{film.name}{SUFFIX}")
+    earlier = film.with_suffix(SUFFIX)
+    return earlier if not folder.exists() and _holds(earlier, key) else folder
+
+
+def _holds(folder: Path, key: str) -> bool:
+    try:
+        return read_about(folder / ABOUT).get("key") == key
+    except DreamError:  # nothing is there, or somebody's own
+        return False
 
 
 class Frames(Sequence[Frame]):

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,12 +58,13 @@ def run(asked: Filming, settings_for: LoopSettings, who: Crew) -> None:
     reading = Reading(source, asked.part, width, height)
     started = time.perf_counter()
     with who:
-        shots = found(reading, folder_of(output))
+        shots = found(reading, output)
         machine, target = who.settle(asked.machine, len(shots))
         note(_said(shots))
         file = find_model(asked.wanted, target)
         key = key_of(asked, settings, file)
-        frames = Frames(folder_of(output), key, asked.force)
+        frames = Frames(folder_of(output, key), key, asked.force)
+        shots = [replace(shot, output=frames.folder) for shot in shots]
         if not (frames.folder / ABOUT).exists():
             frames.begin({"format": FORMAT})
         before = len(frames.numbers())

@@ -29,7 +29,7 @@ from ort_deepdream.errors import DreamError
 from ort_deepdream.film.about import about, beside, read_about, write_about
 from ort_deepdream.film.dreaming import Frame, dream_film
 from ort_deepdream.film.encoding import CONTAINERS, Look, check_film, writing_film
-from ort_deepdream.film.frames import ABOUT, Frames
+from ort_deepdream.film.frames import ABOUT, Frames, frames_folder
 from ort_deepdream.film.reading import Part, Source, open_source
 from ort_deepdream.film.settings import FilmSettings
 from ort_deepdream.film.sound import CopiedSound, check_sound
@@ -38,7 +38,6 @@ from ort_deepdream.film.writing import is_folder
 if TYPE_CHECKING:
     from ort_deepdream.engine.tiles.tiling import Tiling
 
-FRAMES = ".frames"  # the suffix of the folder that holds a film's frames until it is whole
 USUAL = ".mp4"
 
 
@@ -91,7 +90,7 @@ def run(
     check_place(asked, source, output)
     model, how, metadata = made_ready(asked, settings, width, height, load)
     key = key_of(asked, settings, model.file.path)
-    frames = Frames(folder_of(output), key, asked.force)
+    frames = Frames(folder_of(output, key), key, asked.force)
     reading = Reading(source, asked.part, width, height)
     before, started = len(frames), time.perf_counter()
     with signals.undone(lambda: note_kept(frames)), bar("dreaming") as update:
@@ -135,9 +134,9 @@ def made_ready(
 # --- where it goes --------------------------------------------------------------------------------
 
 
-def folder_of(output: Path) -> Path:
-    """Return where the frames lie until the film is whole."""
-    return output if is_folder(output) else output.with_suffix(FRAMES)
+def folder_of(output: Path, key: str) -> Path:
+    """Return where the frames that `key` decides lie until the film is whole."""
+    return output if is_folder(output) else frames_folder(output, key)
 
 
 def check_place(asked: Filming, source: Source, output: Path) -> None:

@@ -24,15 +24,13 @@ from ort_deepdream.engine.model import Model
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.errors import DreamError
 from ort_deepdream.film.about import about, beside, read_about, write_about
-from ort_deepdream.film.frames import ABOUT, Frames
+from ort_deepdream.film.frames import ABOUT, Frames, frames_folder
 from ort_deepdream.film.schedule import Change
 from ort_deepdream.film.settings import ZoomSettings
 from ort_deepdream.film.writing import check_film_file, is_folder, write_film_file
 from ort_deepdream.film.zooming import Frame, zoom
 from ort_deepdream.step import Array
 from ort_deepdream.weights.catalogue import cache_folder
-
-FRAMES = ".frames"  # the suffix of the folder that holds a film's frames until it is whole
 
 
 def run(
@@ -41,8 +39,9 @@ def run(
     """Dream the frames of a film, or those that are missing, and write it."""
     output = asked.place()
     ready = _prepare(asked, output, settings_for, load)
-    folder = output if is_folder(output) else output.with_suffix(FRAMES)
-    frames = Frames(folder, key(asked, ready), asked.force)
+    decided = key(asked, ready)
+    folder = output if is_folder(output) else frames_folder(output, decided)
+    frames = Frames(folder, decided, asked.force)
     metadata = record(asked, ready)
     before, started = min(len(frames), asked.motion.dreamt), time.perf_counter()
     if before:

@@ -140,11 +140,11 @@ def end_midway(words: list[str], number: int) -> str:
         worker = subprocess.Popen(
             [sys.executable, "-c", START, *words], stderr=subprocess.PIPE, text=True
         )
-        while worker.poll() is None and not Path("clip-dream.frames/000004.png").exists():
+        while worker.poll() is None and not Path("clip-dream.mp4.frames/000004.png").exists():
             time.sleep(0.01)
         worker.send_signal(number)
         _, said = worker.communicate()
-        if Path("clip-dream.frames").exists():
+        if Path("clip-dream.mp4.frames").exists():
             return said
         assert worker.returncode == 0, said
         Path("clip-dream.mp4").unlink()
@@ -158,9 +158,9 @@ def test_a_film_that_was_killed_goes_on_with_the_same_frames(dream, tiny, number
     draw_clip("clip.mp4", shot=20, sound=Sine(0.8))
     words = [str(word) for word in ("film", "clip.mp4", "-m", tiny, *QUICK)]
     said = end_midway(words, number)
-    kept = len(list(Path("clip-dream.frames").glob("*.png")))
+    kept = len(list(Path("clip-dream.mp4.frames").glob("*.png")))
     if number == signal.SIGINT:
-        assert f"{kept} frames are in clip-dream.frames; the same command goes on after" in said
+        assert f"{kept} frames are in clip-dream.mp4.frames; the same command goes on after" in said
 
     outcome = dream(*words)
     assert f", {kept} of them before, " in outcome.stdout

@@ -16,7 +16,8 @@ from gradient_files import write_gradient_file
 from PIL import Image, ImageCms
 
 from ort_deepdream import Settings, ZoomSettings, load_model, read_metadata, read_picture, zoom
-from ort_deepdream.film.frames import Frames
+from ort_deepdream.film.about import FORMAT
+from ort_deepdream.film.frames import Frames, frames_folder
 
 START = "from ort_deepdream.__main__ import run; run()"
 QUICK = ("-b", "cpu", "--threads", 1, "--octaves", 1, "--iterations", 2, "--jitter", 2)
@@ -183,14 +184,26 @@ def test_what_was_killed_goes_on_bit_for_bit(dream, tiny, frames, monkeypatch):
         assert dream(*words).exit_code != 0
     assert names() == [
         "a.png",
-        *(f"film.frames/{n:06}.png" for n in (1, 2, 3)),
-        "film.frames/film.json",
+        *(f"film.png.frames/{n:06}.png" for n in (1, 2, 3)),
+        "film.png.frames/film.json",
     ]
-    (Path("film.frames") / ".ort-deepdream-0123456789abcdef.tmp").write_bytes(b"half")
+    (Path("film.png.frames") / ".ort-deepdream-0123456789abcdef.tmp").write_bytes(b"half")
     made = dream(*words)
     assert "3 of them before" in made.stdout
     assert equal(shown("film.png"), frames[2:])
     assert names() == ["a.png", "film.png", "film.png.json"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_films_of_one_stem_and_two_kinds_have_two_folders(tmp_path, suffix):
+    film, key = tmp_path / f"film{suffix}", f"that of {suffix}"
+    folder = frames_folder(film, key)
+    assert folder == tmp_path / f"film{suffix}.frames"
+    earlier = tmp_path / "film.frames"  # as it was named before: of one of them
+    Frames(earlier, "that of .png").begin({"format": FORMAT})
+    assert frames_folder(film, key) == (earlier if suffix == ".png" else folder)
+    Frames(folder, key).begin({"format": FORMAT})
+    assert frames_folder(film, key) == folder
 
 
 @pytest.mark.slow
@@ -205,7 +218,7 @@ def test_ctrl_c_tells_what_is_kept(tiny):
     )
     os.close(behind)
     said = b""
-    second = Path("film.frames/000002.png")
+    second = Path("film.webp.frames/000002.png")
     while chunk := _read(screen):
         said += chunk
         if second.exists():
@@ -214,10 +227,10 @@ def test_ctrl_c_tells_what_is_kept(tiny):
     assert running.wait(30) == 130
     moving, _, last = said.decode().rpartition("\r\x1b[K\x1b[?25h")
     assert "dreaming" in moving
-    count = len(list(Path("film.frames").glob("*.png")))
+    count = len(list(Path("film.webp.frames").glob("*.png")))
     assert last.splitlines() == [
-        f"dream: note: {count} of 100000 frames are in film.frames; the same command goes on after "
-        f"them",
+        f"dream: note: {count} of 100000 frames are in film.webp.frames; the same command goes on "
+        f"after them",
         "dream: interrupted",
     ]
     assert "film.webp" not in names()
@@ -232,7 +245,7 @@ def test_twenty_kills_leave_the_film_as_it_would_be(dream, tiny):
     random = np.random.default_rng(0)
     for kept in range(0, 80, 4):
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wanted = Path(f"film.frames/{kept + random.integers(1, 5):06}.png")
+        wanted = Path(f"film.png.frames/{kept + random.integers(1, 5):06}.png")
         while not wanted.exists() and running.poll() is None:
             time.sleep(0.001)
         running.kill()
@@ -241,7 +254,7 @@ def test_twenty_kills_leave_the_film_as_it_would_be(dream, tiny):
     assert dream(*words, "-o", "film.png").exit_code == 0
     assert equal(shown("film.png"), numbered("whole"))
     assert [name for name in names() if "/" not in name] == ["a.png", "film.png", "film.png.json"]
-    assert not Path("film.frames").exists()
+    assert not Path("film.png.frames").exists()
 
 
 def _read(screen: int) -> bytes:
