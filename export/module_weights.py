@@ -168,7 +168,8 @@ def _torchvisions(architecture: ModuleArchitecture, source: Source, name: str | 
         raise DreamError(f"there is no weights file {name}: {hint}")
     entry = source.weights[name or "DEFAULT"]
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # torch.hub names the address there
+        unheard = io.StringIO()  # torch.hub names the address: of a release, on either
+        with contextlib.redirect_stderr(unheard), contextlib.redirect_stdout(unheard):
             state: dict[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # of urllib, of the cache's folder, or a wrong sum
         raise DreamError(
