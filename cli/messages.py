@@ -25,7 +25,7 @@ NAME = "dream"
 NARROW = 60  # columns, below which a bar would leave no room for what it is about
 REST = 24  # of a line with one: the shortest bar, the share, the time left
 BETWEEN, EDGES = "   ", "  "  # what a table has between its columns, and at both ends
-IN_A_FILE = 120  # columns of a table, where there is no terminal to have fewer
+IN_A_FILE = 10_000  # columns of a table there: each row is one line, for grep and the like
 LONGEST = 32  # characters of a word that a table does not break
 PATIENCE = 0.5  # seconds to wait for a terminal that takes nothing
 # What ends what moves: its line is cleared, or left for the next; and the cursor is shown.

@@ -130,6 +130,20 @@ def test_no_name_in_a_table_is_broken_at_any_width(width, monkeypatch, capsys):
     assert words.count("channels") == (1 if width >= 60 else 3)
 
 
+@pytest.mark.parametrize("width", [None, "40"])
+def test_in_a_pipe_a_row_is_one_line_unless_columns_are_asked_for(width, monkeypatch, capsys):
+    if width is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", width)
+    path = "/a/rather/long/way/to/" * 8 + "photo.jpg"
+    made = table("name", "usable")
+    with messages.shown(made):
+        made.add_row("cpu", f"no: {path}: of this and that; do something else")
+    lines = capsys.readouterr().out.splitlines()
+    assert any("cpu" in line and path in line for line in lines) == (width is None)
+
+
 def test_a_sum_may_be_broken_so_that_a_table_stays_one(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     made = table("setting", "value")
