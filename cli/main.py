@@ -4,13 +4,10 @@ Nothing heavy is imported up here, so that help and mistyped options answer at o
 annotations put off (`from __future__`): Typer would evaluate them one by one, 6 ms at each start.
 """
 
-import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from ort_deepdream import signals, streams
 from ort_deepdream.cli.asked import (
     DreamOptions,
     MachineOptions,
@@ -18,7 +15,7 @@ from ort_deepdream.cli.asked import (
     with_groups,
 )
 from ort_deepdream.cli.extras import require_extra
-from ort_deepdream.cli.messages import NAME, complain, say
+from ort_deepdream.cli.messages import NAME, say
 from ort_deepdream.cli.options import (
     benches,
     films,
@@ -30,73 +27,13 @@ from ort_deepdream.cli.options import (
     pages,
     pictures,
 )
-from ort_deepdream.cli.typed import each_photo, is_photo, what_is_wrong
+from ort_deepdream.cli.program import Program, WeightsCommands
+from ort_deepdream.cli.typed import each_photo
 from ort_deepdream.engine.settings import Settings
 from ort_deepdream.engine.visualise.settings import VisualiseSettings
-from ort_deepdream.errors import DreamError, nearest
+from ort_deepdream.errors import DreamError
 from ort_deepdream.film.settings import FilmSettings, ZoomSettings
 from ort_deepdream.version import VERSION
-
-USERS_MISTAKE = 2
-
-
-class Commands(TyperGroup):
-    """Commands by their names."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in self.commands and not args[0].startswith("-"):
-            known = nearest(args[0], self.commands, f"`{ctx.command_path} --help` lists them")
-            raise DreamError(f"there is no command '{args[0]}': {known}")
-        return super().resolve_command(ctx, args)
-
-
-class Program(Commands):
-    """All commands: a photo is one to `run`, and what the user can mend is one line.
-
-    Bugs keep their traceback.
-    """
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in self.commands and is_photo(args[0]):
-            args = ["run", *args]
-        return super().resolve_command(ctx, args)
-
-    def main(self, *words: Any, **options: Any) -> Any:
-        options |= {"prog_name": NAME, "standalone_mode": False}
-        try:
-            code = super().main(*words, **options)  # a closed pipe, such as of `head`, exits with 1
-        except Exception as error:
-            if signals.received is not None:
-                raise
-            code = _explained(error)
-        sys.exit(code if isinstance(code, int) else 0)
-
-
-def _explained(error: Exception) -> int:
-    """Say in one line what went wrong, and return the exit code. Raise again what is a bug."""
-    if type(error).__name__ == "NoArgsIsHelpError":  # and the help is printed
-        return USERS_MISTAKE
-    if isinstance(error, streams.OutputError):
-        streams.silence(sys.stdout)
-        complain(f"the standard output cannot be written to ({error.strerror})")
-    elif isinstance(error, DreamError):
-        complain(str(error))
-    elif isinstance(error, typer.TyperException):
-        complain(what_is_wrong(error))
-    elif isinstance(error, MemoryError):
-        complain("there is not enough memory for this; close other programs, or ask for less")
-    elif isinstance(error, OSError) and (refused := _refusal(error)):
-        complain(refused)
-    else:
-        raise error
-    return USERS_MISTAKE
-
-
-def _refusal(error: OSError) -> str | None:
-    from ort_deepdream.files import refusal
-
-    return refusal(error)
-
 
 app = typer.Typer(
     name=NAME,
@@ -532,7 +469,7 @@ def layers(
         list_layers(weights, architecture, text)
 
 
-weights_app = typer.Typer(cls=Commands)
+weights_app = typer.Typer(cls=WeightsCommands)
 app.add_typer(weights_app, name="weights")
 
 

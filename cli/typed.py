@@ -17,6 +17,7 @@ from ort_deepdream.sizes import LARGEST, parse_sides
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 SHOWN = 40  # characters of a word that is no number
+MOST_CHOICES = 20  # of an option, in a message
 
 
 def number(kind: type, name: str, limits: Limits) -> Callable[[Any], Any]:
@@ -121,7 +122,14 @@ def input_file(text: Any) -> Any:
         raise DreamError(f"{text}: is an address, not a file; download it first and name the file")
     if text == "":
         raise DreamError("a file has an empty name; name one")
+    _refuse_tilde(text)
     return Path(text)
+
+
+def _refuse_tilde(text: Any) -> None:
+    """Raise DreamError for ~/photo.jpg in quotes, which no shell has read."""
+    if isinstance(text, str) and text.startswith("~/") and not os.path.lexists("~"):
+        raise DreamError(f"{text}: in quotes ~ is not your home folder; leave the quotes out")
 
 
 def each_photo(paths: Sequence[Path]) -> list[Path]:
@@ -143,6 +151,18 @@ def each_photo(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def refuse_output_among(photos: Sequence[Path]) -> None:
+    """Raise DreamError where the second of two photos is not there: it was meant as the output."""
+    from ort_deepdream.files import is_missing  # for one photograph nobody needs it
+
+    first, last = photos[0], photos[-1]
+    is_picture = last.suffix.lower() in PICTURES
+    if len(photos) == 2 and is_picture and is_missing(last) and not is_missing(first):
+        raise DreamError(
+            f"{last}: no such file; check its name, or write `-o {last}` for where the dream goes"
+        )
+
+
 def output_file(text: Any) -> Any:
     """Return the path of a file to write. Raise DreamError for a name that can only be a folder's.
 
@@ -154,6 +174,7 @@ def output_file(text: Any) -> Any:
         raise DreamError("-o has an empty name; name a file")
     if is_address(text):
         raise DreamError(f"{text}: is an address; name a file here")
+    _refuse_tilde(text)
     if text.endswith(("/", os.sep)):
         raise DreamError(f"{text}: is a folder; name a file in it")
     return Path(text)
@@ -241,13 +262,43 @@ def what_is_wrong(error: Any) -> str:
         typed = " ".join(places).replace("...", "") if flag[0] != "-" else named
         return f"{named} is missing: `{command} {typed}`; {see}"
     if kind == "BadOptionUsage":
-        wants = "takes no value" if "not take" in error.message else "needs a value"
-        return f"{error.option_name} {wants}; {see}"
+        if "not take" in error.message:
+            return f"{error.option_name} takes no value; {see}"
+        return f"{error.option_name} needs a value; {_choices(error.option_name, context) or see}"
     said = error.format_message().strip()
     if "extra argument" in said and context is not None:
         extra = said.rpartition(" (")[2].removesuffix(")")
         return f"`{command}` has no place for {extra}{_at_a_time(context.command)}; {see}"
     return f"{said[:1].lower()}{said[1:].rstrip('.')}; {see}"
+
+
+def _choices(name: str, context: Any) -> str:
+    """Return the words that an option takes, as its completion names them; "" where it has none."""
+    parameters = context.command.params if context is not None else ()
+    for option in parameters:
+        words = option.shell_complete(context, "") if name in option.opts else []
+        if words:
+            return f"choose {', '.join(word.value for word in words[:MOST_CHOICES])}"
+    return ""
+
+
+def refuse_one_dash(command: Any, words: Sequence[str]) -> None:
+    """Raise DreamError for -preset, which would be read as -p with the value reset."""
+    for word in words:
+        if word == "--":
+            return
+        name = word.partition("=")[0]
+        if len(name) > len("-x") and name[1] != "-" and f"-{name}" in _options(command):
+            raise DreamError(f"there is no option {name}: did you mean -{name}, with two dashes?")
+
+
+def unquoted(words: Sequence[str]) -> str:
+    """Return what was meant where a first word is that of a picture's name with spaces; or ""."""
+    for count in range(2, len(words) + 1):
+        name = " ".join(words[:count])
+        if os.path.lexists(name):
+            return f"a name with spaces wants quotes: `dream '{name}'`"
+    return ""
 
 
 def _at_a_time(command: Any) -> str:

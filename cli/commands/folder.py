@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from ort_deepdream.cli.commands.folder_place import require_place
 from ort_deepdream.cli.commands.folder_task import Dreaming, sha256_of
 from ort_deepdream.cli.crew.crew import Crew
 from ort_deepdream.cli.crew.work import DONE, Answer, Task
@@ -110,6 +111,8 @@ def dream_all(
     tasks: Sequence[Task], asked: Asked, crew: Crew, show: Callable[[Tally], object]
 ) -> Tally:
     """Dream on every picture, and return what became of them; `show` is given it after each."""
+    if asked.force or not all(os.path.lexists(task.output) for task in tasks):
+        require_place([task.output.parent for task in tasks])
     with crew:
         machine, target = crew.settle(asked.machine, len(tasks))
         file = find_model(asked.wanted, target)

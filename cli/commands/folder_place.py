@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from ort_deepdream.cli.crew.work import Task
 from ort_deepdream.cli.messages import note
 from ort_deepdream.cli.typed import PICTURES
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import WriteProtectedError, require_writable
 
 SHOWN = 5  # kinds of files that are no pictures
 
@@ -93,3 +94,31 @@ def beside(photos: Sequence[Path]) -> list[Task]:
                 f"{other} and {photo}: would both be {output}; rename one, or leave it out"
             )
     return [Task(photo, output) for output, photo in made.items()]
+
+
+def require_place(folders: Iterable[Path]) -> None:
+    """Raise DreamError where nothing can be written to any of these folders, there yet or not."""
+    refused: DreamError | None = None
+    for folder in dict.fromkeys(folders):
+        reason = _why_not(folder)
+        if reason is None:
+            return
+        refused = refused or reason
+    if refused is not None:
+        raise refused
+
+
+def _why_not(folder: Path) -> DreamError | None:
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        return DreamError(f"{there}: is not a folder; choose another place for the dreams")
+    try:
+        require_writable(there / "dream.png")
+    except WriteProtectedError:
+        return None  # the folder itself can be written to
+    except OSError as error:
+        return DreamError(
+            f"{folder}: the folder {there.resolve()} cannot be written to ({error.strerror}); "
+            f"choose another place for the dreams"
+        )
+    return None

@@ -13,6 +13,7 @@ from ort_deepdream.cli.options.loop import LoopSettings
 from ort_deepdream.cli.sources import Request
 from ort_deepdream.cli.subject import Subject
 from ort_deepdream.cli.tiles import Tiles
+from ort_deepdream.cli.typed import refuse_output_among
 
 
 def run(
@@ -27,4 +28,6 @@ def run(
 ) -> int:
     """Dream on each photograph, and return the exit code."""
     asked = folder.Asked(subject, wanted, settings_for, machine, Tiles(tile, halo), force)
-    return folder.run(beside(photos), asked, Processes(1), f"{len(photos)} photos")
+    tasks = beside(photos)
+    refuse_output_among(photos)
+    return folder.run(tasks, asked, Processes(1), f"{len(photos)} photos")

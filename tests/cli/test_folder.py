@@ -122,10 +122,17 @@ def test_a_model_that_cannot_be_loaded_is_one_line_and_no_picture(dream):
         ("in out --format gif", "--format cannot be 'gif': did you mean tif?"),
         ("in out --mask nothere.png", "nothere.png: cannot be read"),
         ("in out --size 5 --scale 2", "--size and --scale exclude each other"),
+        pytest.param(
+            "in /proc/out",
+            "/proc/out: the folder /proc cannot be written to",
+            marks=pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here"),
+        ),
+        ("in text", "text: is not a folder; choose another place for the dreams"),
     ],
 )
 def test_mistakes(dream, tiny, words, error):
     draw("in/a.png")
+    Path("text").write_text("no folder")
     Path("empty").mkdir()
     assert error in dream("folder", *words.split(), "-m", tiny, *QUICK).error
 

@@ -66,6 +66,9 @@ REFUSALS = {
     "run photo.png --size 50%": ("not '50%'; --scale 0.5 is half the size",),
     "folder .": ("OUT is missing: `dream folder IN OUT`",),
     ".": ("is a folder; name one picture in it",),
+    "run photo.png out.png": ("out.png: no such file", "write `-o out.png` for where the dream"),
+    "'~/photo.png'": ("in quotes ~ is not your home folder",),
+    "photo.png -o '~/dream.png'": ("in quotes ~ is not your home folder",),
     # the output
     f"{RUN} -o nowhere/x.png": ("the folder nowhere does not exist",),
     f"{RUN} -o x.gif": ("cannot be written as .gif", "did you mean"),
@@ -134,6 +137,12 @@ def test_refusal(dream, folder, command):
     for words in REFUSALS[command]:
         assert words in error
     assert set(folder.iterdir()) == before  # nothing was left behind
+
+
+def test_a_name_with_spaces_that_the_shell_has_parted(dream, folder):
+    (folder / "my own photo.png").write_bytes((folder / "photo.png").read_bytes())
+    assert "quotes: `dream 'my own photo.png'`" in dream("my", "own", "photo.png", "--open").error
+    assert "there is no command 'my'" in dream("my", "photo.png").error
 
 
 def test_a_decompression_bomb(dream, folder, monkeypatch):
