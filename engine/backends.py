@@ -137,8 +137,9 @@ class Backend:
     def file_target(self) -> str:
         """The graph target that its gradient files should be exported for.
 
-        With the channels last, a pool's numbers of elements count in another order: CUDA's own
-        graphs would send gradients to wrong places, and portable ones ask for no numbers.
+        With the channels last, a pool's numbers of elements count in another order: CUDA's float32
+        graphs would send gradients to wrong places, and portable ones ask for no numbers. CUDA's
+        float16 graphs ask in one channel at a time, where both orders are the same.
         """
         return "portable" if self.channels_last else self.target
 

@@ -90,9 +90,10 @@ def load_model(
     if allow_cpu_nodes and chosen.captures:  # a capture takes nothing that is not on the GPU
         chosen = chosen.with_options({"enable_cuda_graph": "0"})
     file = read_gradient_file(Path(path))
-    if chosen.channels_last and file.info.target == "cuda":
+    if chosen.channels_last and file.info.target == "cuda" and not file.info.any_layout:
         raise DreamError(
             f"{path}: is written for the cuda target, whose gradients come out wrong with "
-            f"prefer_nhwc; leave that out, or take a file with --target portable"
+            f"prefer_nhwc; leave that out, or take a file with --target portable, or one that this "
+            f"version exports with --target cuda --precision float16"
         )
     return Model(file, chosen, threads, allow_cpu_nodes, graph_cache)

@@ -131,7 +131,7 @@ def lower_for(
     model = lower(traced.trace, names, open_seed=precision == "float16")
     insert_guides(model, [(term, architecture.layers[term.layer].stride) for term in guides])
     on_stage(f"writing for the {target.name} target")
-    target.apply(model, size)
+    target.apply(model, size, precision)
     give_features(model, guides)
     if precision == "float16":
         compute_in_half(model)
@@ -140,6 +140,8 @@ def lower_for(
     model.metadata_props.update(_metadata(weights, traced.terms, guides, target))
     if precision != "float32":
         model.metadata_props[PREFIX + "precision"] = precision
+        if target.half_expansions is not None:
+            model.metadata_props[PREFIX + "any_layout"] = json.dumps(True)
     if traced.least > _stride(architecture, [*traced.terms, *guides]) and size is None:
         model.metadata_props[PREFIX + "least_side"] = json.dumps(traced.least)
     if size is not None:

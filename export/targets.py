@@ -15,7 +15,15 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
-from ort_deepdream.export.expansions import Expansion, coreml, cpu, cuda, expand, portable
+from ort_deepdream.export.expansions import (
+    Expansion,
+    coreml,
+    cpu,
+    cuda,
+    cuda_half,
+    expand,
+    portable,
+)
 from ort_deepdream.export.passes import (
     arithmetic,
     bands,
@@ -48,14 +56,19 @@ class Target:
     expansions: Mapping[str, Expansion]
     finishing: tuple[Pass, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
+    half_expansions: Mapping[str, Expansion] | None = None  # in float16; right in any layout
 
-    def apply(self, model: ir.Model, size: Size | None = None) -> None:
-        """Shape the graph, for pictures of any size or of `size` alone."""
+    def apply(self, model: ir.Model, size: Size | None = None, precision: str = "float32") -> None:
+        """Shape the graph, for pictures of any size or of `size` alone.
+
+        It stays in float32; `precision` is what it will be computed in.
+        """
+        in_half = self.half_expansions if precision == "float16" else None
         share_and_prune(model)
         self._run(self.passes, model)
         if size is not None:
             fix_dimensions(model, *size)  # which expansions read
-        expand(model, self.expansions)
+        expand(model, in_half or self.expansions)
         share_and_prune(model)
         if size is not None:
             fix_dimensions(model, *size)
@@ -137,6 +150,7 @@ TARGETS = {
             cuda.EXPANSIONS,
             finishing=(pools.merge_pools, fusions.fuse_relu, order.order_by_depth),
             precisions=("float32", "float16"),
+            half_expansions=cuda_half.EXPANSIONS,
         ),
     )
 }

@@ -254,8 +254,13 @@ def shipped(ask: Ask) -> dict[str, dict[str, Any]]:
 
 def ways_of(name: str) -> dict[str, dict[str, str]]:
     """Return the options of the ways that a form is counted in, by their names."""
-    last = {"channels last": {**PLAIN, "prefer_nhwc": "1"}}
-    return {**WAYS, **last} if name.startswith(f"{STEM}.portable.") else WAYS
+    last, biased = {"prefer_nhwc": "1"}, {"fuse_conv_bias": "1"}
+    more = {"channels last": last}
+    if name.startswith(f"{STEM}.cuda.{HALF}."):
+        more |= {"biases fused": biased, "channels last, biases fused": {**last, **biased}}
+    elif not name.startswith(f"{STEM}.portable."):
+        more = {}
+    return {**WAYS, **{way: {**PLAIN, **options} for way, options in more.items()}}
 
 
 def forms() -> list[str]:

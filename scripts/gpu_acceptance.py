@@ -186,8 +186,8 @@ class Acceptance:
         half = halves["cuda" if self.cuda else "portable"] if self.has_float16 else None
         halved = [f"{name}:model={half}"] if half is not None else []
         ways = [f"{name}:enable_cuda_graph=0", f"{name}:prefer_nhwc=1"] if self.cuda else []
-        if self.cuda and self.has_float16 and halves["portable"] is not None:
-            ways.append(f"{name}:prefer_nhwc=1,model={halves['portable']}")
+        if self.cuda and half is not None:
+            ways.append(f"{name}:prefer_nhwc=1,model={half}")
         others = [] if name == "cpu" else ["cpu"]
         self.bench("times", [name, *halved, *ways, *others], self.o.sizes, 0.45, "result")
         if half is None:

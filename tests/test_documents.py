@@ -127,7 +127,7 @@ def test_the_keys_of_a_gradient_file_are_documented(gradient_file):
     properties = onnx.load(gradient_file).metadata_props
     documented = re.findall(r"^\| `(deepdream\.\w+)` \| (\w+)", MODEL_FILE, re.MULTILINE)
     # tests/export/test_half.py, tests/export/test_gradient.py
-    only_in_some = {"deepdream.precision", "deepdream.size", "deepdream.least_side"}
+    only_in_some = {f"deepdream.{key}" for key in ("precision", "size", "least_side", "any_layout")}
     assert {p.key for p in properties} | only_in_some == {key for key, _ in documented}
     values = {p.key: p.value for p in properties}
     for key, kind in documented:

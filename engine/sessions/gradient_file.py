@@ -86,6 +86,7 @@ class ModelInfo:
     precision: str  # of the network: float32 or float16
     size: tuple[int, int] | None  # (height, width) of the only pictures it is for; None: of any
     guides: tuple[GuidedLayer, ...] = ()  # those of its layers that a guide leads
+    any_layout: bool = False  # right with the channels last too, though it asks where maxima are
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ def _info(properties: dict[str, str]) -> ModelInfo:
         precision=plain("precision", "float32"),
         size=_one_size(structured("size"), stride) if PREFIX + "size" in properties else None,
         guides=tuple(_guided(term) for term in terms if "guide" in term),
+        any_layout=plain("any_layout", "false") == "true",
     )
 
 

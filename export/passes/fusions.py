@@ -39,6 +39,33 @@ def split_relu(model: ir.Model) -> int:
     return len(fused)
 
 
+def merge_relus(model: ir.Model) -> int:
+    """Rectify what is joined once, after it is joined; return how many joins are.
+
+    concat(relu(a), relu(b), relu(c))  ->  relu(concat(a, b, relu(c))), where c's is read elsewhere
+    """
+    return sum(_merge_relus(model.graph, node) for node in tuple(model.graph))
+
+
+def _merge_relus(graph: ir.Graph, node: ir.Node) -> bool:
+    if node.op_type != "Concat":
+        return False
+    parts = [part.producer() for part in operands(node)]
+    if any(part is None or part.op_type != "Relu" for part in parts):
+        return False
+    spared = [part for part in parts if part is not None and len(part.outputs[0].uses()) == 1]
+    if len(spared) < 2:
+        return False
+    given = [
+        operands(part)[0] if part in spared else value
+        for part, value in zip(parts, operands(node), strict=True)
+    ]
+    axis = node.attributes["axis"].as_int()
+    replace(graph, node, lambda emit: emit.Relu(emit.Concat(*given, axis=axis)))
+    graph.remove([node, *spared], safe=True)
+    return True
+
+
 def _fuse(graph: ir.Graph, node: ir.Node) -> bool:
     if node.op_type != "Relu":
         return False

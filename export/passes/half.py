@@ -26,7 +26,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from ort_deepdream.errors import DreamError
 from ort_deepdream.export.emit import LOWEST, Emitter, operands
-from ort_deepdream.export.passes.fusions import split_relu
+from ort_deepdream.export.passes.fusions import merge_relus, split_relu
 from ort_deepdream.export.passes.rewrite import constant, factors
 
 FLOAT, HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
@@ -38,10 +38,10 @@ START = 4.0
 NOTHING = 1e-30  # so that a layer that is silent throughout divides by something
 
 # Always in float32: their range, or that of what they read, needs it; or CUDA alone can add in
-# float16 to what is scattered.
+# float16 to what is scattered. Not what is placed without adding, and the sum of its layers.
 WIDE = {"Sqrt", "Div", "Pow", "Reciprocal", "ReduceSum", "ReduceMax", "ScatterElements"}
 # In float32 if something they read is, but for a mask.
-ARITHMETIC = {"Add", "Sub", "Mul", "Abs", "Neg", "Squeeze", "Identity", "Transpose"}
+ARITHMETIC = {"Add", "Sub", "Mul", "Abs", "Neg", "Squeeze", "Identity", "Transpose", "Reshape"}
 COMPARISONS = {"Equal", "Greater", "Less"}
 LRN_WEIGHTS = (".band", ".offset")  # of LocalResponseNorm in export/network.py
 
@@ -51,7 +51,8 @@ def compute_in_half(model: ir.Model) -> None:
 
     Raise DreamError when a weight does not fit into float16.
     """
-    split_relu(model)  # for float16 there is no such kernel
+    if split_relu(model):  # for float16 there is no such kernel
+        merge_relus(model)
     graph = model.graph
     _scale_seed(graph)
     graph.sort()
@@ -159,6 +160,8 @@ class _Converter:
     def _of(self, node: ir.Node) -> ir.DataType:
         read = [value for value in node.inputs if value in self.precision]
         wide = any(self.precision[value] == FLOAT for value in read)
+        if _is_placed(node):
+            return HALF
         if node.op_type in WIDE or _is_ground(node):
             return FLOAT
         if node.op_type == "Conv":  # its weights say
@@ -230,7 +233,21 @@ def _narrow(weight: ir.Value) -> None:
 def _is_ground(node: ir.Node) -> bool:
     """Return whether all that becomes of it is that a pool's gradient is added to it."""
     readers = list(node.outputs[0].consumers())
-    return bool(readers) and {reader.op_type for reader in readers} == {"ScatterElements"}
+    return bool(readers) and all(
+        reader.op_type == "ScatterElements" and "reduction" in reader.attributes
+        for reader in readers
+    )
+
+
+def _is_placed(node: ir.Node | None) -> bool:
+    """Return whether it places values, or adds up the layers that they are placed in."""
+    if node is None:
+        return False
+    if node.op_type == "ScatterElements":
+        return "reduction" not in node.attributes
+    if node.op_type in ("ReduceSum", "Reshape"):
+        return _is_placed(operands(node)[0].producer())
+    return False
 
 
 def _is_mask(value: ir.Value | None) -> bool:

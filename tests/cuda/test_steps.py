@@ -92,7 +92,7 @@ def test_the_hosts_time(cuda, options, seconds):
     assert measured(cuda, path, options, times=200)["seconds"] <= seconds
 
 
-HALVES = {"cuda": 141, "portable": 320}  # launches, to inception_3a/output
+HALVES = {"cuda": 129, "portable": 320}  # launches, to inception_3a/output
 
 
 @pytest.mark.parametrize("target", HALVES)

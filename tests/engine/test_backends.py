@@ -253,6 +253,8 @@ def test_with_the_channels_last_cuda_takes_portable_graphs(tmp_path):
         load_model(own, backend)
     portable = write_gradient_file(tmp_path / "portable.onnx", target="portable")
     assert load_model(portable, backend).backend is backend
+    either = write_gradient_file(tmp_path / "either.onnx", target="cuda", any_layout="true")
+    assert load_model(either, backend).backend is backend
 
 
 def test_tensorrt_keeps_its_engines_beside_the_graphs(tmp_path):

@@ -133,6 +133,21 @@ def test_what_is_float16_and_what_is_not(target):
     assert convolved.count(HALF) > 10
 
 
+def test_cuda_looks_for_maxima_in_one_channel_at_a_time():
+    """Then an element has the same number with the channels first and last."""
+    model = exported("bvlc", ("inception_3a/output",), "cuda", "float16")
+    assert model.metadata_props[PREFIX + "any_layout"] == "true"
+    asked = [node for node in model.graph if node.op_type == "MaxPool" and len(node.outputs) == 2]
+    assert len(asked) == 6  # two for each pool, with a stride and without
+    for node in asked:
+        read = node.inputs[0]
+        while read.producer().op_type in ("Cast", "MaxPool"):
+            read = read.producer().inputs[0]
+        assert read.producer().op_type == "Reshape"
+        shape = read.producer().inputs[1].const_value.numpy()
+        assert list(shape[1:]) == [1, 0, 0]
+
+
 def test_a_float32_file_says_nothing_of_precision():
     model = exported("bvlc", ("inception_3a/output",), "portable")
     assert PREFIX + "precision" not in model.metadata_props

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ort_deepdream.export.composites import DOMAIN
 from ort_deepdream.export.emit import Emitter, operands
-from ort_deepdream.export.expansions import expand, portable
+from ort_deepdream.export.expansions import cuda, cuda_half, expand, portable
 from ort_deepdream.export.lower import lower
 from ort_deepdream.export.model_file import export_gradient
 from ort_deepdream.export.network import LocalResponseNorm
@@ -417,6 +417,26 @@ def test_where_kernels_are_dear_any_pool_becomes_one(stride):
     assert times == kinds(model)["MaxPool"] == 1
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_joined_relus_become_one(elsewhere):
+    """But for one that is read elsewhere too: it is rectified, and once more with the others."""
+
+    def layer(x: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        y, z, w = (F.relu(F.conv2d(x, each)) for each in (a, -a, b))
+        joined = torch.cat([y, z, w], 1)
+        return joined + F.conv2d(w, c) if elsewhere else joined
+
+    def change(model: ir.Model) -> int:
+        masks.mask_before_slice(model)
+        share_and_prune(model)
+        return fusions.merge_relus(model)
+
+    parameters = {"a": weights(4, 3, 1, 1), "b": weights(5, 3, 1, 1), "c": weights(13, 5, 1, 1)}
+    times, model = changed(change, layer, **parameters)
+    assert times == 1
+    assert kinds(model)["Relu"] == 1 + elsewhere
+
+
 def test_pools_with_indices_stay_two():
     """Their maxima are looked for in another order, and ties go to another element."""
     model = lowered(pool_layer(kernel_size=3, stride=2), a=weights(8, 3, 1, 1))
@@ -455,13 +475,14 @@ def test_other_sums_stay_beside_pools(layer, times):
     assert pools.add_to_pool_grad(lowered(layer, a=weights(4, 3, 1, 1))) == times
 
 
+@pytest.mark.parametrize("expansions", [cuda.EXPANSIONS, cuda_half.EXPANSIONS], ids=["add", "put"])
 @pytest.mark.parametrize("options", [{"stride": 1, "padding": 1}, {"stride": 2}], ids=str)
-def test_more_is_added_to_the_gradient_of_a_pool(options):
+def test_more_is_added_to_the_gradient_of_a_pool(options, expansions):
     """By each target that may be given such a composite."""
     layer, a = beside_a_pool(**options), weights(4, 3, 1, 1)
     model = lowered(layer, a=a)
     pools.add_to_pool_grad(model)
-    expand(model, TARGETS["cuda"].expansions)
+    expand(model, expansions)
     for kind in (lambda x: x, np.round, np.zeros_like):
         image = kind(np.random.default_rng(3).normal(size=(1, 3, 11, 14)).astype(np.float32))
         value, gradient = runner(model)(image)
