@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from ort_deepdream import signals, streams
 from ort_deepdream.cli.messages import NAME, complain
-from ort_deepdream.cli.typed import is_photo, refuse_one_dash, unquoted, what_is_wrong
+from ort_deepdream.cli.typed import is_photo, picture_meant, refuse_one_dash, what_is_wrong
 from ort_deepdream.errors import DreamError, nearest
 
 USERS_MISTAKE = 2
@@ -71,7 +71,7 @@ class Program(Commands):
 
     def meant(self, ctx: Any, args: list[str]) -> str:
         """Return what was meant: a photo whose name has spaces, or another command."""
-        return unquoted(args) or super().meant(ctx, args)
+        return picture_meant(args) or super().meant(ctx, args)
 
     def main(self, *words: Any, **options: Any) -> Any:
         """Do what the words ask for, and exit with the command's code."""

@@ -16,6 +16,12 @@ from ort_deepdream.errors import DreamError, nearest
 from ort_deepdream.sizes import LARGEST, parse_sides
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+# What other commands take, by its suffix.
+TAKEN_BY = {
+    **dict.fromkeys((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"), "film"),
+    ".json": "report",
+    ".onnx": "verify",
+}
 SHOWN = 40  # characters of a word that is no number
 MOST_CHOICES = 20  # of an option, in a message
 
@@ -138,6 +144,8 @@ def each_photo(paths: Sequence[Path]) -> list[Path]:
     Raise DreamError for a pattern that nothing is like.
     """
     found: list[Path] = []
+    if len(paths) == 1:
+        _refuse_other_kinds(paths[0])
     for path in paths:
         if not set("*?[") & set(str(path)) or os.path.lexists(path):
             found.append(path)
@@ -149,6 +157,19 @@ def each_photo(paths: Sequence[Path]) -> list[Path]:
             raise DreamError(f"{path}: there is no such picture; check the names")
         found += map(Path, names)
     return found
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Raise DreamError for what another command takes, told by its name."""
+    if os.path.isdir(path):  # noqa: PTH112  a Path's fails where a folder may not be looked into
+        raise DreamError(
+            f"{path}: is a folder; name one picture in it, or have all: `dream folder {path} OUT`"
+        )
+    command = TAKEN_BY.get(path.suffix.lower())
+    if command is not None and os.path.lexists(path):
+        raise DreamError(
+            f"{path}: is no picture by its name; did you mean `dream {command} {path}`?"
+        )
 
 
 def refuse_output_among(photos: Sequence[Path]) -> None:
@@ -292,8 +313,14 @@ def refuse_one_dash(command: Any, words: Sequence[str]) -> None:
             raise DreamError(f"there is no option {name}: did you mean -{name}, with two dashes?")
 
 
-def unquoted(words: Sequence[str]) -> str:
-    """Return what was meant where a first word is that of a picture's name with spaces; or ""."""
+def picture_meant(words: Sequence[str]) -> str:
+    """Return what was meant where the first word is part of a picture's name; "" where it is none.
+
+    It may lack its suffix, or what comes behind a space.
+    """
+    for suffix in PICTURES:
+        if os.path.lexists(words[0] + suffix):
+            return f"did you mean {words[0]}{suffix}?"
     for count in range(2, len(words) + 1):
         name = " ".join(words[:count])
         if os.path.lexists(name):
