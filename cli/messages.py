@@ -46,6 +46,11 @@ def say_written(path: Path, text: str) -> None:
     (note if is_output else say)(text)
 
 
+def file_size(count: int) -> str:
+    """Return how large a file of so many bytes is, in words."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
 def note(text: str) -> None:
     """Print something that the user did not ask for and may want to know."""
     _print_error(f"{NAME}: note: {visible(text)}")

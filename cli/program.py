@@ -8,7 +8,8 @@ from typer.core import TyperGroup
 
 from ort_deepdream import signals, streams
 from ort_deepdream.cli.messages import NAME, complain
-from ort_deepdream.cli.typed import is_photo, picture_meant, refuse_one_dash, what_is_wrong
+from ort_deepdream.cli.mistakes import picture_meant, refuse_one_dash, what_is_wrong
+from ort_deepdream.cli.typed import is_photo
 from ort_deepdream.errors import DreamError, nearest
 
 USERS_MISTAKE = 2

@@ -301,6 +301,9 @@ BACKENDS = {
 }
 
 
+MEANT = {"gpu": "cuda", "nvidia": "cuda"}  # rather than what is spelt alike
+
+
 def backend_named(name: str) -> Backend:
     """Return the backend called `name`, usable or not.
 
@@ -311,7 +314,7 @@ def backend_named(name: str) -> Backend:
         return BACKENDS[name]
     if name.endswith("ExecutionProvider"):
         return _other(name, _needs(name, "`dream backends` lists what is usable"))
-    known = nearest(name, ["auto", *BACKENDS])
+    known = nearest(MEANT.get(name.lower(), name), ["auto", *BACKENDS])
     raise DreamError(f"there is no backend '{name}': {known}")
 
 

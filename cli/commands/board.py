@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ort_deepdream.cli.messages import bar, say_written
+from ort_deepdream.cli.messages import bar, file_size, say_written
 from ort_deepdream.errors import DreamError
 from ort_deepdream.files import writing
 from ort_deepdream.report.board.page import write_board
@@ -22,5 +22,5 @@ def board(results: Path, output: Path) -> None:
         found = write_board(results, output, on_progress)
     page = output / "index.html"
     what = f"{counted(found.results, 'result')}, {counted(len(found.rows), 'row')}"
-    size = page.stat().st_size / 1e6
-    say_written(page, f"{page}: {what}, {size:.1f} MB, open it in any browser")
+    size = file_size(page.stat().st_size)
+    say_written(page, f"{page}: {what}, {size}, open it in any browser")

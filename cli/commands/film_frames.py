@@ -35,6 +35,12 @@ class Reading:
     def _is_damaged(self) -> None:
         self.damaged += 1
 
+    @property
+    def told(self) -> str:
+        """Return how many frames there are, and their size, in words."""
+        frames = "1 frame" if len(self.times) == 1 else f"{len(self.times)} frames"
+        return f"{frames} of {self.width}x{self.height}"
+
     def note_oddities(self) -> None:
         """Note what of the film is not in its dream."""
         if self.damaged:

@@ -89,7 +89,7 @@ def run(asked: Filming, settings_for: LoopSettings, who: Crew) -> None:
     done = f", {before} of them before" if before else ""
     layers = ", ".join(json.loads(metadata[f"{PREFIX}layers"]))
     say(
-        f"{output}: {len(reading.times)} frames of {width}x{height}{done}, {layers}, "
+        f"{output}: {reading.told}{done}, {layers}, "
         f"{metadata[f'{PREFIX}backend']}, seed {settings.seed}, {seconds:.1f} s"
     )
 

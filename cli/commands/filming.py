@@ -110,7 +110,7 @@ def run(
     seconds = time.perf_counter() - started
     done = f", {before} of them before" if before else ""
     say(
-        f"{output}: {len(reading.times)} frames of {width}x{height}{done}, "
+        f"{output}: {reading.told}{done}, "
         f"{', '.join(model.info.layers)}, {where(model)}, seed {settings.seed}, {seconds:.1f} s"
     )
 

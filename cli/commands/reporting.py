@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ort_deepdream.cli.messages import bar, say_written
+from ort_deepdream.cli.messages import bar, file_size, say_written
 from ort_deepdream.cli.outputs import check_output, unused
 from ort_deepdream.files import write_text, writing
 from ort_deepdream.report import words
@@ -38,4 +38,4 @@ def report(results: Sequence[Path], output: Path | None, asv: Path | None) -> No
         text = page(runs, history, on_progress)
     with writing(chosen):
         write_text(chosen, text)
-    say_written(chosen, f"{chosen}: {len(text.encode()) / 1e6:.1f} MB, open it in any browser")
+    say_written(chosen, f"{chosen}: {file_size(len(text.encode()))}, open it in any browser")

@@ -21,7 +21,8 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     import difflib  # only a mistake needs it
 
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    small = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), small, n=1)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {small[near[0]]}?"
     return otherwise or f"choose {', '.join([*known[:-2], ' or '.join(known[-2:])])}"

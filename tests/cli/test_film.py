@@ -110,7 +110,7 @@ def test_other_kinds_of_films_are_written_without_sound_if_that_is_asked(dream, 
 def test_a_film_of_one_frame_with_odd_sides_and_without_sound(dream, tiny):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (21, 33, 3), np.uint8)).save("a.png")
     outcome = dream("film", "a.png", "-m", tiny, *QUICK)
-    assert outcome.stdout.startswith("a-dream.mp4: 1 frames of 33x21, ")
+    assert outcome.stdout.startswith("a-dream.mp4: 1 frame of 33x21, ")
     assert [frame.shape for frame in pictures("a-dream.mp4")] == [(22, 34, 3)]
 
 
