@@ -103,13 +103,12 @@ class Acceptance:
     def run(self) -> None:
         self.step()
         single = shipped_file(self.o.layer, find_backend(self.o.backend).file_target)
-        halves = {target: self.half(target) for target in ("cuda", "portable")}
-        half = halves["cuda" if self.cuda else "portable"]
+        half = self.half("cuda" if self.cuda else "portable")
         checks = {
             "parity": lambda: self.parity(single, half),
             "bits": lambda: self.same_bits(single),
             "placement": lambda: self.placement(single),
-            "times": lambda: self.times(halves),
+            "times": lambda: self.times(half),
         }
         for name in self.o.only or checks:
             try:
@@ -128,8 +127,6 @@ class Acceptance:
         if self.o.files is not None:
             path: Path = self.o.files / f"float16.{target}.onnx"
             return path if path.exists() else None
-        if target == "cuda" and not self.cuda:
-            return None
         path = self.out / f"float16.{target}.onnx"
         done = self.command("export", "-l", self.o.layer, "-o", path, "--target", target,
                             "--precision", "float16")  # fmt: skip
@@ -180,10 +177,10 @@ class Acceptance:
         self.add("placement", bool(kernels) and not elsewhere, detail)
         self.add("no copy within the step", bool(kernels) and not copies, f"{len(copies)} copies")
 
-    def times(self, halves: Mapping[str, Path | None]) -> None:
+    def times(self, half: Path | None) -> None:
         """Measure, what matters most first; each measurement has its part of the time left."""
         name = self.o.backend
-        half = halves["cuda" if self.cuda else "portable"] if self.has_float16 else None
+        half = half if self.has_float16 else None
         halved = [f"{name}:model={half}"] if half is not None else []
         ways = [f"{name}:enable_cuda_graph=0", f"{name}:prefer_nhwc=1"] if self.cuda else []
         if self.cuda and half is not None:
