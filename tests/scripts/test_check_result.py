@@ -166,6 +166,11 @@ def made_equal(data: Data) -> None:
         sample["seconds"] = 0.025
 
 
+def spread_out(data: Data) -> None:
+    for number, sample in enumerate(timed(data, "step", 512)["samples"]):
+        sample["seconds"] *= 1 + 0.2 * number
+
+
 def unchecked(data: Data) -> None:
     data["checks"] = [one for one in data["checks"] if "cpu, 2 threads" not in one.values()]
 
@@ -216,9 +221,10 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
     "samples that are all equal": (made_equal, "all samples are equal"),
     "rounds that are there twice": (repeated, "the same samples stand there more than once"),
     "samples of another contender": (copied, "has samples of"),
-    "a spread that is denied": (
-        lambda d: timed(d, "step", contender="cpu, 2 threads").update(stable=True),
-        "says stable = True",
+    "a spread that is denied": (spread_out, "says stable = True"),
+    "a spread that is made up": (
+        lambda d: timed(d, "step").update(stable=False),
+        "says stable = False",
     ),
     "parts that do not add up": (
         lambda d: timed(d, "warm")["samples"][0]["parts"].update(steps=0.1),
