@@ -169,11 +169,11 @@ class Bench:
         The result says so where there is none. Whatever the budget, the quickest is measured.
         """
         cost = self.whole_cost(measurement)
-        affordable = total + cost < self.budget.left() or measurement in self.quickest()
-        if not affordable:
+        fits = total + cost < self.budget.left() or measurement in self.quickest()
+        if not fits:
             known = self.budget.step(measurement.contender, measurement.size)
             self.skipped[measurement] = self.budget.too_long(cost if known else 0.0)
-        return affordable
+        return fits
 
     def whole_cost(self, measurement: Measurement) -> float:
         """Return the estimated seconds of all trials, and of what goes before them."""

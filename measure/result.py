@@ -468,7 +468,7 @@ def keep_unknown(result: Result, before: Result) -> Result:
     series = {one.measurement: one for one in before.series}
     kept = result.model_copy(
         update={
-            "version": max(result.version, before.version, key=_minor),
+            "version": max(result.version, before.version, key=minor_of),
             "contenders": tuple(
                 _keep_fields(one, contenders.get(one.name)) for one in result.contenders
             ),
@@ -480,7 +480,8 @@ def keep_unknown(result: Result, before: Result) -> Result:
     return _keep_fields(kept, before)
 
 
-def _minor(version: str) -> int:
+def minor_of(version: str) -> int:
+    """Return the minor number of a version."""
     return int(version.partition(".")[2])
 
 

@@ -31,7 +31,15 @@ from ort_deepdream.measure.agreement import (
     MOST_ERROR_ROUNDED,
 )
 from ort_deepdream.measure.checks import AUTOGRAD
-from ort_deepdream.measure.result import MINOR, VERSION, Check, Result, Series, read_result
+from ort_deepdream.measure.result import (
+    MINOR,
+    VERSION,
+    Check,
+    Result,
+    Series,
+    minor_of,
+    read_result,
+)
 from ort_deepdream.measure.statistics import cold_samples, counted, why_unstable
 from ort_deepdream.report.runs import of_a_page
 from scripts.result_of_page import beyond_a_page, is_clock_coarse
@@ -89,12 +97,8 @@ def _texts(value: Any, where: str = "") -> Iterator[str]:
 # --- the run --------------------------------------------------------------------------------------
 
 
-def _minor(result: Result) -> int:
-    return int(result.version.partition(".")[2])
-
-
 def _version(result: Result) -> Iterator[str]:
-    if _minor(result) > MINOR:
+    if minor_of(result.version) > MINOR:
         yield f"has version {result.version}; this checkout knows {VERSION}"
 
 
@@ -137,7 +141,7 @@ def _contenders(result: Result) -> Iterator[str]:
 
 
 def _series(result: Result) -> Iterator[str]:
-    judged, by_a_page = _minor(result) >= JUDGED, of_a_page(result)
+    judged, by_a_page = minor_of(result.version) >= JUDGED, of_a_page(result)
     may_be_equal = by_a_page and is_clock_coarse(result)
     for series in result.series:
         name = f"{series.contender} at {series.size}, {series.kind}"

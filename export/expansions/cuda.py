@@ -110,17 +110,21 @@ def scatter_apart(
     pair = emit.Div(window_remainders(emit, indices, height, width), emit.ints(2))
     layer = emit.Add(pair, emit.ints(first))
     places = emit.Add(indices, emit.Mul(layer, size))
-    if more:
-        given = flat(emit, emit.Concat(*more, axis=0))
-        spare = emit.Mul(size, emit.ints(layers - first))
-        ground = emit.Pad(given, emit.Concat(emit.ints(0), spare, axis=0), emit.floats(0.0))
-    else:
-        ground = emit.ConstantOfShape(emit.Mul(size, emit.ints(layers)))
+    ground = layered(emit, more, size, layers)
     placed = emit.ScatterElements(
         ground, flat(emit, places), flat(emit, grad), axis=0, reduction="add"
     )
     apart = emit.Reshape(placed, emit.Concat(emit.ints(layers), shape, axis=0))
     return emit.ReduceSum(apart, emit.ints(0), keepdims=0)
+
+
+def layered(emit: Emitter, more: list[ir.Value], size: ir.Value, layers: int) -> ir.Value:
+    """Append `more`, each in a layer of `size` elements, and zeros in the rest of the layers."""
+    if not more:
+        return emit.ConstantOfShape(emit.Mul(size, emit.ints(layers)))
+    given = flat(emit, emit.Concat(*more, axis=0))
+    spare = emit.Mul(size, emit.ints(layers - len(more)))
+    return emit.Pad(given, emit.Concat(emit.ints(0), spare, axis=0), emit.floats(0.0))
 
 
 def window_remainders(emit: Emitter, like: ir.Value, height: int, width: int) -> ir.Value:

@@ -18,6 +18,7 @@ from ort_deepdream.export.expansions import cuda
 from ort_deepdream.export.expansions.cuda import (
     count_of,
     flat,
+    layered,
     pool_with_indices,
     scatter,
     window_remainders,
@@ -70,12 +71,7 @@ def place_apart(
     first, layers = len(more), len(more) + height * width
     layer = emit.Add(window_remainders(emit, windows, height, width), emit.ints(first))
     places = emit.Add(elements, emit.Mul(layer, size))
-    if more:
-        given = flat(emit, emit.Concat(*more, axis=0))
-        spare = emit.Mul(size, emit.ints(layers - first))
-        ground = emit.Pad(given, emit.Concat(emit.ints(0), spare, axis=0), emit.floats(0.0))
-    else:
-        ground = emit.ConstantOfShape(emit.Mul(size, emit.ints(layers)))
+    ground = layered(emit, more, size, layers)
     placed = emit.ScatterElements(ground, flat(emit, places), flat(emit, grad), axis=0)
     apart = emit.Reshape(placed, emit.Concat(emit.ints(layers), shape, axis=0))
     return emit.ReduceSum(apart, emit.ints(0), keepdims=0)
