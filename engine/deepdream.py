@@ -194,22 +194,23 @@ def _dream(
         model.limit(image)
         return keeping.untouched(model.deprocess(image, store), rgb)
 
-    below = image = bases[0]
+    # What an octave begins with is taken out of a list: under a name it would stay in memory for
+    # all of its steps, and so would the sizes that are done with.
+    reached = [(bases[0], bases[0])]  # the dream so far, and the photograph at its size
     kept: list[Array] = []
-    for octave in bases:
+    while bases and not climb.stopped:
+        octave = bases.pop(0)
 
         def seen(image: Array, octave: Array = octave) -> Array:
             return finished(whole(keeping.end(image, octave), octave))
 
-        # Without names for what lies between: it would stay in memory for the whole octave.
-        image = climb.octave(keeping.begin(grown(octave, image, below, store)), seen)
+        image = climb.octave(keeping.begin(grown(octave, *reached.pop(), store)), seen)
         image = keeping.end(image, octave)
-        below = octave
         if keep_octaves or climb.stopped:
             kept.append(model.deprocess(image, store))
-        if climb.stopped:
-            image = whole(image, octave)
-            break
+        reached.append((image, octave))
+        del image
+    image = whole(*reached.pop())
     return Dream(
         rgb=finished(image),
         settings=climb.settings,

@@ -119,7 +119,8 @@ def _encode(
         # exact: the colours under transparent pixels stay.
         "WEBP": {"quality": 95, "exact": True},
         "TIFF": {"compression": "tiff_lzw"},
-        "PNG": {},
+        # Pillow's usual 6 takes half as long again, for files that are at most 2% smaller.
+        "PNG": {"compress_level": 4},
     }
     options = quality[kind]
     if kind == "JPEG" and image.mode != "RGB":

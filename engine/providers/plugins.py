@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ class Plugin:
     def version(self) -> str | None:
         """Its package's version; of a file what its first device tells, if it tells any."""
         if self.file is None:
+            from importlib import metadata  # takes as long as a step of a small dream
+
             return metadata.version(self.package)
         found = self._devices()
         told = "" if isinstance(found, str) else str(found[0].ep_metadata.get("version", ""))

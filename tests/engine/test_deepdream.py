@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -471,3 +472,20 @@ def test_each_octave_may_have_iterations_of_its_own(model):
     fractions = [at[2] for at in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
+
+
+def test_the_last_octave_has_memory_to_itself(model):
+    """Held beside the photograph: it in the network's units, the two of a step, no smaller size."""
+    rgb, settings, held = picture(600, 600), dataclasses.replace(QUICK, octaves=4), []
+    dream(model, rgb, settings)  # what the first one alone allocates
+
+    def hold(at: Progress) -> None:
+        if at.octave == at.octaves:
+            held.append(tracemalloc.get_traced_memory()[0] / rgb.nbytes)
+
+    tracemalloc.start()
+    try:
+        dream(model, rgb, settings, on_step=hold)
+    finally:
+        tracemalloc.stop()
+    assert 3 <= max(held) < 3.1
