@@ -33,7 +33,7 @@ class DreamOptions:
         network: models.NetworkName = None,
         mean: models.NetworkMean = None,
         std: models.NetworkStd = None,
-        preset: models.PresetName = "",
+        preset: models.PresetName = None,
         size: pictures.PictureSize = None,
         scale: pictures.PictureScale = None,
         mask: pictures.Mask = None,
@@ -41,7 +41,7 @@ class DreamOptions:
         self.layer, self.weights, self.model = layer, weights, model
         self.guide, self.guide_layer = guide, guide_layer
         self.network, self.mean, self.std = network, mean, std
-        self.preset = preset
+        self.preset = preset or ""
         self.size, self.scale, self.mask = size, scale, mask
 
     def request(self) -> "Request":

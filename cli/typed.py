@@ -86,11 +86,11 @@ def ranges(name: str) -> Callable[[Any], Any]:
     return read
 
 
-def one_of(names: Sequence[str], name: str) -> Callable[[Any], Any]:
-    """Return a reader of one of some names for the option `name`; an empty word is none of them."""
+def one_of(names: Sequence[str], name: str, default: object = None) -> Callable[[Any], Any]:
+    """Return a reader of one of some names for the option `name`; its default may be another."""
 
     def choose(text: Any) -> Any:
-        if isinstance(text, str) and text and text not in names:
+        if isinstance(text, str) and text not in (*names, default):
             raise DreamError(f"{name} cannot be '{text}': {nearest(text, names)}")
         return text
 
@@ -179,7 +179,8 @@ def refuse_output_among(photos: Sequence[Path]) -> None:
     is_picture = last.suffix.lower() in PICTURES
     if len(photos) == 2 and is_picture and is_missing(last) and not is_missing(first):
         raise DreamError(
-            f"{last}: no such file; check its name, or write `-o {last}` for where the dream goes"
+            f"{last}: there is no such file; check its name, or write `-o {last}` for where the "
+            f"dream goes"
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import unreadable
+from ort_deepdream.files import no_file, unreadable
 from ort_deepdream.film.libraries import pyav
 
 LOCAL = {"protocol_whitelist": "file"}  # a playlist may name addresses; nothing is downloaded here
@@ -29,7 +29,7 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         path.open("rb").close()
     except FileNotFoundError:
-        raise DreamError(f"{path}: no such file; check its name") from None
+        raise no_file(path, "check its name and folder") from None
     except IsADirectoryError:
         raise DreamError(f"{path}: is a folder; name a film in it") from None
     except OSError as error:

@@ -143,7 +143,7 @@ def _reading(setting: Field[Any], kind: type) -> dict[str, Any]:
     if limits is None:
         return {}
     if not isinstance(limits, Limits):
-        return {"metavar": "NAME", "parser": one_of(limits, flag)}
+        return {"metavar": "NAME", "parser": one_of(limits, flag, setting.default)}
     metavar = (unit or ("N" if kind is int else "X")).upper()
     if get_args(setting.type):
         return {"metavar": f"{metavar},...", "parser": numbers(kind, flag, limits)}

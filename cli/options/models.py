@@ -101,7 +101,7 @@ Model = Annotated[
 ]
 
 PresetName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--preset",
         "-p",

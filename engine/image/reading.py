@@ -24,7 +24,7 @@ from ort_deepdream.engine.image.decoding import Box, decode, first_frame, transp
 from ort_deepdream.engine.image.picture import Picture, UnreadableError
 from ort_deepdream.engine.machine.memory import available, gigabytes
 from ort_deepdream.errors import DreamError
-from ort_deepdream.files import unreadable
+from ort_deepdream.files import no_file, unreadable
 
 # Only these decoders are tried: Pillow has others that start programs (EPS) or
 # that nobody takes photographs in.
@@ -275,7 +275,7 @@ def _system_error(path: Path, error: OSError) -> DreamError:
         address = str(path).replace(":/", "://", 1)  # a Path keeps one slash of the two
         return DreamError(f"{address}: is an address on the web; download the picture first")
     if isinstance(error, FileNotFoundError):
-        return DreamError(f"{path}: no such file; check its name and folder")
+        return no_file(path, "check its name and folder")
     if error.errno == errno.ENAMETOOLONG:
         return DreamError(f"{path}: the name is too long for any file; check it")
     return DreamError(f"{path}: {unreadable(error, 'copy it elsewhere')}")

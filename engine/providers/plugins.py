@@ -19,6 +19,7 @@ from typing import Any
 import onnxruntime
 
 from ort_deepdream.errors import DreamError
+from ort_deepdream.files import no_file
 from ort_deepdream.text import clean
 
 DEVICE_TYPE = "device_type"  # the provider option that chooses among a plug-in's devices
@@ -139,7 +140,7 @@ def own_name(file: Path) -> str:
 def require_library(file: Path) -> None:
     """Raise DreamError where there is no such file."""
     if not file.is_file():
-        raise DreamError(f"{file}: there is no such file; name the library of a plug-in")
+        raise no_file(file, "name the library of a plug-in")
 
 
 def plugin_of(file: Path, name: str) -> Plugin:

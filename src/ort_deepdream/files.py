@@ -24,9 +24,10 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
-from ort_deepdream.errors import DreamError
+from ort_deepdream.errors import DreamError, near
 from ort_deepdream.signals import undone
 
 try:
@@ -51,6 +52,8 @@ PREFIX, SUFFIX = ".ort-deepdream-", ".tmp"  # of what is still growing
 
 # What Docker and Podman leave in a container, for programs to tell.
 OF_CONTAINERS = ("/.dockerenv", "/run/.containerenv")
+# Names in a folder among which one is looked for that was meant.
+MOST_NAMES = 2000
 
 MANY, PAUSE = 500, 5.0  # so many files in a folder are looked at so many seconds apart
 
@@ -194,7 +197,7 @@ def read_limited(path: Path, most: int, what: str) -> bytes:
         with path.open("rb") as stream:
             content = stream.read(status.st_size + 1)
     except FileNotFoundError:
-        raise DreamError(f"{path}: there is no such file; name {what}") from None
+        raise no_file(path, f"name {what}") from None
     except OSError as error:
         raise DreamError(f"{path}: {unreadable(error, f'name {what}')}") from None
     except ValueError as error:  # of a name with a zero byte
@@ -394,6 +397,32 @@ def _flush_folder(folder: Path) -> None:
 
 
 # --- what a user is told --------------------------------------------------------------------------
+
+
+def no_file(path: Path, otherwise: str) -> DreamError:
+    """Return the error about a file that is not there: with the nearest of its kind in its folder.
+
+    When none is near: with `otherwise`, what to do.
+    """
+    try:
+        with os.scandir(path.parent) as entries:
+            files = [one.name for one in islice(entries, MOST_NAMES) if one.is_file()]
+    except OSError:
+        files = []
+    kind = _kind(path.name)
+    stems = {Path(name).stem: name for name in files if _kind(name) == kind}
+    found = near(path.stem, stems)
+    meant = otherwise if found is None else f"did you mean {path.with_name(stems[found])}?"
+    return DreamError(f"{path}: there is no such file; {meant}")
+
+
+def _kind(name: str) -> str:
+    """Return image or video for such a file's name, else its suffix."""
+    import mimetypes  # only a mistake needs it
+
+    kind, _ = mimetypes.guess_type(name, strict=False)
+    group = kind.split("/")[0] if kind else ""
+    return group if group in ("image", "video") else Path(name).suffix.lower()
 
 
 def _in_words(path: Path, error: OSError) -> DreamError:

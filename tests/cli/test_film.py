@@ -176,7 +176,7 @@ def test_a_film_that_was_killed_goes_on_with_the_same_frames(dream, tiny, number
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["none.mp4"], "none.mp4: no such file; check its name"),
+        (["none.mp4"], "none.mp4: there is no such file; check its name and folder"),
         (["text.mp4"], "text.mp4: is no film that FFmpeg can read (Invalid data found when"),
         (["clip.mp4", "-o", "a.gif"], "a.gif: a film cannot be written so; did you mean .mp4?"),
         (["clip.mp4", "-o", "clip.mp4"], "clip.mp4: would replace clip.mp4, which this command"),

@@ -54,7 +54,7 @@ def test_it_is_stored_and_made_again(quick, dream, guide):
     ("words", "message"),
     [
         (["--guide-layer", LAYER], "--guide-layer says where a guide leads; name the guide with"),
-        (["--guide", "none.png"], "none.png: no such file"),
+        (["--guide", "none.png"], "none.png: there is no such file"),
         (["--guide", "words.txt"], "words.txt: not a picture that can be read"),
         (["--guide", "tiny.png"], "the guide is 9x15 pixels, too small for inception_4c/output: b"),
         (["--guide", "tiny.png", "-l", f"{LAYER}:3"], f"{LAYER}:3: a guide leads a whole layer;"),

@@ -60,8 +60,8 @@ def written_when(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 REFUSALS = {
-    "nothere.json": (
-        "nothere.json",
+    "absent.json": (
+        "absent.json",
         "there is no such file; name a result file that `dream bench`",
     ),
     ".": (".: is a folder; name a result file that `dream bench` wrote in it",),

@@ -150,7 +150,7 @@ def test_what_is_transparent_in_a_mask_is_black(quick, photo):
 
 
 REFUSALS = {
-    "--mask nothere.png": ("nothere.png: no such file",),
+    "--mask nothere.png": ("nothere.png: there is no such file",),
     "--mask text.txt": ("text.txt: not a picture that can be read",),
     "--mask black.png": ("black.png: is black all over, so nothing would dream",),
     "--mask alpha": ("photo.png: has no transparency for --mask alpha",),
@@ -378,7 +378,7 @@ def test_info_prints_the_settings_and_the_command(quick, dream):
     ("name", "said"),
     [
         ("photo.png", "photo.png: holds no settings of a dream"),
-        ("nothere.png", "nothere.png: no such file"),
+        ("nothere.png", "nothere.png: there is no such file"),
     ],
 )
 def test_info_of_what_is_no_dream(dream, photo, monkeypatch, name, said):

@@ -207,7 +207,7 @@ def test_what_is_no_film_is_one_line(tmp_path):
     Path("text.mp4").write_text("not a film, only some words")
     Path("empty.mp4").touch()
     Path("folder.mp4").mkdir()
-    assert refused("none.mp4") == "none.mp4: no such file; check its name"
+    assert refused("none.mp4") == "none.mp4: there is no such file; check its name and folder"
     assert refused("folder.mp4") == "folder.mp4: is a folder; name a film in it"
     for name in ("text.mp4", "empty.mp4"):
         assert refused(name).startswith(f"{name}: is no film that FFmpeg can read (")
