@@ -311,11 +311,15 @@ class Bench:
         return affordable(unsettled, self.budget.cost, self.budget.left())
 
     def is_unsettled(self, measurement: Measurement) -> bool:
-        """Return whether more samples may settle it, of which it has not had the most yet."""
+        """Return whether more samples may settle it, of which it has not had the most yet.
+
+        What a warm-up or anything else slowed stands in no figure, so it is measured again.
+        """
         samples = self.samples[measurement]
-        return len(samples) < self.plan.most_trials and bool(
-            why_unstable(self.warm_seconds(measurement, samples))
-        )
+        if len(samples) >= self.plan.most_trials:
+            return False
+        seconds = self.warm_seconds(measurement, samples)
+        return len(seconds) < self.plan.trials or bool(why_unstable(seconds))
 
     def fraction(self, in_round: float) -> float:
         """Return how much of the planned work is done, by estimated time."""

@@ -27,7 +27,8 @@ CPU, FULL = "cpu", "float32"
 ON_CUDA, DEVICE = ("cuda", "tensorrt"), "device_id"  # backends, and the option that chooses
 CPU_NODES = "CPU nodes allowed"  # in a contender's name
 MODEL = "model"  # the option of a backend that is a gradient file of its own
-NAMED = {"prefer_nhwc=1": "NHWC"}  # provider options that have a name of their own
+# Provider options that have a name of their own.
+NAMED = {"prefer_nhwc=1": "NHWC", "fuse_conv_bias=1": "fused biases"}
 MOST_TRIALS = 40  # of a measurement that does not settle, unless more are asked for
 KINDS: tuple[Kind, ...] = ("step", "warm", "cold")  # the cheapest first
 

@@ -20,7 +20,7 @@ from ort_deepdream.measure.bench import Bench
 from ort_deepdream.measure.budget import affordable
 from ort_deepdream.measure.contenders.cold import measure_cold
 from ort_deepdream.measure.machine import this_machine
-from ort_deepdream.measure.result import Measurement, Size, read_result, write_result
+from ort_deepdream.measure.result import Measurement, Sample, Size, read_result, write_result
 from ort_deepdream.measure.resume import resumable
 
 CPU = ("cpu, 1 thread", "cpu, 2 threads")
@@ -60,6 +60,35 @@ def test_contenders_say_what_they_are(bench):
     assert cuda.missing
     assert {skipped.reason for skipped in bench.skipped} == {cuda.missing}
     assert {skipped.kind for skipped in bench.skipped} == {"cold", "warm", "step"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slowed", "goes_on"),
+    [
+        ([1.0, 1.01, 0.99, 1.0, 1.02], (), False),
+        ([1.0, 1.01, 0.99, 1.0, 1.6], (), True),  # five lie too far apart
+        ([3.0, 1.01, 0.99, 1.0, 1.02], (), True),  # the first is a warm-up: four are left
+        ([1.0, 1.01, 0.99, 1.0, 1.02], (4,), True),
+        ([1.0, 1.01, 0.99, 1.0, 1.02, 1.0], (4,), False),
+    ],
+)
+def test_what_counts_is_as_much_as_was_asked_for(
+    photo, tiny_model, tmp_path, seconds, slowed, goes_on
+):
+    running = Bench(plan(photo, tiny_model, trials=5, most_trials=9), tmp_path / "result.json")
+    warm = Measurement("cpu", Size(width=24, height=16), "warm")
+    running.samples[warm] = [
+        Sample(
+            seconds=took,
+            parts={},
+            peak_memory=None,
+            device_memory=None,
+            load=None,
+            slowed=("too hot",) if number in slowed else (),
+        )
+        for number, took in enumerate(seconds)
+    ]
+    assert running.is_unsettled(warm) is goes_on
 
 
 def test_what_explains_the_figures_is_there(bench):

@@ -38,10 +38,12 @@ def test_contenders_are_named_by_what_makes_them_different(photo, tiny_model):
 
 def test_a_contender_may_have_a_file_of_its_own(photo, tiny_model, tmp_path):
     half = write_gradient_file(tmp_path / "half.onnx", precision="float16")
-    backends = ("cpu", f"cpu:model={half}", f"cpu:model={tiny_model}", "cuda:prefer_nhwc=1")
+    cuda = "cuda:prefer_nhwc=1", "cuda:fuse_conv_bias=1"
+    backends = ("cpu", f"cpu:model={half}", f"cpu:model={tiny_model}", *cuda)
     found = plan(photo, tiny_model, backends=backends, threads=(1,))
     names = [contender.name.removesuffix(", 1 thread") for contender in found.contenders]
-    assert names == ["cpu", "cpu, float16", f"cpu, {tiny_model.stem}", "cuda, NHWC"]
+    assert names[:3] == ["cpu", "cpu, float16", f"cpu, {tiny_model.stem}"]
+    assert names[3:] == ["cuda, NHWC", "cuda, fused biases"]
     records = [contender.record for contender in found.contenders]
     assert [record.precision for record in records[:2]] == ["float32", "float16"]
     assert found.contenders[1].spec.model == str(half)
