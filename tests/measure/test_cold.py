@@ -52,6 +52,14 @@ def test_the_graph_is_kept_in_the_folder_that_it_was_given(cold):
     assert list((cache / "optimised").iterdir())
 
 
+def test_what_python_compiles_is_kept(spec, photo, tmp_path, monkeypatch):
+    """Whatever the environment says: who has installed the program has it compiled."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "compiled"))
+    measure_cold(spec, photo, tmp_path / "dream.png", tmp_path / "cache")
+    assert list((tmp_path / "compiled").rglob("__main__.*.pyc"))
+
+
 def test_every_option_of_a_contender_is_the_commands(spec, photo, tmp_path):
     other = replace(
         spec,
