@@ -23,7 +23,7 @@ from ort_deepdream.engine.sessions.gradient_file import ModelInfo, read_gradient
 from ort_deepdream.engine.settings import option_words
 from ort_deepdream.export.weights import Weights
 from ort_deepdream.measure.agreement import ITERATIONS, LEAST_PSNR, psnr, same_dream
-from ort_deepdream.measure.contenders.cold import CACHE, COMPILED, dream_command
+from ort_deepdream.measure.contenders.cold import command_environment, dream_command
 from ort_deepdream.measure.contenders.contender import ContenderSpec
 from ort_deepdream.measure.libraries import OURS
 from ort_deepdream.measure.pictures import resize_photo
@@ -78,7 +78,7 @@ def compare_commands(
         if name == FIRST_START:
             shutil.rmtree(cache, ignore_errors=True)
         words = commands[name](photo, settings, folder / f"{name}.png")
-        found = run_process(words, {CACHE: str(cache), **COMPILED})
+        found = run_process(words, command_environment(cache))
         return found.seconds, found.peak_bytes
 
     for name in commands:  # warms the disk's cache, too

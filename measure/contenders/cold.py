@@ -22,10 +22,15 @@ from ort_deepdream.measure.timing import run_process
 
 # All that the installed script `dream` does, wherever that was put.
 DREAM = (sys.executable, "-P", "-c", "from ort_deepdream.__main__ import run; run()")
-CACHE = "ORT_DEEPDREAM_CACHE"
-# Python keeps what it compiles, as pip does when it installs. Where a developer's environment says
-# otherwise, each start of a checkout would compile this program anew: a third of its imports.
-COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+
+
+def command_environment(cache: Path) -> dict[str, str]:
+    """Return what `dream run` is given so that it finds in `cache` what an earlier one kept.
+
+    Python keeps what it compiles, too, as pip does when it installs. Where a developer's
+    environment says otherwise, each start of a checkout would compile this program anew.
+    """
+    return {"ORT_DEEPDREAM_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def dream_command(spec: ContenderSpec, photo: Path, output: Path) -> list[str]:
@@ -46,7 +51,7 @@ def measure_cold(spec: ContenderSpec, photo: Path, output: Path, cache: Path) ->
     """
     others = Others()
     marks = output.with_suffix(".marks.json")
-    environment = {CACHE: str(cache), VARIABLE: str(marks), **COMPILED, **spec.environment}
+    environment = {**command_environment(cache), VARIABLE: str(marks), **spec.environment}
     try:
         run = run_process(dream_command(spec, photo, output), environment)
     except DreamError as error:

@@ -75,7 +75,10 @@ REFUSALS = {
     "verify photo.onnx": ("photo.onnx: there is no such file; name a model file",),
     "run photo.png --preset ''": ("--preset cannot be '': choose classic,",),
     "folder . out --format ''": ("--format cannot be '': choose png,",),
-    "run photo.png out.png": ("out.png: there is no such file", "`-o out.png` for where the dream"),
+    "run photo.png out.png": (
+        "out.png: there is no such file",
+        "write `-o out.png` for where the dream",
+    ),
     "'~/photo.png'": ("in quotes ~ is not your home folder",),
     "photo.png -o '~/dream.png'": ("in quotes ~ is not your home folder",),
     # the output
